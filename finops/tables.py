@@ -1,0 +1,351 @@
+"""The core tables: columns, types, natural keys, and the unit in which a delivery replaces them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from finops import focus
+
+MONEY = "DECIMAL(38,12)"
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """One core table.
+
+    unit       SQL over the table's own columns: a later delivery of a source replaces the units it contains
+    partition  SQL over the table's own columns: the folder of the unit (several units may share one)
+    required   columns that a file must have, and whose values are never null
+    open       whether columns that nobody declared are kept, as `x_<name>` text
+    """
+
+    name: str
+    columns: tuple[tuple[str, str], ...]
+    key: tuple[str, ...]
+    unit: str
+    partition: str
+    required: tuple[str, ...]
+    open: bool = False
+
+    @property
+    def types(self) -> dict[str, str]:
+        return dict(self.columns)
+
+
+CHARGE_EXTENSIONS: tuple[tuple[str, str], ...] = (
+    ("x_source", "VARCHAR"),  # --source, else format and billing account
+    ("x_billing_period", "VARCHAR"),  # YYYY-MM of BillingPeriodStart
+    ("x_tags_id", "VARCHAR"),  # key of tag_sets; null where there are no tags
+    ("x_charge_type", "VARCHAR"),  # the provider's own word for the kind of line
+    ("x_service_code", "VARCHAR"),  # the provider's own service key
+    ("x_operation", "VARCHAR"),
+    ("x_instance_type", "VARCHAR"),  # machine name as the price list spells it
+    ("x_operating_system", "VARCHAR"),
+    ("x_ml_workload", "BOOLEAN"),  # the service is for machine learning, or the machine has an accelerator
+    ("x_promotional_credit", MONEY),  # ≤ 0: the part of the row's cost that a promotional credit paid
+    ("x_invoicing_entity", "VARCHAR"),  # the legal entity on the invoice
+    ("x_cost_categories", "VARCHAR"),  # JSON: the provider's own groupings that are not tags
+    ("x_line_id", "VARCHAR"),  # the provider's id of the line; derived rows add a suffix
+)
+
+CHARGES = Table(
+    name="charges",
+    columns=tuple((c.name, c.sql_type) for c in focus.columns() if c.name != "Tags") + CHARGE_EXTENSIONS,
+    key=(),
+    unit="x_billing_period",
+    partition="x_billing_period",
+    required=("BillingAccountId", "BillingPeriodStart", "ChargePeriodStart", "BillingCurrency", "BilledCost"),
+    open=True,
+)
+"""`Tags` is stored once a distinct set (`tag_sets`) and joined back in the reader's view."""
+
+TAG_SETS = Table(
+    name="tag_sets",
+    columns=(("x_source", "VARCHAR"), ("x_billing_period", "VARCHAR"), ("x_tags_id", "VARCHAR"), ("Tags", "VARCHAR")),
+    key=("x_tags_id",),
+    unit="x_billing_period",
+    partition="x_billing_period",
+    required=("x_tags_id", "Tags"),
+)
+
+METRICS = Table(
+    name="metrics",
+    columns=(
+        ("resource_id", "VARCHAR"),
+        ("timestamp", "TIMESTAMPTZ"),
+        ("period_s", "INTEGER"),
+        ("metric", "VARCHAR"),
+        ("dimensions", "VARCHAR"),
+        ("statistic", "VARCHAR"),
+        ("value", "DOUBLE"),
+    ),
+    key=("resource_id", "timestamp", "metric", "dimensions", "statistic"),
+    unit="strftime(timestamp, '%Y-%m-%d')",
+    partition="strftime(timestamp, '%Y-%m')",
+    required=("resource_id", "timestamp", "period_s", "metric", "statistic", "value"),
+)
+
+RESOURCES = Table(
+    name="resources",
+    columns=(
+        ("observed_at", "TIMESTAMPTZ"),
+        ("resource_id", "VARCHAR"),
+        ("provider", "VARCHAR"),
+        ("account_id", "VARCHAR"),
+        ("region", "VARCHAR"),
+        ("resource_type", "VARCHAR"),
+        ("sku", "VARCHAR"),
+        ("state", "VARCHAR"),
+        ("created_at", "TIMESTAMPTZ"),
+        ("attached_to", "VARCHAR"),
+        ("tags", "VARCHAR"),
+        ("properties", "VARCHAR"),
+    ),
+    key=("observed_at", "resource_id"),
+    unit="strftime(observed_at, '%Y-%m-%d')",
+    partition="strftime(observed_at, '%Y-%m')",
+    required=("observed_at", "resource_id", "provider", "resource_type"),
+)
+
+PRICES = Table(
+    name="prices",
+    columns=(
+        ("provider", "VARCHAR"),
+        ("region", "VARCHAR"),
+        ("product", "VARCHAR"),
+        ("sku", "VARCHAR"),
+        ("operating_system", "VARCHAR"),
+        ("license", "VARCHAR"),
+        ("tenancy", "VARCHAR"),
+        ("deployment", "VARCHAR"),
+        ("tier_start", "DOUBLE"),
+        ("term", "VARCHAR"),
+        ("payment", "VARCHAR"),
+        ("instrument", "VARCHAR"),
+        ("unit", "VARCHAR"),
+        ("price", MONEY),
+        ("upfront", MONEY),
+        ("currency", "VARCHAR"),
+        ("effective_from", "TIMESTAMPTZ"),
+        ("specs", "VARCHAR"),
+    ),
+    key=(
+        "provider",
+        "region",
+        "product",
+        "sku",
+        "operating_system",
+        "license",
+        "tenancy",
+        "deployment",
+        "tier_start",
+        "term",
+        "payment",
+        "instrument",
+        "currency",
+        "effective_from",
+    ),
+    unit="provider",
+    partition="provider",
+    required=("provider", "region", "product", "sku", "term", "unit", "price", "currency", "effective_from"),
+)
+
+COMMITMENTS = Table(
+    name="commitments",
+    columns=(
+        ("observed_at", "TIMESTAMPTZ"),
+        ("commitment_id", "VARCHAR"),
+        ("provider", "VARCHAR"),
+        ("account_id", "VARCHAR"),
+        ("instrument", "VARCHAR"),
+        ("scope", "VARCHAR"),
+        ("quantity", "DOUBLE"),
+        ("hourly_commitment", MONEY),
+        ("unit", "VARCHAR"),
+        ("term_start", "TIMESTAMPTZ"),
+        ("term_end", "TIMESTAMPTZ"),
+        ("payment", "VARCHAR"),
+        ("upfront", MONEY),
+        ("recurring", MONEY),
+        ("currency", "VARCHAR"),
+    ),
+    key=("observed_at", "commitment_id"),
+    unit="strftime(observed_at, '%Y-%m-%d')",
+    partition="strftime(observed_at, '%Y-%m')",
+    required=("observed_at", "commitment_id", "provider", "instrument", "term_start", "term_end"),
+)
+
+OBJECTS = Table(
+    name="objects",
+    columns=(
+        ("bucket", "VARCHAR"),
+        ("prefix", "VARCHAR"),
+        ("storage_class", "VARCHAR"),
+        ("age_days_from", "INTEGER"),
+        ("age_days_to", "INTEGER"),
+        ("object_count", "BIGINT"),
+        ("bytes", "DOUBLE"),
+        ("reads_per_month", "DOUBLE"),
+        ("read_bytes_per_month", "DOUBLE"),
+    ),
+    key=(),  # one bucket × prefix × class × age band may hold several size bands
+    unit="bucket",
+    partition="'all'",
+    required=("bucket", "storage_class", "object_count", "bytes"),
+)
+
+RUNS = Table(
+    name="runs",
+    columns=(
+        ("run_id", "VARCHAR"),
+        ("provider", "VARCHAR"),
+        ("account_id", "VARCHAR"),
+        ("resource_id", "VARCHAR"),
+        ("sku", "VARCHAR"),
+        ("count", "INTEGER"),
+        ("status", "VARCHAR"),
+        ("started_at", "TIMESTAMPTZ"),
+        ("ended_at", "TIMESTAMPTZ"),
+        ("billed_s", "DOUBLE"),
+        ("spot", "BOOLEAN"),
+        ("team", "VARCHAR"),
+        ("model", "VARCHAR"),
+        ("deadline", "TIMESTAMPTZ"),
+        ("work_s", "DOUBLE"),
+    ),
+    key=("run_id",),
+    unit="strftime(started_at, '%Y-%m-%d')",
+    partition="strftime(started_at, '%Y-%m')",
+    required=("run_id", "status", "started_at"),
+)
+
+INVOICES = Table(
+    name="invoices",
+    columns=(
+        ("invoice_id", "VARCHAR"),
+        ("issuer", "VARCHAR"),
+        ("billing_account_id", "VARCHAR"),
+        ("period", "VARCHAR"),
+        ("category", "VARCHAR"),
+        ("description", "VARCHAR"),
+        ("amount", MONEY),
+        ("currency", "VARCHAR"),
+    ),
+    key=(),
+    unit="period",
+    partition="'all'",
+    required=("invoice_id", "issuer", "period", "category", "amount", "currency"),
+)
+
+CONTRACTS = Table(
+    name="contracts",
+    columns=(
+        ("contract_id", "VARCHAR"),
+        ("provider", "VARCHAR"),
+        ("period_start", "TIMESTAMPTZ"),
+        ("period_end", "TIMESTAMPTZ"),
+        ("floor", MONEY),
+        ("eligible", "VARCHAR"),
+        ("currency", "VARCHAR"),
+    ),
+    key=("contract_id", "period_start"),
+    unit="contract_id",
+    partition="'all'",
+    required=("contract_id", "provider", "period_start", "period_end", "floor", "currency"),
+)
+
+SPOT_MARKET = Table(
+    name="spot_market",
+    columns=(
+        ("provider", "VARCHAR"),
+        ("region", "VARCHAR"),
+        ("zone", "VARCHAR"),
+        ("sku", "VARCHAR"),
+        ("timestamp", "TIMESTAMPTZ"),
+        ("price", MONEY),
+        ("available", "BOOLEAN"),
+        ("interruption_band", "VARCHAR"),
+    ),
+    key=("provider", "region", "zone", "sku", "timestamp"),
+    unit="strftime(timestamp, '%Y-%m-%d')",
+    partition="strftime(timestamp, '%Y-%m')",
+    required=("provider", "region", "sku", "timestamp"),
+)
+
+RATES = Table(
+    name="rates",
+    columns=(("date", "DATE"), ("from_currency", "VARCHAR"), ("to_currency", "VARCHAR"), ("rate", MONEY)),
+    key=("date", "from_currency", "to_currency"),
+    unit="strftime(date, '%Y-%m')",
+    partition="'all'",
+    required=("date", "from_currency", "to_currency", "rate"),
+)
+
+COVERAGE = Table(
+    name="coverage",
+    columns=(
+        ("x_source", "VARCHAR"),
+        ("stream", "VARCHAR"),  # the core table
+        ("format", "VARCHAR"),
+        ("version", "VARCHAR"),
+        ("billing_account_id", "VARCHAR"),
+        ("unit", "VARCHAR"),  # billing period or day
+        ("window_start", "TIMESTAMPTZ"),
+        ("window_end", "TIMESTAMPTZ"),
+        ("rows", "BIGINT"),
+        ("checksum", "VARCHAR"),
+        ("files", "VARCHAR"),  # JSON: base names
+        ("fetched_at", "TIMESTAMPTZ"),
+        ("notes", "VARCHAR"),  # JSON: sentences
+    ),
+    key=("x_source", "stream", "billing_account_id", "unit"),
+    unit="unit",
+    partition="'all'",
+    required=("x_source", "stream", "unit"),
+)
+
+RECONCILIATION = Table(
+    name="reconciliation",
+    columns=(
+        ("x_source", "VARCHAR"),
+        ("billing_account_id", "VARCHAR"),
+        ("x_billing_period", "VARCHAR"),
+        ("currency", "VARCHAR"),
+        ("level", "VARCHAR"),  # complete · provider · invoice
+        ("against", "VARCHAR"),  # what it is compared with, in words
+        ("rows_expected", "BIGINT"),
+        ("rows_loaded", "BIGINT"),
+        ("total_expected", MONEY),
+        ("total_loaded", MONEY),
+        ("residual", MONEY),
+        ("status", "VARCHAR"),  # green · amber · red
+        ("note", "VARCHAR"),
+    ),
+    key=("x_source", "billing_account_id", "x_billing_period", "currency", "level", "against"),
+    unit="x_billing_period",
+    partition="'all'",
+    required=("x_source", "level", "status"),
+)
+
+CORE: tuple[Table, ...] = (
+    CHARGES,
+    TAG_SETS,
+    METRICS,
+    RESOURCES,
+    PRICES,
+    COMMITMENTS,
+    OBJECTS,
+    RUNS,
+    INVOICES,
+    CONTRACTS,
+    SPOT_MARKET,
+    RATES,
+    COVERAGE,
+    RECONCILIATION,
+)
+"""Every core table; all carry `x_source` (added by the engine where a table does not list it)."""
+
+
+def table(name: str) -> Table:
+    """The core table of that name. Raises KeyError."""
+    return {t.name: t for t in CORE}[name]

@@ -1,0 +1,61 @@
+"""Half-open windows of time, always aware and in UTC."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """`start` ≤ t < `end`. Both are aware; they are stored in UTC."""
+
+    start: datetime
+    end: datetime
+
+    def __post_init__(self) -> None:
+        if self.start.tzinfo is None or self.end.tzinfo is None:
+            raise ValueError("a window's ends carry a time zone")
+        object.__setattr__(self, "start", self.start.astimezone(UTC))
+        object.__setattr__(self, "end", self.end.astimezone(UTC))
+        if self.end < self.start:
+            raise ValueError(f"the window ends ({self.end}) before it starts ({self.start})")
+
+    @classmethod
+    def of_days(cls, first: date, last: date) -> Window:
+        """Whole UTC days, `last` included."""
+        return cls(midnight(first), midnight(last) + timedelta(days=1))
+
+    @classmethod
+    def of_month(cls, period: str) -> Window:
+        """The calendar month `YYYY-MM`."""
+        first = date.fromisoformat(f"{period}-01")
+        return cls(midnight(first), midnight(next_month(first)))
+
+    @property
+    def hours(self) -> float:
+        return (self.end - self.start) / timedelta(hours=1)
+
+    @property
+    def days(self) -> float:
+        return self.hours / 24
+
+    def contains(self, moment: datetime) -> bool:
+        return self.start <= moment < self.end
+
+    def split(self, step: timedelta) -> Iterator[Window]:
+        """Consecutive windows of at most `step`, covering this one exactly."""
+        at = self.start
+        while at < self.end:
+            following = min(at + step, self.end)
+            yield Window(at, following)
+            at = following
+
+
+def midnight(day: date) -> datetime:
+    return datetime(day.year, day.month, day.day, tzinfo=UTC)
+
+
+def next_month(first: date) -> date:
+    return date(first.year + first.month // 12, first.month % 12 + 1, 1)

@@ -1,0 +1,1 @@
+"""Recommenders: one file an economic idea. See `finops.recommend` for the contract."""

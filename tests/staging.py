@@ -1,0 +1,34 @@
+"""Rows in, rows out: run one format's staging SQL on files, without a warehouse."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from finops.connect import Format
+from finops.sniff import sniff
+from finops.warehouse.raw import create_raw
+from finops.warehouse.staging import create_staged
+
+
+def stage(fmt: Format, *paths: Path | str, query: str = "select * from staged") -> list[dict[str, Any]]:
+    """The rows of `query` over `staged` (and `raw`), as dictionaries."""
+    connection = duckdb.connect()
+    connection.execute("set TimeZone = 'UTC'")
+    create_raw(connection, fmt, [sniff(Path(path)) for path in paths])
+    create_staged(connection, fmt)
+    return connection.sql(query).to_arrow_table().to_pylist()
+
+
+def write_csv(path: Path, header: Iterable[str], *rows: Iterable[object]) -> Path:
+    """A small CSV file: header and rows, None as an empty field."""
+    import csv
+
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(list(header))
+        writer.writerows([["" if cell is None else cell for cell in row] for row in rows])
+    return path
