@@ -1,0 +1,48 @@
+# Two commands set everything up: `make demo` and `make test`. Both make their own virtual environment in .venv.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+PYTHON ?= $(firstword $(foreach v,3.13 3.12 3.11 3,$(shell command -v python$(v) 2>/dev/null)))
+BIN := .venv/bin
+INSTALLED := .venv/.installed
+SHARED ?= ../shared
+
+.PHONY: demo test check real bench constraints clean
+
+demo: $(INSTALLED) ## the main job on the sample company: load, reconcile, recommend
+	$(BIN)/finops demo demo
+
+test: $(INSTALLED) ## all tests
+	$(BIN)/python -m pytest tests --ignore tests/real -n 2 --dist worksteal
+
+check: $(INSTALLED) ## style, types, SQL, dependency rule
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/sqlfluff lint --processes 2 finops connectors
+	$(BIN)/lint-imports
+
+real: $(INSTALLED) ## the checks on real billing data, where it is at hand
+	FINOPS_SHARED="$(abspath $(SHARED))" $(BIN)/python -m pytest tests/real -n 2 --dist worksteal
+
+bench: $(INSTALLED) ## speed and memory: writes docs/benchmarks.md
+	$(BIN)/python -m benchmarks.load
+
+constraints: ## after a change of dependencies: pin every version and hash anew (needs uv)
+	uv pip compile pyproject.toml --all-extras --no-extra spark --group dev --universal --python-version 3.11 \
+	  --generate-hashes --no-emit-index-url --no-annotate --no-header -q -o constraints.txt
+
+clean:
+	rm -rf .venv build dist demo
+
+$(INSTALLED): constraints.txt pyproject.toml
+	@test -n "$(PYTHON)" || { echo "finops needs Python 3.11, 3.12 or 3.13 on the PATH: install it, or call make PYTHON=/path/to/python3" >&2; exit 1; }
+	@"$(PYTHON)" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' \
+	  || { echo "$$("$(PYTHON)" --version) found: finops needs Python 3.11, 3.12 or 3.13; call make PYTHON=/path/to/python3" >&2; exit 1; }
+	@"$(PYTHON)" -c 'import ensurepip' 2>/dev/null || { \
+	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then apt-get update -qq && apt-get install -y -qq python3-venv; \
+	  else echo "this Python cannot make virtual environments: install Debian's python3-venv (sudo apt-get install python3-venv)" >&2; exit 1; fi; }
+	test -x $(BIN)/python || "$(PYTHON)" -m venv .venv
+	$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r constraints.txt
+	$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+	touch $@
