@@ -1,0 +1,123 @@
+"""Settings: flag > environment (`FINOPS_…`) > `finops.toml` > default; an unknown key is an error with a suggestion."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from finops.errors import ConfigError
+
+FILE = "finops.toml"
+
+
+class Settings(BaseModel):
+    """A section of `finops.toml`; frozen, and strict about its keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Source(Settings):
+    """One delivery that `finops load` without a path loads."""
+
+    name: Annotated[str, Field(min_length=1, description="Name of the source (`x_source` of its rows).")]
+    paths: Annotated[list[str], Field(min_length=1, description="Files, folders or globs, relative to finops.toml.")]
+    replace_source: Annotated[
+        bool, Field(description="Take over billing periods that another source holds, instead of refusing them.")
+    ] = False
+
+
+class TagKeys(Settings):
+    """Which tag keys, in this order, say who owns a resource and where it runs."""
+
+    owner: Annotated[list[str], Field(description="Tag keys of the owner.")] = ["owner", "team"]
+    environment: Annotated[list[str], Field(description="Tag keys of the environment.")] = ["environment", "env"]
+
+
+class Config(Settings):
+    """Everything that can be set."""
+
+    warehouse: Annotated[str, Field(description="Folder or object-store URL (s3://…) of the warehouse.")] = "./warehouse"
+    memory_limit: Annotated[
+        str | None,
+        Field(description="Most memory that the engine may take, for example `2GB`. Default: a quarter of the machine."),
+    ] = None
+    sources: Annotated[list[Source], Field(description="What `finops load` without a path loads.")] = []
+    tags: Annotated[TagKeys, Field(description="Tag keys of owner and environment.")] = TagKeys()
+    recommenders: Annotated[
+        dict[str, dict[str, Any]], Field(description="Thresholds by kind; `finops recommend --help KIND` lists them.")
+    ] = {}
+
+
+ENVIRONMENT = {"FINOPS_WAREHOUSE": "warehouse", "FINOPS_MEMORY_LIMIT": "memory_limit"}
+
+
+def load_config(
+    path: Path | None = None, *, flags: Mapping[str, object] | None = None, environment: Mapping[str, str] | None = None
+) -> Config:
+    """Read the settings; `flags` are those given on the command line (None: not given).
+
+    Raises ConfigError: no such file, not TOML, an unknown key, a value out of its bounds.
+    """
+    environment = os.environ if environment is None else environment
+    named = path or (Path(environment["FINOPS_CONFIG"]) if environment.get("FINOPS_CONFIG") else None)
+    document = _read(named)
+    folder = (named or Path(FILE)).parent
+    for source in document.get("sources", []):
+        if isinstance(source, dict) and isinstance(source.get("paths"), list):
+            source["paths"] = [str(folder / entry) for entry in source["paths"]]
+    document |= {key: environment[name] for name, key in ENVIRONMENT.items() if environment.get(name)}
+    document |= {key: value for key, value in (flags or {}).items() if value is not None}
+    try:
+        return Config.model_validate(document)
+    except ValidationError as error:
+        raise _explained(error, str(named or FILE)) from None
+
+
+def _read(named: Path | None) -> dict[str, Any]:
+    path = named or Path(FILE)
+    try:
+        return tomllib.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        if named is None:
+            return {}
+        raise ConfigError("there is no such file", where=str(path), hint="finops init writes a commented one") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"is not TOML: {error}", where=str(path), hint="finops init writes a commented one") from None
+
+
+def _explained(error: ValidationError, where: str) -> ConfigError:
+    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    place = ".".join(str(part) for part in first["loc"])
+    if first["type"] != "extra_forbidden":
+        return ConfigError(f"{place}: {first['msg']}", where=where, hint="finops init --print shows every setting")
+    close = difflib.get_close_matches(str(first["loc"][-1]), _known(), n=1)
+    meant = f" (did you mean `{close[0]}`?)" if close else ""
+    return ConfigError(f"unknown setting `{place}`{meant}", where=where, hint="finops init --print shows every setting")
+
+
+def _known() -> list[str]:
+    return [name for section in (Config, Source, TagKeys) for name in section.model_fields]
+
+
+def commented() -> str:
+    """A complete `finops.toml`: every setting with its description and default, commented out."""
+    lines = ["# Settings of finops. A flag or an environment variable (FINOPS_WAREHOUSE, …) goes before this file.", ""]
+    for name in ("warehouse", "memory_limit"):
+        field = Config.model_fields[name]
+        example = f'"{field.default}"' if field.default else '"2GB"'
+        lines += [f"# {field.description}", f"# {name} = {example}", ""]
+    lines += [f"# {Config.model_fields['sources'].description}", "# [[sources]]"]
+    lines += [
+        f"# {name} = {example}  # {Source.model_fields[name].description}"
+        for name, example in (("name", '"aws"'), ("paths", '["exports/aws/"]'), ("replace_source", "false"))
+    ]
+    lines += ["", f"# {Config.model_fields['tags'].description}", "# [tags]"]
+    lines += [f"# {n} = {f.default!r}  # {f.description}".replace("'", '"') for n, f in TagKeys.model_fields.items()]
+    lines += ["", f"# {Config.model_fields['recommenders'].description}", "# [recommenders.idle]"]
+    return "\n".join(lines) + "\n"

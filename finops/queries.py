@@ -1,0 +1,299 @@
+"""Typed reads: what the command line, the dashboard and the report ask of a published warehouse."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import Any, Literal, Protocol, TypeAlias
+
+from finops import CALCULATION_VERSION, focus
+from finops.errors import ConfigError
+
+CostMetric: TypeAlias = Literal["effective", "billed", "list", "contracted"]
+
+METRIC_COLUMNS = {
+    "effective": "EffectiveCost",
+    "billed": "BilledCost",
+    "list": "ListCost",
+    "contracted": "ContractedCost",
+}
+
+SHORT_NAMES = {
+    "provider": "ProviderName",
+    "billing_account": "BillingAccountId",
+    "account": "SubAccountId",
+    "account_name": "SubAccountName",
+    "region": "RegionId",
+    "service": "ServiceName",
+    "category": "ServiceCategory",
+    "subcategory": "ServiceSubcategory",
+    "resource": "ResourceId",
+    "charge": "ChargeCategory",
+    "invoice": "InvoiceId",
+    "sku": "SkuId",
+    "source": "x_source",
+    "period": "x_billing_period",
+    "ml": "x_ml_workload",
+}
+"""Words that people type for a FOCUS column; `day` and `month` are computed, `tag:KEY` reads a tag."""
+
+COMPUTED = {
+    "day": "cast(ChargePeriodStart as date)",
+    "month": "strftime(ChargePeriodStart, '%Y-%m')",
+}
+
+DAILY_COLUMNS = {
+    "x_source": "x_source",
+    "x_billing_period": "x_billing_period",
+    "ProviderName": "provider",
+    "BillingAccountId": "billing_account_id",
+    "SubAccountId": "account_id",
+    "SubAccountName": "account_name",
+    "RegionId": "region",
+    "ServiceName": "service",
+    "ServiceCategory": "service_category",
+    "ServiceSubcategory": "service_subcategory",
+    "ResourceId": "resource_id",
+    "ChargeCategory": "charge_category",
+    "PricingCategory": "pricing_category",
+    "InvoiceIssuerName": "invoice_issuer",
+    "SkuMeter": "sku_meter",
+    "SkuId": "sku_id",
+    "x_ml_workload": "ml_workload",
+    "EffectiveCost": "effective_cost",
+    "BilledCost": "billed_cost",
+    "ListCost": "list_cost",
+    "ContractedCost": "contracted_cost",
+}
+"""What `resource_daily` answers without touching the charges; its grain keeps each of these exact."""
+
+
+class Reads(Protocol):
+    """A published snapshot that answers SQL (`finops.warehouse.warehouse.Reader`)."""
+
+    def rows(self, sql: str, params: Mapping[str, object] | None = None) -> list[dict[str, Any]]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """`COLUMN=VALUE` or `COLUMN!=VALUE`; several values of one `=` are separated by `|`."""
+
+    column: str
+    values: tuple[str, ...]
+    negated: bool = False
+
+    @classmethod
+    def parse(cls, text: str) -> Condition:
+        match = re.fullmatch(r"([^=!]+?)(!?=)(.*)", text, re.DOTALL)
+        if match is None:
+            raise ConfigError(f"`{text}` is no condition", hint="--where 'service=Amazon EC2' or --where 'tag:team!=data'")
+        return cls(match[1].strip(), tuple(match[3].split("|")), match[2] == "!=")
+
+
+@dataclass(frozen=True, slots=True)
+class CostQuery:
+    """Spend by some columns, from `first` to `last` day inclusive (charge period, UTC)."""
+
+    by: tuple[str, ...]
+    metric: CostMetric = "effective"
+    first: date | None = None
+    last: date | None = None
+    where: tuple[Condition, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CostRow:
+    """One group: `keys` in the query's order, the amount in its own currency, and its share of that currency's total."""
+
+    keys: tuple[object, ...]
+    currency: str
+    amount: Decimal
+    charges: int
+
+
+def costs(reads: Reads, query: CostQuery) -> list[CostRow]:
+    """Spend by group, largest first; currencies are never added. Raises ConfigError for an unknown column."""
+    names = [column_name(name) for name in query.by]
+    conditions = [(column_name(c.column), c) for c in query.where]
+    daily = all(_in_daily(name) for name in [*names, *(name for name, _ in conditions)])
+    table = "resource_daily" if daily else "charges"
+    params: dict[str, object] = {}
+    tests = _period_tests(query, daily, params)
+    for number, (name, condition) in enumerate(conditions):
+        params[f"v{number}"] = list(condition.values)
+        test = f"list_contains($v{number}, coalesce(cast({_expression(name, daily)} as varchar), ''))"
+        tests.append(f"not {test}" if condition.negated else test)
+    keys = ", ".join(f"{_expression(name, daily)} as k{i}" for i, name in enumerate(names))
+    amount = _expression(METRIC_COLUMNS[query.metric], daily)
+    currency = "currency" if daily else "BillingCurrency"
+    count = "sum(charge_count)" if daily else "count(*)"
+    where = f"where {' and '.join(tests)}" if tests else ""
+    rows = reads.rows(
+        f"select {keys + ', ' if keys else ''}{currency} as currency, sum({amount})::decimal(38, 12) as amount,"
+        f" ({count})::bigint as charges from {table} {where} group by all"
+        f" order by currency, amount desc, all",
+        params,
+    )
+    return [
+        CostRow(tuple(row[f"k{i}"] for i in range(len(names))), row["currency"], row["amount"], row["charges"]) for row in rows
+    ]
+
+
+def column_name(word: str) -> str:
+    """The FOCUS column (or `day`, `month`, `tag:KEY`, `x_…`) that a word stands for. Raises ConfigError."""
+    lowered = word.strip().lower()
+    if lowered.startswith("tag:"):
+        return f"tag:{word.strip()[4:]}"
+    if lowered in COMPUTED:
+        return lowered
+    if lowered in SHORT_NAMES:
+        return SHORT_NAMES[lowered]
+    known = {c.name.lower(): c.name for c in focus.columns()}
+    squeezed = lowered.replace("_", "")
+    if lowered in known or squeezed in known:
+        return known.get(lowered) or known[squeezed]
+    if re.fullmatch(r"x_[a-z0-9_]+", lowered):
+        return word.strip()
+    close = difflib.get_close_matches(lowered, [*known, *SHORT_NAMES, *COMPUTED], n=1)
+    meant = f" (did you mean `{known.get(close[0], close[0])}`?)" if close else ""
+    raise ConfigError(
+        f"unknown column `{word}`{meant}", hint="any FOCUS column, day, month, tag:KEY, or " + ", ".join(SHORT_NAMES)
+    )
+
+
+def _in_daily(name: str) -> bool:
+    return name in DAILY_COLUMNS or name in COMPUTED
+
+
+def _expression(name: str, daily: bool) -> str:
+    if name in COMPUTED:
+        return COMPUTED[name].replace("ChargePeriodStart", "charge_date") if daily else COMPUTED[name]
+    if name.startswith("tag:"):
+        path = name[4:].replace("\\", "\\\\").replace('"', '\\"').replace("'", "''")
+        return f"json_extract_string(Tags, '$.\"{path}\"')"
+    return DAILY_COLUMNS[name] if daily else '"' + name.replace('"', '""') + '"'
+
+
+def _period_tests(query: CostQuery, daily: bool, params: dict[str, object]) -> list[str]:
+    day = _expression("day", daily)
+    tests = []
+    if query.first:
+        params["first"] = query.first
+        tests.append(f"{day} >= $first")
+    if query.last:
+        params["last"] = query.last
+        tests.append(f"{day} <= $last")
+    return tests
+
+
+def as_of(reads: Reads) -> date | None:
+    """The last complete loaded day: every usage hour of it is there. None on an empty warehouse."""
+    row = reads.rows(
+        """
+        select max(charge_date) as last_day
+        from resource_daily
+        where charge_category = 'Usage'
+        """
+    )[0]
+    last: date | None = row["last_day"]
+    return last
+
+
+@dataclass(frozen=True, slots=True)
+class Calculation:
+    """What a number was computed with: enough to compute it again."""
+
+    version: str
+    price_book: date | None
+    snapshot: int
+
+
+def calculation(reads: Reads, snapshot: int) -> Calculation:
+    """`price_book` is the newest price's date, None without prices."""
+    row = reads.rows("select cast(max(effective_from) as date) as newest from prices")[0]
+    return Calculation(CALCULATION_VERSION, row["newest"], snapshot)
+
+
+@dataclass(frozen=True, slots=True)
+class SourceStatus:
+    """One source and stream: what is loaded, from when to when, and when it was fetched."""
+
+    source: str
+    stream: str
+    format: str
+    version: str
+    first_unit: str
+    last_unit: str
+    units: int
+    rows: int
+    fetched_at: object
+
+
+def sources(reads: Reads) -> list[SourceStatus]:
+    rows = reads.rows(
+        """
+        select
+            x_source as source,
+            stream,
+            max(format) as format,
+            max(version) as version,
+            min(unit) as first_unit,
+            max(unit) as last_unit,
+            count(*) as units,
+            cast(sum(rows) as bigint) as rows,
+            max(fetched_at) as fetched_at
+        from coverage
+        group by x_source, stream
+        order by stream, source
+        """
+    )
+    return [SourceStatus(**row) for row in rows]
+
+
+@dataclass(frozen=True, slots=True)
+class Reconciled:
+    """One billing period of one account: how far it is tied, against what, and what is left."""
+
+    source: str
+    billing_account: str
+    period: str
+    currency: str
+    level: str
+    against: str
+    total: Decimal | None
+    residual: Decimal | None
+    status: str
+    note: str | None
+
+
+def reconciliation(reads: Reads) -> list[Reconciled]:
+    rows = reads.rows(
+        """
+        select
+            x_source as source,
+            billing_account_id as billing_account,
+            x_billing_period as period,
+            currency,
+            level,
+            against,
+            total_loaded as total,
+            residual,
+            status,
+            note
+        from reconciliation
+        order by source, billing_account, period, currency, level, against
+        """
+    )
+    return [Reconciled(**row) for row in rows]
+
+
+def totals(rows: Sequence[CostRow]) -> dict[str, Decimal]:
+    """The exact total of each currency."""
+    result: dict[str, Decimal] = {}
+    for row in rows:
+        result[row.currency] = result.get(row.currency, Decimal(0)) + row.amount
+    return result

@@ -1,0 +1,155 @@
+"""Rows as a table, JSON, CSV or Markdown: one renderer for every command."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, is_dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any, Literal, TypeAlias
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from finops.money import cents
+
+Format: TypeAlias = Literal["table", "json", "csv", "md"]
+Row: TypeAlias = Mapping[str, object]
+
+WIDEST = 10_000
+"""Columns of text before a table wraps: a pipe has no width, and a cut number is a wrong number."""
+
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+"""First characters that spreadsheets take for a formula (OWASP, CSV injection)."""
+
+
+def document(value: object) -> str:
+    """One JSON document; money is a decimal string, times are ISO 8601."""
+    return json.dumps(value, default=_json, indent=2, ensure_ascii=False)
+
+
+def rows(rows: Sequence[Row], fmt: Format, *, title: str = "") -> str:
+    """`rows` share their keys; the first row's order is the columns' order."""
+    if fmt == "json":
+        return document(list(rows))
+    columns = list(rows[0]) if rows else []
+    if fmt == "csv":
+        return _csv(rows, columns)
+    if fmt == "md":
+        return _markdown(rows, columns)
+    return _table(rows, columns, title)
+
+
+def amount(value: Decimal) -> str:
+    """To the cent, with thousands separators."""
+    return f"{cents(value):,}"
+
+
+def _json(value: object) -> object:
+    if isinstance(value, Decimal):
+        return plain(value)
+    if isinstance(value, datetime | date):
+        return value.isoformat()
+    if is_dataclass(value) and not isinstance(value, type):
+        return asdict(value)
+    if isinstance(value, bytes):
+        return value.hex()
+    if isinstance(value, set | frozenset | tuple):
+        return list(value)
+    return str(value)
+
+
+def plain(value: Decimal) -> str:
+    """Decimal digits without an exponent and without trailing zeros below the cent."""
+    text = f"{value:f}"
+    if "." not in text:
+        return text
+    whole, fraction = text.split(".")
+    fraction = fraction.rstrip("0")
+    return f"{whole}.{fraction.ljust(2, '0')}"
+
+
+def text(value: object) -> str:
+    """A cell for people."""
+    if value is None:
+        return ""
+    if isinstance(value, Decimal):
+        return amount(value)
+    if isinstance(value, float):
+        return f"{value:,.4g}"
+    if isinstance(value, int) and not isinstance(value, bool):
+        return f"{value:,}"
+    if isinstance(value, datetime):
+        return value.isoformat(sep=" ", timespec="minutes")
+    if isinstance(value, list | tuple):
+        return ", ".join(text(item) for item in value)
+    return printable(str(value))
+
+
+def printable(value: str) -> str:
+    """Without control characters: a resource name must not steer a terminal."""
+    return "".join(c if c.isprintable() or c == " " else "�" for c in value)
+
+
+def spreadsheet(value: object) -> str:
+    """A CSV cell that no spreadsheet takes for a formula."""
+    if value is None:
+        return ""
+    if isinstance(value, Decimal):
+        return plain(value)
+    if isinstance(value, int | float):
+        return str(value)
+    if isinstance(value, dict | list):
+        return document(value)
+    cell = str(_json(value))
+    return f"'{cell}" if cell.startswith(FORMULA_STARTS) else cell
+
+
+def _csv(rows: Sequence[Row], columns: list[str]) -> str:
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow([spreadsheet(column) for column in columns])
+    writer.writerows([[spreadsheet(row[column]) for column in columns] for row in rows])
+    return out.getvalue().rstrip("\n")
+
+
+MARKDOWN_SPECIAL = str.maketrans({c: f"\\{c}" for c in "\\`*_{}[]()#+!|~"} | {"<": "&lt;", ">": "&gt;", "&": "&amp;"})
+
+
+def markdown(value: object) -> str:
+    """A cell in which nothing is markup."""
+    return text(value).replace("\n", " ").translate(MARKDOWN_SPECIAL)
+
+
+def _markdown(rows: Sequence[Row], columns: list[str]) -> str:
+    numeric = _numeric(rows, columns)
+    lines = [
+        "| " + " | ".join(markdown(column) for column in columns) + " |",
+        "| " + " | ".join("---:" if column in numeric else "---" for column in columns) + " |",
+    ]
+    lines += ["| " + " | ".join(markdown(row[column]) for column in columns) + " |" for row in rows]
+    return "\n".join(lines)
+
+
+def _table(rows: Sequence[Row], columns: list[str], title: str) -> str:
+    numeric = _numeric(rows, columns)
+    grid = Table(box=box.SIMPLE_HEAD, title=title or None, title_justify="left", show_edge=False, pad_edge=False)
+    for column in columns:
+        grid.add_column(Text(column), justify="right" if column in numeric else "left", no_wrap=True)
+    for row in rows:
+        grid.add_row(*(Text(text(row[column])) for column in columns))
+    out = io.StringIO()
+    Console(file=out, width=WIDEST, color_system=None).print(grid)
+    return "\n".join(line.rstrip() for line in out.getvalue().rstrip("\n").splitlines())
+
+
+def _numeric(rows: Sequence[Row], columns: list[str]) -> set[str]:
+    def is_number(value: Any) -> bool:
+        return isinstance(value, Decimal | int | float) and not isinstance(value, bool)
+
+    return {c for c in columns if any(is_number(r[c]) for r in rows) and all(r[c] is None or is_number(r[c]) for r in rows)}
