@@ -45,7 +45,7 @@ class Config(Settings):
     warehouse: Annotated[str, Field(description="Folder or object-store URL (s3://…) of the warehouse.")] = "./warehouse"
     memory_limit: Annotated[
         str | None,
-        Field(description="Most memory that the engine may take, for example `2GB`. Default: a quarter of the machine."),
+        Field(description="Most memory that the engine may take (`2GB`). Default: a quarter of the machine."),
     ] = None
     sources: Annotated[list[Source], Field(description="What `finops load` without a path loads.")] = []
     tags: Annotated[TagKeys, Field(description="Tag keys of owner and environment.")] = TagKeys()

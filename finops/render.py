@@ -76,18 +76,21 @@ def plain(value: Decimal) -> str:
 
 def text(value: object) -> str:
     """A cell for people."""
-    if value is None:
-        return ""
-    if isinstance(value, Decimal):
-        return amount(value)
-    if isinstance(value, float):
-        return f"{value:,.4g}"
-    if isinstance(value, int) and not isinstance(value, bool):
-        return f"{value:,}"
-    if isinstance(value, datetime):
-        return value.isoformat(sep=" ", timespec="minutes")
-    if isinstance(value, list | tuple):
-        return ", ".join(text(item) for item in value)
+    match value:
+        case None:
+            return ""
+        case Decimal():
+            return amount(value)
+        case bool():
+            return "yes" if value else "no"
+        case float():
+            return f"{value:,.4g}"
+        case int():
+            return f"{value:,}"
+        case datetime():
+            return value.isoformat(sep=" ", timespec="minutes")
+        case list() | tuple():
+            return ", ".join(text(item) for item in value)
     return printable(str(value))
 
 
