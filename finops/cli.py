@@ -7,6 +7,8 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
+from datetime import date
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -30,13 +32,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-WarehouseOption = Annotated[
-    str | None, typer.Option("--warehouse", help="Folder or object-store URL (s3://…).", metavar="PATH")
-]
+WarehouseOption = Annotated[str | None, typer.Option("--warehouse", help="Folder or object-store URL.", metavar="PATH")]
 FormatOption = Annotated[Literal["table", "json", "csv", "md"], typer.Option("--format", help="How to print.")]
-AsOfOption = Annotated[
-    str | None, typer.Option("--as-of", help="Replay: know only what was loaded up to this day.", metavar="DATE")
-]
+AsOfOption = Annotated[str | None, typer.Option("--as-of", help="Replay: know only what was there that day.", metavar="DATE")]
 
 log = logging.getLogger("finops")
 
@@ -100,9 +98,7 @@ def load(
     replace_source: Annotated[
         bool, typer.Option("--replace-source", help="Take over periods that another source holds.")
     ] = False,
-    memory_limit: Annotated[
-        str | None, typer.Option("--memory-limit", help="Most memory of the engine.", metavar="SIZE")
-    ] = None,
+    memory_limit: Annotated[str | None, typer.Option("--memory-limit", help="Most memory to take.", metavar="SIZE")] = None,
     warehouse: WarehouseOption = None,
     fmt: FormatOption = "table",
 ) -> None:
@@ -169,9 +165,7 @@ def costs(
 @app.command(add_help_option=False)
 def recommend(
     context: typer.Context,
-    kinds: Annotated[
-        list[str] | None, typer.Argument(help="Kinds of recommendation (default: all).", metavar="[KIND]...")
-    ] = None,
+    kinds: Annotated[list[str] | None, typer.Argument(help="Kinds (default: all).", metavar="[KIND]...")] = None,
     as_of: AsOfOption = None,
     owner: Annotated[str | None, typer.Option("--owner", help="Only this owner's resources.")] = None,
     new: Annotated[bool, typer.Option("--new", help="Only what was not there before.")] = False,
@@ -245,8 +239,6 @@ def export_focus(
     fmt: FormatOption = "table",
 ) -> None:
     """FOCUS files that pass the official validator: one a provider and billing period."""
-    from dataclasses import asdict
-
     from finops import render
     from finops.export import export_focus as write
 
@@ -257,8 +249,6 @@ def export_focus(
 @app.command()
 def maintain(context: typer.Context, warehouse: WarehouseOption = None, fmt: FormatOption = "table") -> None:
     """Compact small files and vacuum what no published state of the last seven days needs."""
-    from dataclasses import asdict
-
     from finops import render
     from finops.warehouse.maintain import maintain as run
 
@@ -310,10 +300,8 @@ def progress() -> Iterator[object]:
         yield spinner.update
 
 
-def day(text: str | None) -> object:
+def day(text: str | None) -> date | None:
     """An ISO date. Raises ConfigError."""
-    from datetime import date
-
     if text is None:
         return None
     try:
@@ -322,7 +310,7 @@ def day(text: str | None) -> object:
         raise ConfigError(f"`{text}` is no date", hint="write it as 2026-10-31") from None
 
 
-def report_bug(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+def report_bug(kind: type[BaseException], error: BaseException, _: TracebackType | None) -> None:
     """What nobody foresaw: one line, and how to see more."""
     say(f"error: {kind.__name__}: {error}\n  this is a defect of finops; the same call with `finops --debug …` shows where")
 

@@ -115,7 +115,7 @@ def commented() -> str:
     lines += [f"# {Config.model_fields['sources'].description}", "# [[sources]]"]
     lines += [
         f"# {name} = {example}  # {Source.model_fields[name].description}"
-        for name, example in (("name", '"aws"'), ("paths", '["exports/aws/"]'), ("replace_source", "false"))
+        for name, example in (("name", '"main-cloud"'), ("paths", '["exports/"]'), ("replace_source", "false"))
     ]
     lines += ["", f"# {Config.model_fields['tags'].description}", "# [tags]"]
     lines += [f"# {n} = {f.default!r}  # {f.description}".replace("'", '"') for n, f in TagKeys.model_fields.items()]

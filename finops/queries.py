@@ -90,7 +90,7 @@ class Condition:
     def parse(cls, text: str) -> Condition:
         match = re.fullmatch(r"([^=!]+?)(!?=)(.*)", text, re.DOTALL)
         if match is None:
-            raise ConfigError(f"`{text}` is no condition", hint="--where 'service=Amazon EC2' or --where 'tag:team!=data'")
+            raise ConfigError(f"`{text}` is no condition", hint="--where 'region=eu-west-1' or --where 'tag:team!=data'")
         return cls(match[1].strip(), tuple(match[3].split("|")), match[2] == "!=")
 
 
