@@ -94,6 +94,7 @@ class Format:
     profile: Profile | None = None
     gathers: tuple[Gather, ...] = ()
     extensions: bool = False  # undeclared columns named x_… pass through to the table
+    closed: bool = False  # a file with undeclared columns is refused by name (a misspelt optional column would be lost)
     roles: tuple[str, ...] = ()  # the roles that together make one complete delivery
     note: str = ""  # what a reader must know of every load in this format ("coarse: daily totals", …)
     rank: int = 0  # between formats that both match, the higher wins

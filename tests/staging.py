@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,8 @@ from typing import Any
 import duckdb
 
 from finops.connect import Format
-from finops.sniff import sniff
+from finops.intake.sniff import look
+from finops.warehouse.landing import landed
 from finops.warehouse.raw import create_raw
 from finops.warehouse.staging import create_staged
 
@@ -18,9 +20,12 @@ def stage(fmt: Format, *paths: Path | str, query: str = "select * from staged") 
     """The rows of `query` over `staged` (and `raw`), as dictionaries."""
     connection = duckdb.connect()
     connection.execute("set TimeZone = 'UTC'")
-    create_raw(connection, fmt, [sniff(Path(path)) for path in paths])
-    create_staged(connection, fmt)
-    return connection.sql(query).to_arrow_table().to_pylist()
+    with tempfile.TemporaryDirectory() as folder:
+        scratch = Path(folder)
+        files = [landed(connection, fmt, look(Path(path), str(path), scratch), scratch) for path in paths]
+        create_raw(connection, fmt, files)
+        create_staged(connection, fmt)
+        return connection.sql(query).to_arrow_table().to_pylist()
 
 
 def write_csv(path: Path, header: Iterable[str], *rows: Iterable[object]) -> Path:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import groupby
 
 import duckdb
@@ -23,65 +24,88 @@ SQL_TYPES = {
 }
 
 
-def create_raw(connection: duckdb.DuckDBPyConnection, fmt: Format, files: Sequence[Sniff]) -> None:
+@dataclass(frozen=True, slots=True)
+class RawFile:
+    """One file as the engine reads it.
+
+    scan      the Parquet file: the delivered one, or the landed copy of a text file
+    patterns  columns whose times are not ISO 8601 → the strptime pattern that parses every value of the file
+    """
+
+    sniff: Sniff
+    scan: str
+    patterns: Mapping[str, str] = field(default_factory=dict)
+
+
+def create_raw(connection: duckdb.DuckDBPyConnection, fmt: Format, files: Sequence[RawFile]) -> None:
     """Create the temporary view `raw` over the files. Columns: the declared ones, the gathered maps, `x_…`, `x_file`."""
     selects = []
     for _, group in groupby(sorted(files, key=_layout), key=_layout):
-        alike = list(group)
-        selects.append(_select(fmt, alike))
+        selects.append(_select(fmt, list(group)))
     connection.execute("create or replace temp view raw as\n" + "\nunion all by name\n".join(selects))
 
 
-def _layout(sniff: Sniff) -> tuple[object, ...]:
-    return (sniff.container, sniff.columns, tuple(sorted(sniff.types.items())))
+def _layout(file: RawFile) -> tuple[object, ...]:
+    sniff = file.sniff
+    return (sniff.container, sniff.columns, tuple(sorted(sniff.types.items())), tuple(sorted(file.patterns.items())))
 
 
-def _select(fmt: Format, files: Sequence[Sniff]) -> str:
+def _select(fmt: Format, files: Sequence[RawFile]) -> str:
     first = files[0]
-    headers = {fmt.canonical(header): header for header in reversed(first.columns)}
+    headers = canonical_headers(fmt, first.sniff)
     lines = [f"{_column(first, headers, column)} as {identifier(column.name)}" for column in fmt.columns]
     for gather in fmt.gathers:
-        members = {gather.key(h): h for c, h in headers.items() if c.startswith(gather.prefix)}
-        lines.append(f"{_gathered(first, members)} as {identifier(gather.name)}")
+        members = {gather.key(h): h for h in first.sniff.columns if fmt.canonical(h).startswith(gather.prefix)}
+        lines.append(f"{_gathered(first.sniff, members)} as {identifier(gather.name)}")
     if fmt.extensions:
         declared = {c.name for c in fmt.columns}
         lines += [
-            f"{_value(first, h)}::varchar as {identifier(c)}"
+            f"nullif({cell(first.sniff, h)}::varchar, '') as {identifier(c)}"
             for c, h in headers.items()
             if c.startswith("x_") and c not in declared
         ]
     lines.append("filename as x_file")
-    return "select " + ",\n  ".join(lines) + f"\nfrom {_scan(files)}"
+    return "select " + ",\n  ".join(lines) + f"\nfrom {scan([f.scan for f in files])}"
 
 
-def _column(sniff: Sniff, headers: dict[str, str], column: Column) -> str:
+def canonical_headers(fmt: Format, sniff: Sniff) -> dict[str, str]:
+    """Canonical name → header as written; the first of several wins."""
+    return {fmt.canonical(header): header for header in reversed(sniff.columns)}
+
+
+def header_of(headers: Mapping[str, str], column: Column) -> str | None:
+    return next((headers[name] for name in (column.name, *column.aliases) if name in headers), None)
+
+
+def _column(file: RawFile, headers: Mapping[str, str], column: Column) -> str:
+    sniff = file.sniff
     target = SQL_TYPES[column.type]
-    header = next((headers[n] for n in (column.name, *column.aliases) if n in headers), None)
+    header = header_of(headers, column)
     if header is None and sniff.container != "jsonl":
         return f"null::{target}"
-    value = _value(sniff, header if header is not None else column.name)
+    value = cell(sniff, header if header is not None else column.name)
+    kind = sniff.types.get(header or "", "JSON")
     if column.type == "map":
-        return _as_map(value, sniff.types.get(header or "", ""))
+        return _as_map(value, kind)
     if column.type == "text":
         return f"nullif({value}::varchar, '')"
     if column.type == "json":
-        return f"nullif({_as_json(value, sniff.types.get(header or '', ''))}, '')"
-    if sniff.container == "parquet" and not sniff.types[header or ""].startswith("VARCHAR"):
+        return f"nullif({_as_json(value, kind)}, '')"
+    if sniff.container == "parquet" and not kind.startswith("VARCHAR"):
         return f"{value}::{target}"
-    if column.type in ("timestamp", "date") and column.formats:
-        patterns = ", ".join(literal(pattern) for pattern in column.formats)
-        text = f"nullif({value}, '')"
-        return f"coalesce(try_cast({text} as {target}), try_strptime({text}, [{patterns}])::{target})"
-    cast = "try_cast" if column.lenient else "cast"
-    return f"{cast}(nullif({value}::varchar, '') as {target})"
+    text = f"nullif({value}, '')"
+    if column.name in file.patterns:
+        return f"strptime({text}, {literal(file.patterns[column.name])})::{target}"
+    return f"{'try_cast' if column.lenient else 'cast'}({text} as {target})"
 
 
-def _value(sniff: Sniff, header: str) -> str:
-    path = sniff.paths.get(header) or tuple(header.split("."))
+def cell(sniff: Sniff, header: str) -> str:
+    """SQL for one column's value in `scan`: landed CSV has columns c0, c1, …; JSON lines one JSON column a top-level key."""
     if sniff.container == "csv":
-        return identifier(header)
+        return f"c{sniff.columns.index(header)}"
+    path = sniff.paths.get(header) or tuple(header.split("."))
     if sniff.container == "jsonl":
-        inner = "".join(f'."{part}"' for part in path[1:])
+        inner = "".join('."' + part.replace('"', '\\"') + '"' for part in path[1:])
         return f"json_extract_string({identifier(path[0])}, {literal('$' + inner)})"
     return ".".join(identifier(part) for part in path)
 
@@ -99,18 +123,12 @@ def _as_json(value: str, sql_type: str) -> str:
 def _gathered(sniff: Sniff, members: dict[str, str]) -> str:
     if not members:
         return "null::MAP(VARCHAR, VARCHAR)"
-    pairs = ", ".join(f"{{'k': {literal(k)}, 'v': nullif({_value(sniff, h)}::varchar, '')}}" for k, h in members.items())
+    pairs = ", ".join(f"{{'k': {literal(k)}, 'v': nullif({cell(sniff, h)}::varchar, '')}}" for k, h in members.items())
     kept = f"list_filter([{pairs}], lambda p: p.v is not null)"
     return f"case when len({kept}) > 0 then map_from_entries({kept}) end"
 
 
-def _scan(files: Sequence[Sniff]) -> str:
-    paths = "[" + ", ".join(literal(f.path) for f in files) + "]"
-    container = files[0].container
-    if container == "parquet":
-        return f"read_parquet({paths}, filename = true, union_by_name = true)"
-    if container == "csv":
-        return f"read_csv({paths}, filename = true, all_varchar = true, header = true)"
-    tops = sorted({(f.paths.get(c) or (c,))[0] for f in files for c in f.columns})
-    columns = ", ".join(f"{literal(top)}: 'JSON'" for top in tops)
-    return f"read_json({paths}, filename = true, format = 'newline_delimited', columns = {{{columns}}})"
+def scan(paths: Sequence[str]) -> str:
+    """A table function over Parquet files; folder names such as `month=2026-01` add no columns."""
+    listed = "[" + ", ".join(literal(path) for path in paths) + "]"
+    return f"read_parquet({listed}, filename = true, union_by_name = true, hive_partitioning = false)"

@@ -14,8 +14,8 @@ from finops.warehouse.names import identifier, literal
 def register_references(connection: duckdb.DuckDBPyConnection, package: str) -> None:
     """Each `data/<stem>.csv` of a connector package becomes the temporary table `<cloud>_<stem>`, all text."""
     cloud = package.rsplit(".", 1)[-1]
-    with resources.as_file(resources.files(package).joinpath("data")) as folder:
-        for path in sorted(folder.glob("*.csv")):
+    with resources.as_file(resources.files(package)) as folder:
+        for path in sorted((folder / "data").glob("*.csv")):
             name = identifier(f"{cloud}_{path.stem}")
             connection.execute(
                 f"create temp table if not exists {name} as select * from"
@@ -37,6 +37,46 @@ def create_staged(connection: duckdb.DuckDBPyConnection, fmt: Format) -> None:
     connection.execute(f"create or replace temp view staged_native as {staging_sql(fmt)}")
     given = {row[0] for row in connection.execute("describe staged_native").fetchall()}
     connection.execute(f"create or replace temp view staged as select {_columns(table(fmt.table), given)} from staged_native")
+
+
+TAGS_ID = "left(md5(to_json(map_from_entries(list_sort(map_entries(Tags))))::varchar), 16)"
+"""64 bits of a hash of the canonical JSON: the same set has the same id in every source and run."""
+
+
+def charges_select(source: str, unit: tuple[str, str] | None) -> str:
+    """The rows of `staged` as `charges` stores them; `unit` (account, period) narrows where there are several."""
+    target = table("charges")
+    computed = {
+        "x_source": literal(source),
+        "x_billing_period": "coalesce(x_billing_period, strftime(BillingPeriodStart, '%Y-%m'))",
+        "x_tags_id": f"case when cardinality(Tags) > 0 then {TAGS_ID} end",
+    }
+    lines = [f"{computed.get(name, identifier(name))} as {identifier(name)}" for name, _ in target.columns]
+    exclude = ", ".join(identifier(name) for name in (*target.types, "Tags"))
+    return f"select {', '.join(lines)}, * exclude ({exclude}) from staged{_narrowed(unit)}"
+
+
+def tag_sets_select(source: str, unit: tuple[str, str] | None) -> str:
+    """The distinct tag sets of one unit, as canonical JSON with sorted keys."""
+    period = "coalesce(x_billing_period, strftime(BillingPeriodStart, '%Y-%m'))"
+    return f"""
+        select {literal(source)} as x_source, x_billing_period, {TAGS_ID} as x_tags_id,
+            to_json(map_from_entries(list_sort(map_entries(Tags))))::varchar as Tags
+        from (
+            select distinct {period} as x_billing_period, Tags from staged
+            {_narrowed(unit) or "where true"} and cardinality(Tags) > 0
+        )
+    """
+
+
+def _narrowed(unit: tuple[str, str] | None) -> str:
+    if unit is None:
+        return ""
+    account, period = (literal(part) for part in unit)
+    return (
+        f" where coalesce(BillingAccountId, '') = {account}"
+        f" and coalesce(x_billing_period, strftime(BillingPeriodStart, '%Y-%m')) = {period}"
+    )
 
 
 def _columns(target: Table, given: set[str]) -> str:

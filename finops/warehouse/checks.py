@@ -1,0 +1,249 @@
+"""Checks of delivered files in DuckDB: landing text, types, profiles, repeated rows, and what staging made of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+
+import duckdb
+
+from finops.connect import Column, Format, Sniff
+from finops.errors import InputError
+from finops.tables import Table
+from finops.warehouse.names import identifier, literal
+from finops.warehouse.raw import SQL_TYPES, RawFile, canonical_headers, cell, create_raw, header_of, scan
+
+NULLS = ("", "NULL", "null")
+"""Cells that stand for no value; FOCUS forbids the words, its own sample data and Athena write them."""
+
+MAX_LINE = 16 * 1000 * 1000
+SAMPLED_HASHES = 50_000
+REPEATED_SHARE = 0.5
+"""Parts of one export that share half of the smaller one's lines are snapshots of one month, not parts."""
+
+EXPECTED = {
+    "decimal": "a number (12.34; no currency sign, no thousands separator)",
+    "double": "a finite number",
+    "bigint": "a whole number",
+    "bool": "true or false",
+    "timestamp": "a time as ISO 8601 (2026-01-31T00:00:00Z)",
+    "date": "a date as ISO 8601 (2026-01-31)",
+}
+
+
+@contextmanager
+def reading(shown: str) -> Iterator[None]:
+    """Turns the engine's refusal of a file's content into an InputError."""
+    try:
+        yield
+    except duckdb.Error as error:
+        first = str(error).splitlines()[0]
+        raise InputError(
+            f"the content cannot be read ({first})", where=shown, hint="download or export the file again; it may be damaged"
+        ) from None
+
+
+def land_csv(connection: duckdb.DuckDBPyConnection, path: Path, delimiter: str, width: int, target: Path) -> None:
+    """Parse once: all cells as text, columns c0, c1, … Raises duckdb.Error where a record is not as wide as the header."""
+    columns = ", ".join(f"c{i}: 'VARCHAR'" for i in range(width))
+    nulls = ", ".join(literal(word) for word in NULLS)
+    connection.execute(
+        f"copy (select * from read_csv({literal(str(path))}, auto_detect = false, header = true, delim = {literal(delimiter)},"
+        f" quote = '\"', escape = '\"', columns = {{{columns}}}, nullstr = [{nulls}], max_line_size = {MAX_LINE}))"
+        f" to {literal(str(target))} (format parquet, compression lz4_raw)"
+    )
+
+
+def land_json(connection: duckdb.DuckDBPyConnection, path: Path, fmt: Format, sniff: Sniff, target: Path) -> None:
+    """Parse once: one JSON column for each top-level key that the sample shows or the format declares."""
+    declared = {name.split(".")[0] for column in fmt.columns for name in (column.name, *column.aliases)}
+    shown = {parts[0] for parts in sniff.paths.values()}
+    lowered = {top.lower() for top in shown}
+    tops = sorted(shown | {top for top in declared if top.lower() not in lowered})
+    columns = ", ".join(f"{literal(top)}: 'JSON'" for top in tops)
+    connection.execute(
+        f"copy (select * from read_json({literal(str(path))}, format = 'newline_delimited', columns = {{{columns}}},"
+        f" maximum_object_size = {MAX_LINE})) to {literal(str(target))} (format parquet, compression lz4_raw)"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class BadValue:
+    """A value that is not of its column's type."""
+
+    column: str
+    header: str
+    value: str
+    expected: str
+
+
+def settle(connection: duckdb.DuckDBPyConnection, fmt: Format, sniff: Sniff, path: str) -> tuple[RawFile, list[BadValue]]:
+    """Check every text cell of a typed column and choose, per column, the one date order that fits all its values."""
+    headers = canonical_headers(fmt, sniff)
+    tests: list[tuple[Column, str, str]] = []
+    selects = []
+    for column in fmt.columns:
+        header = header_of(headers, column)
+        if column.type not in EXPECTED or column.lenient or (header is None and sniff.container != "jsonl"):
+            continue
+        if sniff.container == "parquet" and not sniff.types[header or ""].startswith("VARCHAR"):
+            continue
+        value = f"nullif({cell(sniff, header or column.name)}, '')"
+        for pattern in ("", *column.formats):
+            tests.append((column, header or column.name, pattern))
+            selects.append(f"min({value}) filter (where {value} is not null and {_unreadable(value, column, pattern)})")
+    if not selects:
+        return RawFile(sniff, path), []
+    found = connection.execute(f"select {', '.join(selects)} from {scan([path])}").fetchone() or ()
+    patterns: dict[str, str] = {}
+    bad: dict[str, BadValue] = {}
+    done: set[str] = set()
+    for (column, header, pattern), worst in zip(tests, found, strict=True):
+        if column.name in done:
+            continue
+        if worst is None:
+            done.add(column.name)
+            bad.pop(column.name, None)
+            patterns |= {column.name: pattern} if pattern else {}
+        else:
+            bad.setdefault(column.name, BadValue(column.name, header, worst, _expected(column)))
+    return RawFile(sniff, path, patterns), list(bad.values())
+
+
+def _unreadable(value: str, column: Column, pattern: str) -> str:
+    if pattern:
+        return f"try_strptime({value}, {literal(pattern)}) is null"
+    if column.type == "double":
+        return f"not coalesce(isfinite(try_cast({value} as double)), false)"
+    return f"try_cast({value} as {SQL_TYPES[column.type]}) is null"
+
+
+def _expected(column: Column) -> str:
+    also = ", or in the whole file as " + " or ".join(column.formats) if column.formats else ""
+    return EXPECTED[column.type] + also
+
+
+@dataclass(frozen=True, slots=True)
+class Control:
+    """What one file itself says of one unit: rows, and the sum of what is billed, in one currency."""
+
+    scan: str
+    account: str
+    period: str
+    currency: str
+    rows: int
+    billed: Decimal
+
+
+def controls(connection: duckdb.DuckDBPyConnection, fmt: Format, files: Sequence[RawFile]) -> list[Control]:
+    """The files' own totals, computed apart from the staging SQL."""
+    if fmt.profile is None:
+        return []
+    create_raw(connection, fmt, files)
+    p = fmt.profile
+    rows = connection.execute(
+        f"""
+        select x_file, coalesce(({p.account})::varchar, ''), coalesce(({p.period})::varchar, ''),
+            coalesce(({p.currency})::varchar, ''), count(*), coalesce(sum(({p.billed})::decimal(38, 12)), 0)::decimal(38, 12)
+        from raw group by all order by all
+        """
+    ).fetchall()
+    return [Control(*row) for row in rows]
+
+
+def roles(connection: duckdb.DuckDBPyConnection, fmt: Format, files: Sequence[RawFile]) -> dict[str, str]:
+    """Scan → the role that the file plays in its delivery ('' where the format knows none)."""
+    if fmt.profile is None or not fmt.profile.role:
+        return {}
+    create_raw(connection, fmt, files)
+    return dict(connection.execute(f"select x_file, ({fmt.profile.role})::varchar from raw group by x_file").fetchall())
+
+
+def row_counts(connection: duckdb.DuckDBPyConnection, files: Sequence[RawFile]) -> dict[str, int]:
+    listed = scan([file.scan for file in files])
+    return dict(connection.execute(f"select filename, count(*) from {listed} group by filename").fetchall())
+
+
+def repeated(connection: duckdb.DuckDBPyConnection, fmt: Format, files: Sequence[RawFile]) -> list[tuple[str, str, float]]:
+    """Pairs of files of which the smaller repeats at least half of its lines in the other (sampled by content)."""
+    if len(files) < 2:
+        return []
+    create_raw(connection, fmt, files)
+    columns = [c for c in fmt.columns if c.type not in ("map", "json")]
+    keys = ", ".join(identifier(c.name) for c in columns[:24])
+    total = sum(row_counts(connection, files).values())
+    modulus = max(total // SAMPLED_HASHES, 1)
+    return connection.execute(
+        f"""
+        with sampled as (
+            select distinct x_file, hash({keys}) as h from raw where hash({keys}) % {modulus} = 0
+        ), counted as (
+            select x_file, count(*) as n from sampled group by x_file
+        ), pairs as (
+            select a.x_file as a, b.x_file as b, count(*) as shared
+            from sampled as a inner join sampled as b on a.h = b.h and a.x_file < b.x_file
+            group by all
+        )
+        select pairs.a, pairs.b, shared / least(x.n, y.n) as share
+        from pairs inner join counted as x on x.x_file = pairs.a inner join counted as y on y.x_file = pairs.b
+        where shared / least(x.n, y.n) >= {REPEATED_SHARE} order by all
+        """
+    ).fetchall()
+
+
+@dataclass(frozen=True, slots=True)
+class StagedTotal:
+    """What staging made of one unit, in one currency."""
+
+    account: str
+    period: str
+    currency: str
+    rows: int
+    billed: Decimal
+    first: str
+    last: str
+
+
+def staged_charges(connection: duckdb.DuckDBPyConnection) -> list[StagedTotal]:
+    rows = connection.execute(
+        """
+        select coalesce("BillingAccountId", ''), coalesce(x_billing_period, strftime("BillingPeriodStart", '%Y-%m'), ''),
+            coalesce("BillingCurrency", ''), count(*), coalesce(sum("BilledCost"), 0)::decimal(38, 12),
+            min("ChargePeriodStart")::varchar, max("ChargePeriodEnd")::varchar
+        from staged group by all order by all
+        """
+    ).fetchall()
+    return [StagedTotal(*row) for row in rows]
+
+
+def staged_nulls(connection: duckdb.DuckDBPyConnection, target: Table) -> dict[str, int]:
+    """Required columns of the target that have no value in some row → in how many."""
+    counts = ", ".join(f"count(*) filter (where {identifier(name)} is null)" for name in target.required)
+    found = connection.execute(f"select {counts} from staged").fetchone() or ()
+    return {name: count for name, count in zip(target.required, found, strict=True) if count}
+
+
+def staged_units(connection: duckdb.DuckDBPyConnection, target: Table) -> list[tuple[str, str, int]]:
+    """(partition, unit, rows) of every unit that the staged rows of a table other than charges hold."""
+    return connection.execute(
+        f"select ({target.partition})::varchar, ({target.unit})::varchar, count(*) from staged group by all order by all"
+    ).fetchall()
+
+
+def staged_duplicates(connection: duckdb.DuckDBPyConnection, target: Table) -> tuple[int, Mapping[str, str]]:
+    """How many natural keys occur more than once, and the first of them."""
+    if not target.key:
+        return 0, {}
+    keys = ", ".join(identifier(name) for name in target.key)
+    connection.execute(
+        f"create or replace temp table duplicate_keys as select {keys} from staged group by {keys} having count(*) > 1"
+    )
+    row = connection.execute("select count(*) from duplicate_keys").fetchone()
+    if not row or not row[0]:
+        return 0, {}
+    texts = ", ".join(f"{identifier(name)}::varchar" for name in target.key)
+    first = connection.execute(f"select {texts} from duplicate_keys order by all limit 1").fetchone() or ()
+    return row[0], {name: value for name, value in zip(target.key, first, strict=True) if value}
