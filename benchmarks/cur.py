@@ -59,13 +59,13 @@ VALUES = {
     "bill_payer_account_id": "'100000000001'",
     "bill_payer_account_name": "'payer'",
     "identity_line_item_id": "md5(i::varchar)",
-    "identity_time_interval": "strftime(at, '%Y-%m-%dT%H:00:00Z') || '/' || strftime(at + interval 1 hour, '%Y-%m-%dT%H:00:00Z')",
+    "identity_time_interval": "strftime(start, '%Y-%m-%dT%H:00Z') || '/' || strftime(start + interval 1 hour, '%Y-%m-%dT%H:00Z')",
     "line_item_availability_zone": "case when k < 6 then 'us-east-1' || substr('abcdef', k + 1, 1) end",
     "line_item_currency_code": "'USD'",
     "line_item_legal_entity": "'Amazon Web Services, Inc.'",
     "line_item_line_item_description": "'$' || price || ' per On Demand Linux ' || machine || ' Instance Hour'",
-    "line_item_line_item_type": "case when k = 5 then 'SavingsPlanCoveredUsage' when k = 6 and second then 'SavingsPlanNegation'"
-    " else 'Usage' end",
+    "line_item_line_item_type": "case when k = 5 then 'SavingsPlanCoveredUsage'"
+    " when k = 6 and second then 'SavingsPlanNegation' else 'Usage' end",
     "line_item_operation": "'RunInstances'",
     "line_item_product_code": "case when k < 6 then 'AmazonEC2' else 'AmazonS3' end",
     "line_item_resource_id": "case when k < 6 then 'i-' || lpad(to_hex(resource), 17, '0') else 'bucket-' || resource end",
@@ -100,10 +100,10 @@ VALUES = {
 }
 
 MAPS = {
-    "product": "map {'product_name': 'Amazon Elastic Compute Cloud', 'vcpu': '8', 'memory': '32 GiB', 'operating_system': 'Linux',"
-    " 'tenancy': 'Shared', 'region': 'us-east-1', 'instance_type': machine, 'sku': sku, 'capacitystatus': 'Used'}",
-    "resource_tags": "case when resource % 9 = 0 then map {}::map(varchar, varchar) else map {'user_team': 'team-' || resource % 12,"
-    " 'user_environment': case when resource % 3 = 0 then 'dev' else 'prod' end, 'user_name': 'node-' || resource % 5000} end",
+    "product": "map {'product_name': 'Amazon Elastic Compute Cloud', 'vcpu': '8', 'memory': '32 GiB',"
+    " 'operating_system': 'Linux', 'tenancy': 'Shared', 'region': 'us-east-1', 'instance_type': machine, 'sku': sku, 'capacitystatus': 'Used'}",
+    "resource_tags": "case when resource % 9 = 0 then map {}::map(varchar, varchar) else map {"
+    "'user_team': 'team-' || resource % 12, 'user_environment': case when resource % 3 = 0 then 'dev' else 'prod' end, 'user_name': 'node-' || resource % 5000} end",
     "cost_category": "map {'unit': 'unit-' || resource % 5}",
     "discount": "map {}::map(varchar, double)",
 }
@@ -126,8 +126,8 @@ def write(path: Path, lines: int, seed: int = 7) -> int:
     columns += [
         "timestamp '2026-09-01' as bill_billing_period_start_date",
         "timestamp '2026-10-01' as bill_billing_period_end_date",
-        "at as line_item_usage_start_date",
-        "at + interval 1 hour as line_item_usage_end_date",
+        "start as line_item_usage_start_date",
+        "start + interval 1 hour as line_item_usage_end_date",
     ]
     connection = duckdb.connect()
     connection.execute("set preserve_insertion_order = false")
@@ -143,7 +143,7 @@ def write(path: Path, lines: int, seed: int = 7) -> int:
                     case when k = 7 then 6 else k end as k,
                     k = 7 as second,
                     (g * 7919 + {seed}) % greatest({lines} // 700, 1) as resource,
-                    timestamp '2026-09-01' + interval 1 hour * (g % 720)::integer as at,
+                    timestamp '2026-09-01' + interval 1 hour * (g % 720)::integer as start,
                     {machine}[(g % 8 + 1)::integer] as machine,
                     {price}[(g % 8 + 1)::integer] as price
                 from lines
