@@ -10,8 +10,8 @@ from typing import Any
 import duckdb
 
 from finops.connect import Format
+from finops.intake.landing import landed
 from finops.intake.sniff import look
-from finops.warehouse.landing import landed
 from finops.warehouse.raw import create_raw
 from finops.warehouse.staging import create_staged
 

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
+from typing import TypeAlias
 
 import duckdb
 
@@ -34,6 +35,13 @@ EXPECTED = {
 }
 
 
+Connection: TypeAlias = duckdb.DuckDBPyConnection
+
+
+class Unreadable(Exception):
+    """The engine's parser stopped; the message is its first line."""
+
+
 @contextmanager
 def reading(shown: str) -> Iterator[None]:
     """Turns the engine's refusal of a file's content into an InputError."""
@@ -46,28 +54,37 @@ def reading(shown: str) -> Iterator[None]:
         ) from None
 
 
-def land_csv(connection: duckdb.DuckDBPyConnection, path: Path, delimiter: str, width: int, target: Path) -> None:
-    """Parse once: all cells as text, columns c0, c1, … Raises duckdb.Error where a record is not as wide as the header."""
+def land_csv(connection: Connection, path: Path, delimiter: str, width: int, target: Path) -> None:
+    """Parse once: all cells as text, columns c0, c1, … Raises Unreadable where a record is not as wide as the header."""
     columns = ", ".join(f"c{i}: 'VARCHAR'" for i in range(width))
     nulls = ", ".join(literal(word) for word in NULLS)
-    connection.execute(
+    _land(
+        connection,
         f"copy (select * from read_csv({literal(str(path))}, auto_detect = false, header = true, delim = {literal(delimiter)},"
         f" quote = '\"', escape = '\"', columns = {{{columns}}}, nullstr = [{nulls}], max_line_size = {MAX_LINE}))"
-        f" to {literal(str(target))} (format parquet, compression lz4_raw)"
+        f" to {literal(str(target))} (format parquet, compression lz4_raw)",
     )
 
 
-def land_json(connection: duckdb.DuckDBPyConnection, path: Path, fmt: Format, sniff: Sniff, target: Path) -> None:
+def land_json(connection: Connection, path: Path, fmt: Format, sniff: Sniff, target: Path) -> None:
     """Parse once: one JSON column for each top-level key that the sample shows or the format declares."""
     declared = {name.split(".")[0] for column in fmt.columns for name in (column.name, *column.aliases)}
     shown = {parts[0] for parts in sniff.paths.values()}
     lowered = {top.lower() for top in shown}
     tops = sorted(shown | {top for top in declared if top.lower() not in lowered})
     columns = ", ".join(f"{literal(top)}: 'JSON'" for top in tops)
-    connection.execute(
+    _land(
+        connection,
         f"copy (select * from read_json({literal(str(path))}, format = 'newline_delimited', columns = {{{columns}}},"
-        f" maximum_object_size = {MAX_LINE})) to {literal(str(target))} (format parquet, compression lz4_raw)"
+        f" maximum_object_size = {MAX_LINE})) to {literal(str(target))} (format parquet, compression lz4_raw)",
     )
+
+
+def _land(connection: Connection, statement: str) -> None:
+    try:
+        connection.execute(statement)
+    except duckdb.Error as error:
+        raise Unreadable(str(error).splitlines()[0]) from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +97,7 @@ class BadValue:
     expected: str
 
 
-def settle(connection: duckdb.DuckDBPyConnection, fmt: Format, sniff: Sniff, path: str) -> tuple[RawFile, list[BadValue]]:
+def settle(connection: Connection, fmt: Format, sniff: Sniff, path: str) -> tuple[RawFile, list[BadValue]]:
     """Check every text cell of a typed column and choose, per column, the one date order that fits all its values."""
     headers = canonical_headers(fmt, sniff)
     tests: list[tuple[Column, str, str]] = []
@@ -138,7 +155,7 @@ class Control:
     billed: Decimal
 
 
-def controls(connection: duckdb.DuckDBPyConnection, fmt: Format, files: Sequence[RawFile]) -> list[Control]:
+def controls(connection: Connection, fmt: Format, files: Sequence[RawFile]) -> list[Control]:
     """The files' own totals, computed apart from the staging SQL."""
     if fmt.profile is None:
         return []
@@ -154,7 +171,7 @@ def controls(connection: duckdb.DuckDBPyConnection, fmt: Format, files: Sequence
     return [Control(*row) for row in rows]
 
 
-def roles(connection: duckdb.DuckDBPyConnection, fmt: Format, files: Sequence[RawFile]) -> dict[str, str]:
+def roles(connection: Connection, fmt: Format, files: Sequence[RawFile]) -> dict[str, str]:
     """Scan → the role that the file plays in its delivery ('' where the format knows none)."""
     if fmt.profile is None or not fmt.profile.role:
         return {}
@@ -162,12 +179,12 @@ def roles(connection: duckdb.DuckDBPyConnection, fmt: Format, files: Sequence[Ra
     return dict(connection.execute(f"select x_file, ({fmt.profile.role})::varchar from raw group by x_file").fetchall())
 
 
-def row_counts(connection: duckdb.DuckDBPyConnection, files: Sequence[RawFile]) -> dict[str, int]:
+def row_counts(connection: Connection, files: Sequence[RawFile]) -> dict[str, int]:
     listed = scan([file.scan for file in files])
     return dict(connection.execute(f"select filename, count(*) from {listed} group by filename").fetchall())
 
 
-def repeated(connection: duckdb.DuckDBPyConnection, fmt: Format, files: Sequence[RawFile]) -> list[tuple[str, str, float]]:
+def repeated(connection: Connection, fmt: Format, files: Sequence[RawFile]) -> list[tuple[str, str, float]]:
     """Pairs of files of which the smaller repeats at least half of its lines in the other (sampled by content)."""
     if len(files) < 2:
         return []
@@ -207,7 +224,7 @@ class StagedTotal:
     last: str
 
 
-def staged_charges(connection: duckdb.DuckDBPyConnection) -> list[StagedTotal]:
+def staged_charges(connection: Connection) -> list[StagedTotal]:
     rows = connection.execute(
         """
         select coalesce("BillingAccountId", ''), coalesce(x_billing_period, strftime("BillingPeriodStart", '%Y-%m'), ''),
@@ -219,21 +236,21 @@ def staged_charges(connection: duckdb.DuckDBPyConnection) -> list[StagedTotal]:
     return [StagedTotal(*row) for row in rows]
 
 
-def staged_nulls(connection: duckdb.DuckDBPyConnection, target: Table) -> dict[str, int]:
+def staged_nulls(connection: Connection, target: Table) -> dict[str, int]:
     """Required columns of the target that have no value in some row → in how many."""
     counts = ", ".join(f"count(*) filter (where {identifier(name)} is null)" for name in target.required)
     found = connection.execute(f"select {counts} from staged").fetchone() or ()
     return {name: count for name, count in zip(target.required, found, strict=True) if count}
 
 
-def staged_units(connection: duckdb.DuckDBPyConnection, target: Table) -> list[tuple[str, str, int]]:
+def staged_units(connection: Connection, target: Table) -> list[tuple[str, str, int]]:
     """(partition, unit, rows) of every unit that the staged rows of a table other than charges hold."""
     return connection.execute(
         f"select ({target.partition})::varchar, ({target.unit})::varchar, count(*) from staged group by all order by all"
     ).fetchall()
 
 
-def staged_duplicates(connection: duckdb.DuckDBPyConnection, target: Table) -> tuple[int, Mapping[str, str]]:
+def staged_duplicates(connection: Connection, target: Table) -> tuple[int, Mapping[str, str]]:
     """How many natural keys occur more than once, and the first of them."""
     if not target.key:
         return 0, {}

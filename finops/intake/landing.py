@@ -6,20 +6,18 @@ import csv
 import json
 from pathlib import Path
 
-import duckdb
-
 from finops.connect import Format
 from finops.errors import InputError, Refused
 from finops.intake.sniff import Seen
 from finops.intake.text import line_of, ragged, records
-from finops.warehouse.checks import NULLS, BadValue, land_csv, land_json, reading, settle
+from finops.warehouse.checks import NULLS, BadValue, Connection, Unreadable, land_csv, land_json, reading, settle
 from finops.warehouse.raw import RawFile
 
 SHOWN_VALUE = 60
 """Characters of a wrong value that an error repeats."""
 
 
-def landed(connection: duckdb.DuckDBPyConnection, fmt: Format, seen: Seen, scratch: Path) -> RawFile:
+def landed(connection: Connection, fmt: Format, seen: Seen, scratch: Path) -> RawFile:
     """Raises Refused with every wrong column, or InputError where the file cannot be parsed."""
     target = scratch / f"{len(list(scratch.iterdir())):06d}.parquet"
     if seen.sniff.container == "csv":
@@ -35,11 +33,11 @@ def landed(connection: duckdb.DuckDBPyConnection, fmt: Format, seen: Seen, scrat
     return file
 
 
-def _land_csv(connection: duckdb.DuckDBPyConnection, seen: Seen, target: Path) -> None:
+def _land_csv(connection: Connection, seen: Seen, target: Path) -> None:
     width = len(seen.sniff.columns)
     try:
         land_csv(connection, seen.path, seen.delimiter, width, target)
-    except duckdb.Error:
+    except Unreadable:
         if (error := ragged(seen.path, seen.delimiter, seen.shown)) is not None:
             raise error from None
         # Sound for the exact reader: lone line ends of another kind. Written again in one dialect it is sound for both.
@@ -51,10 +49,10 @@ def _land_csv(connection: duckdb.DuckDBPyConnection, seen: Seen, target: Path) -
             land_csv(connection, plain, seen.delimiter, width, target)
 
 
-def _land_json(connection: duckdb.DuckDBPyConnection, fmt: Format, seen: Seen, target: Path) -> None:
+def _land_json(connection: Connection, fmt: Format, seen: Seen, target: Path) -> None:
     try:
         land_json(connection, seen.path, fmt, seen.sniff, target)
-    except duckdb.Error as error:
+    except Unreadable as error:
         with seen.path.open(encoding="utf-8-sig") as file:
             for number, line in enumerate(file, start=1):
                 try:
@@ -65,7 +63,7 @@ def _land_json(connection: duckdb.DuckDBPyConnection, fmt: Format, seen: Seen, t
                         where=seen.shown,
                         hint="the file is cut off or damaged; export it again",
                     ) from None
-        raise InputError(f"the content cannot be read ({str(error).splitlines()[0]})", where=seen.shown) from None
+        raise InputError(f"the content cannot be read ({error})", where=seen.shown) from None
 
 
 def _explained(seen: Seen, bad: BadValue) -> InputError:
