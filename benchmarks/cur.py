@@ -59,7 +59,7 @@ VALUES = {
     "bill_payer_account_id": "'100000000001'",
     "bill_payer_account_name": "'payer'",
     "identity_line_item_id": "md5(i::varchar)",
-    "identity_time_interval": "strftime(start, '%Y-%m-%dT%H:00Z') || '/' || strftime(start + interval 1 hour, '%Y-%m-%dT%H:00Z')",
+    "identity_time_interval": "strftime(start, '%Y-%m-%dT%H:00Z/') || strftime(start + interval 1 hour, '%Y-%m-%dT%H:00Z')",
     "line_item_availability_zone": "case when k < 6 then 'us-east-1' || substr('abcdef', k + 1, 1) end",
     "line_item_currency_code": "'USD'",
     "line_item_legal_entity": "'Amazon Web Services, Inc.'",
@@ -100,10 +100,15 @@ VALUES = {
 }
 
 MAPS = {
-    "product": "map {'product_name': 'Amazon Elastic Compute Cloud', 'vcpu': '8', 'memory': '32 GiB',"
-    " 'operating_system': 'Linux', 'tenancy': 'Shared', 'region': 'us-east-1', 'instance_type': machine, 'sku': sku, 'capacitystatus': 'Used'}",
-    "resource_tags": "case when resource % 9 = 0 then map {}::map(varchar, varchar) else map {"
-    "'user_team': 'team-' || resource % 12, 'user_environment': case when resource % 3 = 0 then 'dev' else 'prod' end, 'user_name': 'node-' || resource % 5000} end",
+    "product": (
+        "map {'product_name': 'Amazon Elastic Compute Cloud', 'vcpu': '8', 'memory': '32 GiB', 'operating_system': 'Linux',"
+        " 'tenancy': 'Shared', 'region': 'us-east-1', 'instance_type': machine, 'sku': sku, 'capacitystatus': 'Used'}"
+    ),
+    "resource_tags": (
+        "case when resource % 9 = 0 then map {}::map(varchar, varchar) else map {"
+        "'user_team': 'team-' || resource % 12, 'user_environment': case when resource % 3 = 0 then 'dev' else 'prod' end,"
+        " 'user_name': 'node-' || resource % 5000} end"
+    ),
     "cost_category": "map {'unit': 'unit-' || resource % 5}",
     "discount": "map {}::map(varchar, double)",
 }
@@ -131,6 +136,7 @@ def write(path: Path, lines: int, seed: int = 7) -> int:
     ]
     connection = duckdb.connect()
     connection.execute("set preserve_insertion_order = false")
+    connection.execute("set enable_progress_bar = false")
     # Every covered line (k = 5) has its negation (k = 6, second) of the same machine, price and hour.
     connection.execute(f"""
         copy (
