@@ -192,13 +192,48 @@ Action: TypeAlias = Delete | Stop | Schedule | Resize | Reconfigure | Move | Use
 
 
 @dataclass(frozen=True, slots=True)
+class Change:
+    """What an action does to the lines of a resource that `unit` and `meter` select (empty: any).
+
+    factor       what is left of their cost, 0 … 1 at the same usage pattern (a price ratio for a resize)
+    sku          the machine that replaces them; a commitment follows only where it covers that one
+    covered      False leaves covered lines alone (reserved units that are not a saving)
+    """
+
+    factor: Decimal
+    unit: str = ""
+    meter: str = ""
+    sku: str = ""
+    covered: bool = True
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.factor <= 1:
+            raise ValueError(f"{self.factor} is no share of a cost")
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """What an action does to the bill of its resource.
+
+    changes  the first that selects a line applies to it; other lines stay
+    adds     new monthly cost (a snapshot that replaces a volume); negative where a commitment's fee displaces more than itself
+    cut      an absolute monthly amount off the resource's lines, at most what they cost (tiering, commitments)
+    """
+
+    changes: tuple[Change, ...] = ()
+    adds: Decimal = Decimal(0)
+    cut: Decimal = Decimal(0)
+
+
+@dataclass(frozen=True, slots=True)
 class Act:
-    """Do it: the saving is priced, its evidence is complete."""
+    """Do it: the saving is priced, its evidence is complete, and `effect` says what the simulated bill loses."""
 
     action: Action
     saving: Saving
     confidence: float
     why: str
+    effect: Effect
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,6 +269,15 @@ class Finding:
     patch: str = ""
     effort: Effort = "low"
     reversible: bool = True
+    resource_type: str = ""
+    billed_as: str = ""  # the bill's key of the resource, where the scope is narrower (a prefix) or the bill names another
+    explanation: tuple[str, ...] = ()
+    rejected: tuple[str, ...] = ()
+
+    @property
+    def bill_key(self) -> str:
+        """The resource as the simulated bill knows it."""
+        return (self.billed_as or self.scope.resource).lower()
 
     @property
     def id(self) -> str:
@@ -246,7 +290,12 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Recommendation:
-    """A finding that acts, with its place in the plan."""
+    """A finding that acts, with its place in the plan. Cents; `saving` is net of `stranded`, which is positive.
+
+    saving    Bill(before) − Bill(after) on the state that the actions before it left
+    alone     the same on today's bill, as if it were the only action
+    stranded  what commitments that covered the resource go on costing unused
+    """
 
     finding: Finding
     rank: int
@@ -256,6 +305,8 @@ class Recommendation:
     status: Status
     first_seen: date
     rejected: tuple[str, ...] = ()
+    owner: str = ""
+    environment: str = ""
 
 
 def action_name(action: Action) -> str:

@@ -2,26 +2,60 @@
 
 A recommender is one module of `recommenders/` with one public frozen dataclass whose fields are its thresholds
 (`Annotated[type, Field(ge=…, description=…)]`) and whose docstring's first line is its title. Its `candidates` query reads
-marts only, through `$as_of`; each row becomes one `Candidate` (a NamedTuple named in the module).
+marts only, through `$as_of`; each row becomes one candidate.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from finops.model import Finding
+from finops.money import HOURS_PER_MONTH
 from finops.pricing import PriceBook
+from finops.simulate import Bill
+from finops.window import Window
 
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What a judge may know beside its candidate. No clock: time is `as_of`."""
+    """What a judge may know beside its candidate. No clock: time is `as_of`, the last complete day.
+
+    bill    one currency's simulated bill: of today, or, for portfolio-wide judges, what the others' actions leave
+    before  the bill of today
+    """
 
     as_of: date
     prices: PriceBook
+    bill: Bill
+    before: Bill
+    currency: str
+
+    @property
+    def at(self) -> datetime:
+        """The end of `as_of`: the moment whose prices are asked."""
+        return datetime.combine(self.as_of, time(), UTC) + timedelta(days=1)
+
+    @property
+    def window(self) -> Window:
+        """The last 30 complete days: what `current` is made of."""
+        return Window.of_days(self.as_of - timedelta(days=29), self.as_of)
+
+    @property
+    def months(self) -> Decimal:
+        """How many months' worth of a monthly price the simulated month holds: providers charge a GB-month by calendar
+        days, so that 730 hours of a 31-day month are 0.981 of it."""
+        days = [self.as_of - timedelta(days=n) for n in range(30)]
+        share = sum((Decimal(1) / _days_in_month(day) for day in days), Decimal(0))
+        return share * HOURS_PER_MONTH / Decimal(720)
+
+
+def _days_in_month(day: date) -> int:
+    first = day.replace(day=1)
+    return ((first + timedelta(days=31)).replace(day=1) - first).days
 
 
 Row = Mapping[str, Any]

@@ -1,0 +1,107 @@
+"""The JSON object of `finops recommend`: money as decimal strings, one object a currency."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from finops.model import Act, Action, Fact, Recommendation, action_name
+from finops.money import cents
+from finops.portfolio import Plan
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Trust:
+    """How far the spend under the plan is tied: green, amber or red, with the sum of the residuals."""
+
+    status: str
+    reconciled: Decimal
+    notes: Sequence[str] = ()
+
+
+def plan_document(plan: Plan, trust: Trust, calculation: Mapping[str, object]) -> dict[str, Any]:
+    """The whole plan of one currency. `calculation` holds version, price_book and snapshot."""
+    return {
+        "schema": SCHEMA,
+        "as_of": plan.as_of.isoformat(),
+        "currency": plan.currency,
+        "trust": {"status": trust.status, "reconciled": money(trust.reconciled), "notes": [*trust.notes, *plan.notes]},
+        "calculation": dict(calculation),
+        "waterfall": [
+            {"step": step.name, ("monthly" if step.is_level else "saving"): money(step.amount)} for step in plan.steps
+        ],
+        "verdicts": {"act": len(plan.recommendations), "keep": len(plan.keeps), "unknown": plan.unknown_verdicts},
+        "recommendations": [recommendation_document(r) for r in plan.recommendations],
+        "unknowns": [
+            {"missing": m.missing, "resources": m.resources, "spend_at_stake": money(m.spend_at_stake), "how": m.how}
+            for m in plan.unknowns
+        ],
+        "keeps": [{"resource": k.finding.scope.resource, "kind": k.finding.kind, "why": k.why} for k in plan.keeps],
+        "failed": [{"kind": f.kind, "error": f.error} for f in plan.failed],
+    }
+
+
+def recommendation_document(recommendation: Recommendation) -> dict[str, Any]:
+    """One recommendation, with everything that `explain` shows."""
+    finding, saving = recommendation.finding, recommendation.saving
+    if not isinstance(finding.verdict, Act):
+        raise TypeError("only findings that act are recommended")
+    act, scope, evidence, monthly = finding.verdict, finding.scope, finding.evidence, saving.effective_monthly
+    return {
+        "id": finding.id,
+        "kind": finding.kind,
+        "provider": scope.provider,
+        "account": scope.account,
+        "region": scope.region,
+        "service": scope.service,
+        "resource": scope.resource,
+        "owner": recommendation.owner,
+        "environment": recommendation.environment,
+        "status": recommendation.status,
+        "first_seen": recommendation.first_seen.isoformat(),
+        "effort": finding.effort,
+        "reversible": finding.reversible,
+        "action": action_document(act.action),
+        "saving": {
+            "low": money(monthly.low),
+            "expected": money(monthly.expected),
+            "high": money(monthly.high),
+            "alone": money(recommendation.alone),
+            "cash_12m": money(saving.cash_12m),
+            "stranded": money(-recommendation.stranded),
+            "basis": saving.basis,
+            "one_off": money(saving.one_off),
+            "assumes": list(saving.assumes),
+        },
+        "confidence": act.confidence,
+        "why": act.why,
+        "explanation": list(finding.explanation),
+        "rejected": list(recommendation.rejected),
+        "patch": finding.patch,
+        "evidence": {
+            "window": [evidence.window.start.isoformat(), evidence.window.end.isoformat()],
+            "coverage": evidence.coverage,
+            "facts": [fact_document(fact) for fact in evidence.facts],
+            "sql": evidence.sql,
+        },
+    }
+
+
+def action_document(action: Action) -> dict[str, str]:
+    """Type, from, to: the target named as the bill or the price list does."""
+    return {"type": action_name(action), "from": str(getattr(action, "current", "")), "to": action.target}
+
+
+def fact_document(fact: Fact) -> dict[str, Any]:
+    value = str(fact.value) if isinstance(fact.value, Decimal) else fact.value
+    return {"name": fact.name, "value": value, "unit": fact.unit, "source": fact.source}
+
+
+def money(amount: Decimal) -> str:
+    """Cents as a decimal string; never `-0.00`."""
+    rounded = cents(amount)
+    return f"{rounded if rounded else abs(rounded):f}"

@@ -1,0 +1,61 @@
+"""The statement that re-derives a saving: self-contained, literals bound, on the marts that anyone may query."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from finops.model import Change, Effect, Finding
+from finops.simulate import Bill, Line
+
+
+def quoted(text: str) -> str:
+    """A SQL string literal; resource ids and tags come from outside."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def saving_sql(bill: Bill, key: str, effect: Effect, stranded: Decimal, finding: Finding) -> str:
+    """One select that returns what the effect takes off the bill a month, alone: lines × what is left of them."""
+    branches = [_branch(bill, change, bill.lines(key)) for change in effect.changes]
+    cases = "\n            ".join(branches)
+    saved = f"case\n            {cases}\n            else 0\n        end" if branches else "0"
+    subtract = "".join(f" - {amount:f}" for amount in (effect.adds, stranded) if amount)
+    plus = f" + {effect.cut:f}" if effect.cut else ""
+    return f"""with lines as (
+    select
+        charge_category,
+        coalesce(pricing_unit, '') as pricing_unit,
+        coalesce(sku_meter, sku_id, '') as meter,
+        coalesce(commitment_id, '') as commitment_id,
+        sum(effective_cost - coalesce(promotional_credit, 0)) as cost,
+        sum(coalesce(contracted_cost, list_cost, effective_cost, 0)) as on_demand_cost
+    from resource_daily
+    where
+        lower(resource_id) = {quoted(key)}
+        and currency = {quoted(finding.currency)}
+        and charge_date > date {quoted(finding.as_of.isoformat())} - 30
+        and charge_date <= date {quoted(finding.as_of.isoformat())}
+    group by all
+),
+saved as (
+    select {saved} as amount
+    from lines
+    where cost > 0
+)
+select cast(coalesce(sum(amount), 0) * 730 / 720{subtract}{plus} as decimal(38, 2)) as monthly_saving from saved"""
+
+
+def _branch(bill: Bill, change: Change, lines: tuple[Line, ...]) -> str:
+    tests = ["charge_category = 'Usage'"]
+    if change.unit:
+        tests.append(f"pricing_unit = {quoted(change.unit)}")
+    if change.meter:
+        tests.append(f"meter = {quoted(change.meter)}")
+    if not change.covered:
+        tests.append("commitment_id = ''")
+    where = " and ".join(tests)
+    left = f"{change.factor:f}"
+    loose = sorted({line.commitment for line in lines if line.commitment and not bill.follows(line, change)})
+    if loose and change.covered:
+        named = ", ".join(quoted(commitment) for commitment in loose)
+        return f"when {where} then cost - case when commitment_id in ({named}) then on_demand_cost else cost end * {left}"
+    return f"when {where} then cost * (1 - {left})"

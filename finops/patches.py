@@ -1,0 +1,55 @@
+"""The change that carries out a recommendation, as text: templates are the connectors' data, values are shell-quoted."""
+
+from __future__ import annotations
+
+import shlex
+import tomllib
+from functools import cache
+from importlib import resources
+
+from finops.model import Act, Finding, action_name
+
+
+@cache
+def templates() -> dict[tuple[str, str], str]:
+    """(resource type, action) → template, from every `connectors/<cloud>/data/patches.toml`."""
+    found: dict[tuple[str, str], str] = {}
+    for package in sorted(resources.files("connectors").iterdir(), key=lambda entry: entry.name):
+        file = package.joinpath("data", "patches.toml")
+        if not file.is_file():
+            continue
+        for resource_type, actions in tomllib.loads(file.read_text("utf-8")).items():
+            found |= {(resource_type, action): text for action, text in actions.items()}
+    return found
+
+
+def patch_of(finding: Finding) -> str:
+    """The commands for this finding; empty where nobody has written a template for its type and action.
+
+    Every value is quoted for a POSIX shell: resource ids come from files that anyone may have written.
+    """
+    if not isinstance(finding.verdict, Act):
+        return ""
+    action = finding.verdict.action
+    template = templates().get((finding.resource_type, action_name(action)))
+    if template is None:
+        return ""
+    scope = finding.scope
+    values = {
+        "resource": scope.resource,
+        "name": scope.resource.rstrip("/").rsplit("/", 1)[-1].rsplit(":", 1)[-1],
+        "account": scope.account,
+        "region": scope.region,
+        "current": str(getattr(action, "current", "")),
+        "target": action.target,
+        "group": _segment(scope.resource, "resourcegroups"),
+        "workspace": _segment(scope.resource, "workspaces"),
+        "parent": _segment(scope.resource, "accounts"),
+    }
+    return template.format(**{name: shlex.quote(value) for name, value in values.items()}).strip()
+
+
+def _segment(resource: str, name: str) -> str:
+    """The path segment after `name` in an id made of name/value pairs."""
+    parts = resource.split("/")
+    return next((value for key, value in zip(parts, parts[1:], strict=False) if key.lower() == name), "")

@@ -1,0 +1,295 @@
+"""One sequenced plan on one simulated bill: conflicts, order, what each step saves on the state left, ranks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date
+from decimal import Decimal
+
+from finops.evidence import saving_sql
+from finops.model import Act, Delete, Estimate, Finding, Keep, Recommendation, Resize, Saving, Scale, Schedule, Stop, Unknown
+from finops.money import cents
+from finops.simulate import ZERO, Bill, Outcome
+
+ORDER = (
+    "idle",
+    "schedule",
+    "storage_tiering",
+    "rightsizing",
+    "modernize",
+    "spot",
+    "autoscaling",
+    "network",
+    "ml_efficiency",
+    "ai_usage",
+    "commitments",
+)
+"""Who is valued first: what deletes, then what changes, then what is bought for the rest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One bar of the waterfall: an amount a month (`current`, `after`), or a signed saving."""
+
+    name: str
+    amount: Decimal
+    is_level: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """One missing fact: how many resources wait for it, what they cost a month, and how to supply it."""
+
+    missing: str
+    resources: int
+    spend_at_stake: Decimal
+    how: str
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """One resource that stays as it is, and why."""
+
+    finding: Finding
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A recommender that crashed; the others went on."""
+
+    kind: str
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Everything that `finops recommend` says in one currency. The steps sum exactly: current − savings = after."""
+
+    as_of: date
+    currency: str
+    steps: tuple[Step, ...]
+    recommendations: tuple[Recommendation, ...]
+    keeps: tuple[Kept, ...]
+    unknowns: tuple[Missing, ...]
+    unknown_verdicts: int
+    failed: tuple[Failure, ...] = ()
+    notes: tuple[str, ...] = field(default=())
+
+    @property
+    def current(self) -> Decimal:
+        return self.steps[0].amount
+
+    @property
+    def after(self) -> Decimal:
+        return self.steps[-1].amount
+
+    @property
+    def saving(self) -> Decimal:
+        """What all recommendations together save a month."""
+        return self.current - self.after
+
+    def find(self, prefix: str) -> list[Recommendation]:
+        """The recommendations whose id starts so."""
+        return [r for r in self.recommendations if r.finding.id.startswith(prefix)]
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A finding whose action is on the simulated bill, with exact amounts."""
+
+    finding: Finding
+    act: Act
+    alone: Outcome
+    net: Decimal
+    stranded: Decimal
+    rejected: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Proposed:
+    """A finding that acts, with what it does to today's bill alone."""
+
+    finding: Finding
+    act: Act
+    alone: Outcome
+
+
+class Sequencer:
+    """Puts findings on the bill, kind by kind, and remembers what each did.
+
+    Amounts are rounded to cents by telescoping: each step is the difference of two rounded running totals, so that what is
+    printed sums exactly.
+    """
+
+    def __init__(self, bill: Bill, currency: str, as_of: date) -> None:
+        self.before = bill.copy()
+        self.bill = bill
+        self.currency = currency
+        self.as_of = as_of
+        self._taken: list[Taken] = []
+        self._kept: list[Kept] = []
+        self._unknown: list[Finding] = []
+        self._net = ZERO
+        self._stranded = ZERO
+
+    def take(self, findings: Iterable[Finding]) -> None:
+        """Sequence these after all that came before. Findings in another currency are ignored."""
+        acts: dict[str, Proposed] = {}
+        for finding in findings:
+            if finding.currency != self.currency:
+                continue
+            match finding.verdict:
+                case Act() as act:
+                    acts[finding.id] = Proposed(finding, act, self.before.value(finding.bill_key, act.effect))
+                case Keep(why):
+                    self._kept.append(Kept(finding, why))
+                case Unknown():
+                    self._unknown.append(finding)
+        chosen, rejected = self._choose(list(acts.values()))
+        for proposed in chosen:
+            self._apply(proposed, rejected.get(proposed.finding.id, ()))
+
+    def _choose(self, acts: Sequence[Proposed]) -> tuple[list[Proposed], dict[str, tuple[str, ...]]]:
+        """One of each group that excludes one another; the others become its rejected alternatives."""
+        ranked = sorted(acts, key=lambda p: (_deletes(p.act), p.alone.net, p.finding.id), reverse=True)
+        chosen: list[Proposed] = []
+        rejected: dict[str, tuple[str, ...]] = {}
+        for proposed in ranked:
+            rivals: list[Taken | Proposed] = [*self._taken, *chosen]
+            winner = next((rival for rival in rivals if _excludes(rival, proposed)), None)
+            if winner is None:
+                chosen.append(proposed)
+                continue
+            text = f"{proposed.finding.kind}: {_words(proposed.act)} would save {cents(proposed.alone.net)} alone"
+            rejected[winner.finding.id] = (*rejected.get(winner.finding.id, ()), text)
+        return sorted(chosen, key=lambda p: (ORDER.index(p.finding.kind), -p.alone.net, p.finding.id)), rejected
+
+    def _apply(self, proposed: Proposed, rejected: tuple[str, ...]) -> None:
+        finding = proposed.finding
+        outcome = self.bill.apply(finding.bill_key, proposed.act.effect)
+        net, stranded = self._net + outcome.net, self._stranded + outcome.stranded
+        step = cents(net) - cents(self._net)
+        if step <= 0:
+            self.bill.undo(outcome)
+            self._kept.append(Kept(finding, _nothing_left(outcome)))
+            return
+        left_over = cents(stranded) - cents(self._stranded)
+        self._taken.append(Taken(finding, proposed.act, proposed.alone, step, left_over, rejected))
+        self._net, self._stranded = net, stranded
+
+    def plan(
+        self,
+        *,
+        kinds: Sequence[str],
+        failed: Sequence[Failure] = (),
+        owners: tuple[Sequence[str], Sequence[str]] = (("owner", "team"), ("environment", "env")),
+        how: Mapping[str, str] | None = None,
+        notes: Sequence[str] = (),
+    ) -> Plan:
+        """The plan so far. `owners` are the tag keys of owner and environment, `how` says how to supply what is missing."""
+        ranked = sorted(self._taken, key=lambda t: (-_weight(t), t.finding.id))
+        return Plan(
+            as_of=self.as_of,
+            currency=self.currency,
+            steps=self._steps(kinds),
+            recommendations=tuple(self._recommendation(t, rank, owners) for rank, t in enumerate(ranked, 1)),
+            keeps=tuple(self._kept),
+            unknowns=missing_facts(self._unknown, how or {}),
+            unknown_verdicts=len(self._unknown),
+            failed=tuple(failed),
+            notes=tuple(notes),
+        )
+
+    def _steps(self, kinds: Sequence[str]) -> tuple[Step, ...]:
+        current = cents(self.before.total)
+        steps = [Step("current", current, is_level=True)]
+        for kind in sorted(set(kinds), key=ORDER.index):
+            of_kind = [t for t in self._taken if t.finding.kind == kind]
+            steps.append(Step(kind, sum((t.net + t.stranded for t in of_kind), ZERO), is_level=False))
+        steps.append(Step("stranded", -sum((t.stranded for t in self._taken), ZERO), is_level=False))
+        after = current - sum((s.amount for s in steps[1:]), ZERO)
+        return (*steps, Step("after", after, is_level=True))
+
+    def _recommendation(self, taken: Taken, rank: int, owners: tuple[Sequence[str], Sequence[str]]) -> Recommendation:
+        finding = taken.finding
+        evidence = finding.evidence
+        if not evidence.sql:
+            sql = saving_sql(self.before, finding.bill_key, taken.act.effect, taken.alone.stranded, finding)
+            finding = replace(finding, evidence=replace(evidence, sql=sql))
+        return Recommendation(
+            finding=finding,
+            rank=rank,
+            saving=_in_plan(taken.act.saving, taken.net),
+            alone=cents(taken.alone.net),
+            stranded=taken.stranded,
+            status="new",
+            first_seen=self.as_of,
+            rejected=(*finding.rejected, *taken.rejected),
+            owner=_tag(finding.tags, owners[0]),
+            environment=_tag(finding.tags, owners[1]),
+        )
+
+
+def missing_facts(findings: Iterable[Finding], how: Mapping[str, str]) -> tuple[Missing, ...]:
+    """What is missing, by the spend that waits for it; a resource counts once a fact, whoever asks."""
+    stakes: dict[str, dict[tuple[str, str], Decimal]] = {}
+    for finding in findings:
+        for fact in finding.verdict.missing if isinstance(finding.verdict, Unknown) else ():
+            stakes.setdefault(fact, {})[(finding.scope.provider, finding.bill_key)] = finding.monthly_cost
+    rows = [
+        Missing(fact, len(costs), cents(sum(costs.values(), ZERO)), how_to_supply(fact, how)) for fact, costs in stakes.items()
+    ]
+    return tuple(sorted(rows, key=lambda m: (-m.spend_at_stake, m.missing)))
+
+
+def how_to_supply(fact: str, how: Mapping[str, str]) -> str:
+    """The remedy of a missing fact; that of the longest name that begins it, else of any metric."""
+    names = [name for name in how if fact == name or fact.startswith(f"{name} ")]
+    if names:
+        return how[max(names, key=len)]
+    return how.get("", "").replace("{fact}", fact)
+
+
+def _deletes(act: Act) -> bool:
+    return isinstance(act.action, (Delete, Stop))
+
+
+def _excludes(winner: Taken | Proposed, other: Proposed) -> bool:
+    """Whether, of two actions on one resource, only one can be taken."""
+    if winner.finding.bill_key != other.finding.bill_key or not other.finding.bill_key:
+        return False
+    if _deletes(winner.act) or _deletes(other.act):
+        return True
+    both = (winner.act.action, other.act.action)
+    return any(all(isinstance(action, group) for action in both) for group in ((Resize,), (Schedule, Scale)))
+
+
+def _words(act: Act) -> str:
+    return f"{type(act.action).__name__} → {act.action.target}"
+
+
+def _nothing_left(outcome: Outcome) -> str:
+    if outcome.stranded > 0:
+        return f"a commitment covers it, and nothing else could use it: {cents(outcome.stranded)} a month would be stranded"
+    return "nothing left to save after the steps before it"
+
+
+def _weight(taken: Taken) -> Decimal:
+    return taken.net * Decimal(str(taken.act.confidence))
+
+
+def _in_plan(alone: Saving, net: Decimal) -> Saving:
+    """The saving of the finding, with its range and its year scaled to what is left of it in the plan."""
+    expected = alone.effective_monthly.expected
+    scale = net / expected if expected else Decimal(1)
+    low = min(net, cents(alone.effective_monthly.low * scale))
+    high = max(net, cents(alone.effective_monthly.high * scale))
+    once = alone.cash_12m - 12 * expected
+    return replace(alone, effective_monthly=Estimate(low, net, high), cash_12m=cents(12 * net + once))
+
+
+def _tag(tags: Mapping[str, str], keys: Sequence[str]) -> str:
+    lowered = {key.lower(): value for key, value in tags.items()}
+    return next((lowered[key.lower()] for key in keys if lowered.get(key.lower())), "")

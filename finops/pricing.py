@@ -1,0 +1,177 @@
+"""Dated unit prices: the whole key is joined, and an ambiguous or missing price is None, never zero."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from finops.model import Basis
+
+KEY_FIELDS = (
+    "provider",
+    "region",
+    "product",
+    "sku",
+    "operating_system",
+    "license",
+    "tenancy",
+    "deployment",
+    "term",
+    "payment",
+    "instrument",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class PriceKey:
+    """What a price is of. None: not known, so rows that differ there are ambiguous; '': exactly blank."""
+
+    provider: str
+    region: str
+    product: str
+    sku: str
+    operating_system: str | None = None
+    license: str | None = None
+    tenancy: str | None = None
+    deployment: str | None = None
+    term: str | None = "on_demand"
+    payment: str | None = None
+    instrument: str | None = None
+
+    def __str__(self) -> str:
+        known = (self.operating_system, self.license, self.tenancy, self.deployment, self.instrument)
+        detail = " ".join(part for part in known if part)
+        return f"{self.sku} in {self.region}" + (f" ({detail})" if detail else "")
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """One row of the price list: `amount` of `currency` for one `unit`."""
+
+    key: PriceKey
+    amount: Decimal
+    unit: str
+    currency: str
+    effective_from: datetime
+    tier_start: float = 0.0
+    upfront: Decimal = Decimal(0)
+    specs: Mapping[str, Any] = field(default_factory=dict)
+
+    def spec(self, name: str) -> float | None:
+        """A number among the specs; None where it is absent or no number."""
+        return number(self.specs.get(name))
+
+
+def number(value: object) -> float | None:
+    """A JSON number, or text that is one; None else."""
+    if isinstance(value, bool) or not isinstance(value, (int, float, str, Decimal)):
+        return None
+    try:
+        return float(value)
+    except ValueError:
+        return None
+
+
+class PriceBook:
+    """Every loaded price. `basis` is what the book's prices are: list, unless the account's own were loaded."""
+
+    __slots__ = ("_by_sku", "_count", "basis")
+
+    def __init__(self, prices: Iterable[Price], basis: Basis = "list") -> None:
+        self.basis: Basis = basis
+        self._by_sku: dict[tuple[str, str, str, str], list[Price]] = {}
+        self._count = 0
+        for price in prices:
+            key = price.key
+            self._by_sku.setdefault((key.provider, key.region, key.product, key.sku), []).append(price)
+            self._count += 1
+
+    def __len__(self) -> int:
+        return self._count
+
+    def price(self, key: PriceKey, at: datetime, basis: Basis | None = None) -> Price | None:
+        """The price in force at `at` in the first tier; None where there is none, or more than one that differ."""
+        if basis is not None and basis != self.basis:
+            return None
+        rows = self._in_force(key, at)
+        lowest = min((row.tier_start for row in rows), default=0.0)
+        amounts = {(row.amount, row.unit, row.currency, row.upfront) for row in rows if row.tier_start == lowest}
+        return next(row for row in rows if row.tier_start == lowest) if len(amounts) == 1 else None
+
+    def choices(self, like: PriceKey, at: datetime) -> list[Price]:
+        """Every other thing that the list sells under the same conditions: same key but for the SKU. By amount, then name."""
+        prefix = (like.provider, like.region, like.product)
+        skus = sorted({sku for p, r, product, sku in self._by_sku if (p, r, product) == prefix})
+        found = [self.price(_with_sku(like, sku), at) for sku in skus]
+        return sorted((p for p in found if p is not None), key=lambda p: (p.amount, p.key.sku))
+
+    def every(self, at: datetime, **conditions: str) -> list[Price]:
+        """All prices in force whose key fields equal the conditions, in the order of their keys."""
+        rows = [
+            row
+            for rows in self._by_sku.values()
+            for row in rows
+            if row.effective_from <= at and all((getattr(row.key, name) or "") == value for name, value in conditions.items())
+        ]
+        return sorted(_newest(rows), key=lambda row: (_whole(row.key), row.tier_start))
+
+    def _in_force(self, key: PriceKey, at: datetime) -> list[Price]:
+        rows = self._by_sku.get((key.provider, key.region, key.product, key.sku), [])
+        rows = _newest([row for row in rows if row.effective_from <= at])
+        for name in KEY_FIELDS[4:]:
+            wanted = getattr(key, name)
+            if wanted is None:
+                continue
+            exact = [row for row in rows if (getattr(row.key, name) or "") == wanted]
+            rows = exact or [row for row in rows if not getattr(row.key, name)]
+        return rows
+
+
+def _with_sku(key: PriceKey, sku: str) -> PriceKey:
+    fields = {name: getattr(key, name) for name in KEY_FIELDS}
+    return PriceKey(**(fields | {"sku": sku}))
+
+
+def _whole(key: PriceKey) -> tuple[str, ...]:
+    return tuple(getattr(key, name) or "" for name in KEY_FIELDS)
+
+
+def _newest(rows: Iterable[Price]) -> list[Price]:
+    """Of several dates of one whole key and tier, the last."""
+    latest: dict[tuple[object, ...], Price] = {}
+    for row in rows:
+        key = (*_whole(row.key), row.tier_start, row.currency)
+        if key not in latest or latest[key].effective_from < row.effective_from:
+            latest[key] = row
+    return list(latest.values())
+
+
+def price_of_row(row: Mapping[str, Any]) -> Price:
+    """One row of the `prices` table."""
+    return Price(
+        key=PriceKey(**{name: row.get(name) or "" for name in KEY_FIELDS}),
+        amount=Decimal(row["price"]),
+        unit=row["unit"],
+        currency=row["currency"],
+        effective_from=row["effective_from"],
+        tier_start=float(row.get("tier_start") or 0),
+        upfront=Decimal(row.get("upfront") or 0),
+        specs=json_object(row.get("specs")),
+    )
+
+
+def json_object(text: object) -> dict[str, Any]:
+    """The object in a JSON text; empty where there is none. Loading has refused text that is no JSON."""
+    if isinstance(text, Mapping):
+        return dict(text)
+    if not isinstance(text, str) or not text.strip():
+        return {}
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return {}
+    return value if isinstance(value, dict) else {}

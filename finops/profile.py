@@ -1,0 +1,189 @@
+"""A resource as judges see it: one row of `resource_profile`, with its metrics as days and histograms."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from finops.estimate import quantile
+from finops.model import Scope
+from finops.money import MONTH_PER_WINDOW
+from finops.pricing import json_object, number
+
+SECONDS_PER_HOUR = 3600
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """One day of one series. `rate` is the highest value per second, for counters."""
+
+    day: date
+    hours: float
+    mean: float
+    total: float
+    highest: float
+    lowest: float
+    rate: float
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """One metric, statistic and dimension of one resource, over at most 90 days."""
+
+    metric: str
+    statistic: str
+    dimensions: Mapping[str, Any]
+    days: tuple[Day, ...]
+    buckets: Mapping[int, int]
+
+    @property
+    def highest(self) -> float:
+        return max(day.highest for day in self.days)
+
+    @property
+    def lowest(self) -> float:
+        return min(day.lowest for day in self.days)
+
+    def quantile(self, q: float) -> float:
+        return quantile(self.buckets, q, self.highest)
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """What a resource is, costs (a month) and does."""
+
+    resource: str
+    provider: str
+    account: str
+    region: str
+    service: str
+    service_category: str
+    resource_type: str
+    in_inventory: bool
+    sku: str
+    billed_machine: str
+    operating_system: str
+    state: str
+    created_at: datetime | None
+    unchanged_days: int
+    attached_to: str
+    tags: Mapping[str, Any]
+    properties: Mapping[str, Any]
+    currency: str
+    billed_days: int
+    monthly_cost: Decimal
+    series: tuple[Series, ...]
+
+    @property
+    def key(self) -> str:
+        """How the simulated bill knows it: providers do not agree with themselves on upper and lower case."""
+        return self.resource.lower()
+
+    @property
+    def scope(self) -> Scope:
+        return Scope(self.provider, self.account, self.region, self.service, self.resource)
+
+    def property(self, name: str) -> float | None:
+        return number(self.properties.get(name))
+
+    def of(self, metric: str, *statistics: str) -> list[Series]:
+        """The series of a metric; of the statistics given, only those of the first that is there."""
+        mine = [s for s in self.series if s.metric == metric]
+        for statistic in statistics:
+            chosen = [s for s in mine if s.statistic == statistic]
+            if chosen:
+                return chosen
+        return [] if statistics else mine
+
+    def has(self, metric: str) -> bool:
+        return any(s.metric == metric for s in self.series)
+
+    def history_days(self, metrics: Iterable[str]) -> int:
+        """Days with samples of the metric, of these, that has most."""
+        wanted = set(metrics)
+        return max((len({d.day for d in s.days}) for s in self.series if s.metric in wanted), default=0)
+
+    def age_days(self, as_of: date) -> int | None:
+        return None if self.created_at is None else (as_of - self.created_at.date()).days
+
+
+def profile_of_row(row: Mapping[str, Any]) -> Profile:
+    """One row of the `resource_profile` mart; `cost` there is of 30 days."""
+    text = {name: row.get(name) or "" for name in ("provider", "region", "service", "service_category", "resource_type")}
+    return Profile(
+        resource=row["resource_id"],
+        account=row.get("account_id") or "",
+        in_inventory=bool(row.get("in_inventory")),
+        sku=row.get("sku") or "",
+        billed_machine=row.get("instance_type") or "",
+        operating_system=row.get("operating_system") or "",
+        state=row.get("state") or "",
+        created_at=row.get("created_at"),
+        unchanged_days=int(row.get("unchanged_days") or 0),
+        attached_to=row.get("attached_to") or "",
+        tags=json_object(row.get("tags")),
+        properties=json_object(row.get("properties")),
+        currency=row["currency"],
+        billed_days=int(row.get("billed_days") or 0),
+        monthly_cost=Decimal(row.get("cost") or 0) * MONTH_PER_WINDOW,
+        series=tuple(_series(item) for item in row.get("metrics") or ()),
+        **text,
+    )
+
+
+def _series(item: Mapping[str, Any]) -> Series:
+    return Series(
+        metric=item["metric"],
+        statistic=item["statistic"],
+        dimensions=json_object(item["dimensions"]),
+        days=tuple(_day(day) for day in item["days"]),
+        buckets={int(entry["bucket"]): int(entry["samples"]) for entry in item["buckets"]},
+    )
+
+
+def _day(item: Mapping[str, Any]) -> Day:
+    return Day(
+        item["day"],
+        float(item["hours"]),
+        float(item["mean"]),
+        float(item["total"]),
+        float(item["highest"]),
+        float(item["lowest"]),
+        float(item["rate"]),
+    )
+
+
+STANDBY_TAGS = ("dr", "disaster_recovery", "disaster-recovery", "standby", "failover")
+"""Tag keys by which companies mark what must be there without being used."""
+
+NEGATIONS = ("", "no", "false", "none", "off", "0")
+
+
+def standby(profile: Profile) -> str | None:
+    """Why the resource is meant to wait: a standby must be as large as what it stands for. None where it is not."""
+    for key, value in sorted(profile.tags.items()):
+        if key.lower() in STANDBY_TAGS and str(value).lower() not in NEGATIONS:
+            return f"standby (tag {key}={value})"
+    replica = profile.properties.get("read_replica")
+    if replica not in (None, False) and str(replica).lower() not in NEGATIONS:
+        return "standby (a replica that follows its primary)"
+    return None
+
+
+def streak(days: Sequence[tuple[date, bool]], as_of: date) -> tuple[int, int]:
+    """(idle days in a row up to `as_of`, longest earlier idle run that ended in activity), from days with data.
+
+    A day without data counts as neither, but breaks no run.
+    """
+    ordered = sorted(days)
+    run, longest = 0, 0
+    for _, idle in ordered:
+        if idle:
+            run += 1
+        else:
+            longest, run = max(longest, run), 0
+    last = ordered[-1][0] if ordered else None
+    return (run if last is not None and (as_of - last).days <= 1 else 0), longest

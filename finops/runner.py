@@ -1,0 +1,179 @@
+"""Runs the recommenders on a published snapshot: candidates, verdicts, one plan a currency; a crash stays with its own kind."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, is_dataclass, replace
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from finops.commitments import Commitment, commitment_of_row
+from finops.errors import ConfigError
+from finops.model import KINDS, Act, Finding
+from finops.money import MONTH_PER_WINDOW
+from finops.patches import patch_of
+from finops.portfolio import Failure, Plan, Sequencer
+from finops.pricing import PriceBook, price_of_row
+from finops.queries import Reads
+from finops.recommend import Context, PortfolioRecommender, Recommender
+from finops.simulate import Bill, Line
+
+HOW = {
+    "history": "load earlier days of the metrics and of the inventory; the verdict follows when there is enough",
+    "inventory of resources": "load an inventory: a file with the columns of `resources` (resource_id, provider, resource_type, …)",
+    "objects": "load an S3, GCS or Blob inventory, or a file with the columns of `objects` (bucket, storage_class, bytes, …)",
+    "price of": "load a price list: a file with the columns of `prices` (provider, region, product, sku, unit, price, …)",
+    "properties": "load an inventory whose `properties` hold the machine's vcpu, memory_gib and gpu_count",
+    "memory_utilization": "hypervisors do not see memory: install the provider's agent, then load metrics with memory_utilization",
+    "": "load a file with the columns of `metrics` (resource_id, timestamp, period_s, metric, statistic, value) with {fact}",
+}
+"""How to supply what is missing, by the words that a missing fact begins with."""
+
+
+@dataclass(frozen=True, slots=True)
+class Owners:
+    """Tag keys that say whose a resource is and where it runs, first match first."""
+
+    owner: Sequence[str] = ("owner", "team")
+    environment: Sequence[str] = ("environment", "env")
+
+
+@dataclass(slots=True)
+class Run:
+    """What the recommenders of one run share."""
+
+    reads: Reads
+    as_of: date
+    prices: PriceBook
+    failed: list[Failure] = field(default_factory=list)
+
+    def rows(self, sql: str) -> list[dict[str, Any]]:
+        return self.reads.rows(sql, {"as_of": self.as_of} if "$as_of" in sql else None)
+
+
+def recommenders(thresholds: Mapping[str, Mapping[str, Any]] | None = None) -> dict[str, Recommender | PortfolioRecommender]:
+    """Every recommender of the package by kind, with these thresholds in place of its defaults.
+
+    Raises ConfigError: an unknown kind or threshold.
+    """
+    package = importlib.import_module("recommenders")
+    found: dict[str, Recommender | PortfolioRecommender] = {}
+    for module in pkgutil.iter_modules(package.__path__):
+        for value in vars(importlib.import_module(f"recommenders.{module.name}")).values():
+            if isinstance(value, type) and is_dataclass(value) and value.__module__.endswith(module.name) and hasattr(value, "kind"):
+                found[value.kind] = value()
+    for kind, settings in (thresholds or {}).items():
+        if kind not in found:
+            raise ConfigError(f"there is no recommender `{kind}`", hint=", ".join(sorted(found)))
+        try:
+            found[kind] = type(found[kind])(**settings)
+        except TypeError:
+            raise ConfigError(f"recommender `{kind}` has no such threshold: {', '.join(settings)}") from None
+    return found
+
+
+def plans(
+    reads: Reads,
+    as_of: date,
+    *,
+    kinds: Sequence[str] = (),
+    thresholds: Mapping[str, Mapping[str, Any]] | None = None,
+    owners: Owners | None = None,
+) -> list[Plan]:
+    """One plan a currency, largest spend first. `kinds` empty: all. Raises ConfigError for an unknown kind."""
+    chosen = recommenders(thresholds)
+    for kind in kinds:
+        if kind not in KINDS:
+            raise ConfigError(f"there is no recommendation of kind `{kind}`", hint=", ".join(sorted(chosen)))
+    active = {kind: r for kind, r in chosen.items() if not kinds or kind in kinds}
+    run = Run(reads, as_of, PriceBook(price_of_row(row) for row in reads.rows("select * from prices")))
+    bills = bills_of_month(run)
+    candidates = {kind: _candidates(run, kind, r) for kind, r in active.items()}
+    result = [_plan(run, currency, bill, active, candidates, owners or Owners()) for currency, bill in bills.items()]
+    return sorted(result, key=lambda plan: -plan.current)
+
+
+def bills_of_month(run: Run) -> dict[str, Bill]:
+    """The simulated bill of each currency, from the last 30 complete days."""
+    lines: dict[str, list[Line]] = {}
+    for row in run.rows("select * from bill_month($as_of) order by all"):
+        lines.setdefault(row["currency"], []).append(line_of_row(row))
+    commitments = list(_commitments(run))
+    return {currency: Bill(of_currency, commitments) for currency, of_currency in sorted(lines.items())}
+
+
+def line_of_row(row: Mapping[str, Any]) -> Line:
+    """One row of `bill_month`, scaled from 30 days to a month of 730 hours."""
+    unused = row["commitment_status"] == "Unused"
+    return Line(
+        resource=row["resource_id"],
+        provider=row["provider"],
+        account=row["account_id"],
+        region=row["region"],
+        service=row["service"],
+        meter=row["meter"],
+        unit=row["pricing_unit"],
+        instance_type=row["instance_type"],
+        operating_system=row["operating_system"],
+        commitment=row["commitment_id"],
+        category="Unused" if unused else row["charge_category"],
+        quantity=Decimal(row["quantity"]) * MONTH_PER_WINDOW,
+        cost=Decimal(row["cost"]) * MONTH_PER_WINDOW,
+        on_demand=Decimal(row["on_demand_cost"]) * MONTH_PER_WINDOW,
+    )
+
+
+def _commitments(run: Run) -> Iterable[Commitment]:
+    latest: dict[str, dict[str, Any]] = {}
+    for row in run.rows(
+        "select * from commitments where observed_at < $as_of::date + 1 and term_end > $as_of::date order by observed_at"
+    ):
+        latest[row["commitment_id"]] = row
+    return (commitment_of_row(row) for row in latest.values())
+
+
+def _candidates(run: Run, kind: str, recommender: Recommender | PortfolioRecommender) -> list[dict[str, Any]]:
+    try:
+        return run.rows(recommender.candidates)
+    except Exception as error:
+        run.failed.append(Failure(kind, f"{type(error).__name__}: {error}"))
+        return []
+
+
+def _plan(
+    run: Run,
+    currency: str,
+    bill: Bill,
+    active: Mapping[str, Recommender | PortfolioRecommender],
+    candidates: Mapping[str, list[dict[str, Any]]],
+    owners: Owners,
+) -> Plan:
+    sequencer = Sequencer(bill, currency, run.as_of)
+    context = Context(run.as_of, run.prices, sequencer.before, sequencer.before, currency)
+    failed: list[Failure] = []
+    single = {kind: r for kind, r in active.items() if isinstance(r, Recommender)}
+    found: list[Finding] = []
+    for kind, recommender in single.items():
+        rows = [row for row in candidates[kind] if row.get("currency", currency) == currency]
+        found += _judged(kind, (f for row in rows for f in recommender.judge(row, context)), failed)
+    sequencer.take(found)
+    after = Context(run.as_of, run.prices, sequencer.bill, sequencer.before, currency)
+    for kind, portfolio in active.items():
+        if isinstance(portfolio, PortfolioRecommender):
+            rows = [row for row in candidates[kind] if row.get("currency", currency) == currency]
+            sequencer.take(_judged(kind, portfolio.judge_all(rows, after), failed))
+    return sequencer.plan(
+        kinds=list(active), failed=[*run.failed, *failed], owners=(owners.owner, owners.environment), how=HOW
+    )
+
+
+def _judged(kind: str, findings: Iterable[Finding], failed: list[Failure]) -> list[Finding]:
+    """The findings of one recommender with their patches; none where it crashes, so that no half of it is in the plan."""
+    try:
+        return [replace(f, patch=patch_of(f)) if isinstance(f.verdict, Act) and not f.patch else f for f in findings]
+    except Exception as error:
+        failed.append(Failure(kind, f"{type(error).__name__}: {error}"))
+        return []

@@ -1,0 +1,220 @@
+-- resource_profile: one row a resource and currency: what it is, what it costs, what its metrics show over 90 days.
+-- grain: resource_id, currency
+-- macro: resource_profile(as_of)
+-- `as_of` is the last complete day; nothing after it is read, so that any past date can be replayed.
+with resources as (
+
+    select * from resources
+
+),
+
+metric_daily as (
+
+    select * from metric_daily
+
+),
+
+tag_sets as (
+
+    select * from tag_sets
+
+),
+
+lines as (
+
+    select * from bill_month(as_of)
+
+),
+
+seen as (
+
+    select
+        *,
+        lower(resource_id) as key,
+        row_number() over (partition by lower(resource_id) order by observed_at desc) as recency,
+        lag(state || coalesce(attached_to, '')) over (partition by lower(resource_id) order by observed_at) as state_before
+    from resources
+    where observed_at < as_of + 1
+
+),
+
+unchanged as (
+
+    select
+        key,
+        max(observed_at) filter (where state_before is not null and state_before != state || coalesce(attached_to, ''))
+            as changed_at,
+        min(observed_at) as first_seen_at
+    from seen
+    group by key
+
+),
+
+latest as (
+
+    select
+        seen.*,
+        date_diff('day', cast(coalesce(unchanged.changed_at, unchanged.first_seen_at) as date), as_of) as unchanged_days
+    from seen
+    inner join unchanged using (key)
+    where recency = 1
+
+),
+
+billed as (
+
+    select
+        resource_id as key,
+        currency,
+        max(resource) as resource_id,
+        max(provider) as provider,
+        max(account_id) as account_id,
+        max(region) as region,
+        arg_max(service, cost) as service,
+        arg_max(service_category, cost) as service_category,
+        max(resource_name) as resource_name,
+        max(resource_type) as resource_type,
+        nullif(max(instance_type), '') as instance_type,
+        nullif(max(operating_system), '') as operating_system,
+        max(tags_id) as tags_id,
+        max(days) as billed_days,
+        cast(sum(cost) as decimal(38, 12)) as cost
+    from lines
+    where resource_id != '' and charge_category in ('Usage', 'Purchase')
+    group by resource_id, currency
+
+),
+
+daily as (
+
+    select
+        resource_id as key,
+        metric,
+        statistic,
+        dimensions,
+        metric_date,
+        sum(samples) as samples,
+        sum(seconds) as seconds,
+        sum(total) as total,
+        max(highest) as highest,
+        min(lowest) as lowest,
+        max(highest_rate) as highest_rate
+    from metric_daily
+    where metric_date > as_of - 90 and metric_date <= as_of
+    group by resource_id, metric, statistic, dimensions, metric_date
+
+),
+
+bucket_counts as (
+
+    select
+        resource_id as key,
+        metric,
+        statistic,
+        dimensions,
+        entry.key as bucket,
+        sum(entry.value) as samples
+    from metric_daily, unnest(map_entries(buckets)) as entries (entry)
+    where metric_date > as_of - 90 and metric_date <= as_of
+    group by all
+
+),
+
+histograms as (
+
+    select
+        key,
+        metric,
+        statistic,
+        dimensions,
+        list({bucket: bucket, samples: cast(samples as bigint)} order by bucket) as buckets
+    from bucket_counts
+    group by key, metric, statistic, dimensions
+
+),
+
+series as (
+
+    select
+        key,
+        metric,
+        statistic,
+        dimensions,
+        list(
+            {
+                day: metric_date,
+                hours: seconds / 3600,
+                mean: total / samples,
+                total: total,
+                highest: highest,
+                lowest: lowest,
+                rate: highest_rate
+            }
+            order by metric_date
+        ) as days
+    from daily
+    group by key, metric, statistic, dimensions
+
+),
+
+metrics_of as (
+
+    select
+        series.key,
+        list(
+            {
+                metric: series.metric,
+                statistic: series.statistic,
+                dimensions: series.dimensions,
+                days: series.days,
+                buckets: histograms.buckets
+            }
+            order by series.metric, series.statistic, series.dimensions
+        ) as metrics
+    from series
+    inner join histograms using (key, metric, statistic, dimensions)
+    group by series.key
+
+),
+
+joined as (
+
+    select
+        coalesce(latest.resource_id, billed.resource_id) as resource_id,
+        coalesce(latest.provider, billed.provider) as provider,
+        coalesce(nullif(billed.account_id, ''), latest.account_id) as account_id,
+        coalesce(nullif(billed.region, ''), latest.region) as region,
+        billed.service,
+        billed.service_category,
+        billed.resource_name,
+        coalesce(latest.resource_type, billed.resource_type) as resource_type,
+        latest.resource_id is not null as in_inventory,
+        coalesce(latest.sku, billed.instance_type) as sku,
+        billed.instance_type,
+        coalesce(billed.operating_system, json_extract_string(latest.properties, '$.operating_system')) as operating_system,
+        latest.state,
+        latest.created_at,
+        latest.unchanged_days,
+        latest.attached_to,
+        coalesce(latest.tags, tag_sets.tags) as tags,
+        latest.properties,
+        billed.currency,
+        coalesce(billed.billed_days, 0) as billed_days,
+        coalesce(billed.cost, 0) as cost,
+        metrics_of.metrics
+    from latest
+    full outer join billed using (key)
+    left join (select x_tags_id, any_value(Tags) as tags from tag_sets group by x_tags_id) as tag_sets
+        on billed.tags_id = tag_sets.x_tags_id
+    left join metrics_of on coalesce(latest.key, billed.key) = metrics_of.key
+
+),
+
+final as (
+
+    select * from joined
+    where currency is not null
+
+)
+
+select * from final

@@ -1,0 +1,157 @@
+"""A small estate made by hand: core tables in memory, the product's own marts over them, a reader for the runner."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from finops.tables import CORE
+
+AS_OF = date(2026, 10, 31)
+MARTS = Path(__file__).parent.parent / "finops" / "sql" / "marts"
+MACROS = ("bill_month", "resource_profile")
+REGION = "us-east-1"
+
+
+class Estate:
+    """Add what exists, then read the marts. Days count back from AS_OF: day 0 is the last complete one."""
+
+    def __init__(self) -> None:
+        self.connection = duckdb.connect()
+        self.connection.execute("set TimeZone = 'UTC'")
+        self._rows: dict[str, list[dict[str, Any]]] = {}
+        self._built = False
+
+    def add(self, table: str, **values: Any) -> Estate:
+        self._rows.setdefault(table, []).append(values)
+        return self
+
+    def charge(self, resource: str, daily: float, *, days: int = 30, quantity: float = 24.0, **columns: Any) -> Estate:
+        """`daily` is the effective cost of each of the last `days` days."""
+        for back in range(days):
+            start = _day(back)
+            self.add(
+                "charges",
+                **(
+                    {
+                        "x_source": "s",
+                        "x_billing_period": start.strftime("%Y-%m"),
+                        "BillingAccountId": "payer",
+                        "SubAccountId": "a1",
+                        "ProviderName": "AWS",
+                        "RegionId": REGION,
+                        "ServiceName": "compute",
+                        "ResourceId": resource,
+                        "BillingCurrency": "USD",
+                        "ChargeCategory": "Usage",
+                        "PricingCategory": "Standard",
+                        "PricingUnit": "Hours",
+                        "SkuMeter": "machine",
+                        "BillingPeriodStart": start.replace(day=1),
+                        "ChargePeriodStart": start,
+                        "ChargePeriodEnd": start + timedelta(days=1),
+                        "PricingQuantity": quantity,
+                        "ConsumedQuantity": quantity,
+                        "BilledCost": daily,
+                        "EffectiveCost": daily,
+                        "ListCost": daily,
+                        "ContractedCost": daily,
+                    }
+                    | columns
+                ),
+            )
+        return self
+
+    def resource(
+        self, resource: str, resource_type: str, *, tags: Mapping[str, str] | None = None, age: int = 400, **more: Any
+    ) -> Estate:
+        """What is no column of `resources` becomes a property."""
+        columns = ("sku", "state", "attached_to", "provider", "region", "account_id")
+        values = {name: more.pop(name) for name in columns if name in more}
+        return self.add(
+            "resources",
+            x_source="s",
+            observed_at=_day(0),
+            resource_id=resource,
+            resource_type=resource_type,
+            created_at=_day(age),
+            tags=json.dumps(dict(tags or {})),
+            properties=json.dumps(more),
+            **({"provider": "AWS", "account_id": "a1", "region": REGION} | values),
+        )
+
+    def metric(
+        self, resource: str, metric: str, *values: float, statistic: str = "avg", days: int = 90, **dimensions: str
+    ) -> Estate:
+        """One hourly-period sample a day; the values, newest first, then the last of them on all older days."""
+        for back in range(days):
+            self.add(
+                "metrics",
+                x_source="s",
+                resource_id=resource,
+                timestamp=_day(back) + timedelta(hours=12),
+                period_s=3600,
+                metric=metric,
+                dimensions=json.dumps(dimensions) if dimensions else None,
+                statistic=statistic,
+                value=values[min(back, len(values) - 1)],
+            )
+        return self
+
+    def price(self, product: str, sku: str, price: float, unit: str = "Hours", **more: Any) -> Estate:
+        specs = {k: more.pop(k) for k in list(more) if k not in dict(_columns("prices"))}
+        return self.add(
+            "prices",
+            x_source="p",
+            product=product,
+            sku=sku,
+            price=price,
+            unit=unit,
+            specs=json.dumps(specs),
+            effective_from=datetime(2026, 1, 1, tzinfo=UTC),
+            **({"provider": "AWS", "region": REGION, "term": "on_demand", "currency": "USD"} | more),
+        )
+
+    def rows(self, sql: str, params: Mapping[str, object] | None = None) -> list[dict[str, Any]]:
+        self._build()
+        return self.connection.sql(sql, params=dict(params or {}) or None).to_arrow_table().to_pylist()
+
+    def _build(self) -> None:
+        if self._built:
+            return
+        self._built = True
+        for table in CORE:
+            columns = _columns(table.name)
+            body = ", ".join(f'"{name}" {kind}' for name, kind in columns)
+            self.connection.execute(f"create table {table.name} ({body})")
+            for names, group in _by_columns(self._rows.get(table.name, [])).items():
+                marks = ", ".join("?" for _ in names)
+                listed = ", ".join(f'"{name}"' for name in names)
+                self.connection.executemany(
+                    f"insert into {table.name} ({listed}) values ({marks})", [[r[n] for n in names] for r in group]
+                )
+        for mart in ("resource_daily", "demand_hourly", "metric_daily"):
+            self.connection.execute(f"create table {mart} as {(MARTS / f'{mart}.sql').read_text()}")
+        for macro in MACROS:
+            self.connection.execute(f"create macro {macro}(as_of) as table {(MARTS / f'{macro}.sql').read_text()}")
+
+
+def _columns(name: str) -> list[tuple[str, str]]:
+    columns = next(table.columns for table in CORE if table.name == name)
+    return [*columns, *(() if "x_source" in dict(columns) else (("x_source", "VARCHAR"),))]
+
+
+def _by_columns(rows: list[dict[str, Any]]) -> dict[tuple[str, ...], list[dict[str, Any]]]:
+    groups: dict[tuple[str, ...], list[dict[str, Any]]] = {}
+    for row in rows:
+        groups.setdefault(tuple(sorted(row)), []).append(row)
+    return groups
+
+
+def _day(back: int) -> datetime:
+    return datetime(AS_OF.year, AS_OF.month, AS_OF.day, tzinfo=UTC) - timedelta(days=back)
