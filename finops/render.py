@@ -24,7 +24,7 @@ Row: TypeAlias = Mapping[str, object]
 WIDEST = 10_000
 """Columns of text before a table wraps: a pipe has no width, and a cut number is a wrong number."""
 
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+FORMULA_STARTS = ("=", "+", "-", "@", "\t")
 """First characters that spreadsheets take for a formula (OWASP, CSV injection)."""
 
 
@@ -109,7 +109,7 @@ def spreadsheet(value: object) -> str:
         return str(value)
     if isinstance(value, dict | list):
         return document(value)
-    cell = str(_json(value))
+    cell = str(_json(value)).replace("\r", "\\r")  # csv readers take a bare carriage return for a new record
     return f"'{cell}" if cell.startswith(FORMULA_STARTS) else cell
 
 
@@ -126,7 +126,8 @@ MARKDOWN_SPECIAL = str.maketrans({c: f"\\{c}" for c in "\\`*_{}[]()#+!|~"} | {"<
 
 def markdown(value: object) -> str:
     """A cell in which nothing is markup."""
-    return text(value).replace("\n", " ").translate(MARKDOWN_SPECIAL)
+    cell = value.replace("\n", " ") if isinstance(value, str) else value
+    return text(cell).translate(MARKDOWN_SPECIAL)
 
 
 def _markdown(rows: Sequence[Row], columns: list[str]) -> str:

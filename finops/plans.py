@@ -1,0 +1,100 @@
+"""Plans of a published snapshot: is the bill tied, what to do, which recommendation, what changed since."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import date
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from finops import queries
+from finops.config import Config
+from finops.document import plan_document
+from finops.errors import ConfigError, DataError
+from finops.intake.reconcile import Trust, trust
+from finops.model import Recommendation
+from finops.portfolio import Plan
+from finops.runner import Owners, plans
+
+if TYPE_CHECKING:
+    from finops.warehouse.warehouse import Reader
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which recommendations to show; the waterfall stays that of the whole plan."""
+
+    kinds: tuple[str, ...] = ()
+    owner: str | None = None
+    new: bool = False
+    min_saving: float = 0.0
+
+    def shows(self, recommendation: Recommendation) -> bool:
+        expected = recommendation.saving.effective_monthly.expected
+        return (
+            (self.owner is None or recommendation.owner == self.owner)
+            and (not self.new or recommendation.status == "new")
+            and expected >= Decimal(str(self.min_saving))
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class PlanView:
+    """A plan with what it stands on."""
+
+    plan: Plan
+    trust: Trust
+    calculation: queries.Calculation
+
+    def document(self) -> dict[str, Any]:
+        """The JSON object of `finops recommend`."""
+        return plan_document(self.plan, self.trust, asdict(self.calculation))
+
+
+def make_plans(
+    reader: Reader, config: Config, selection: Selection, *, as_of: date | None = None, force: bool = False
+) -> list[PlanView]:
+    """One plan a currency, largest spend first.
+
+    Raises DataError where the bill does not reconcile (red) and `force` is not given; ConfigError for an unknown kind, or
+    where nothing was loaded up to `as_of`.
+    """
+    day = as_of or queries.as_of(reader)
+    if day is None:
+        raise ConfigError("no bill is loaded", where=config.warehouse, hint="finops load PATH… or finops demo")
+    tied = trust(reader, day)
+    if tied.status == "red" and not force:
+        raise DataError(
+            "the bill does not reconcile, so no recommendation stands on it: " + "; ".join(tied.notes),
+            where=config.warehouse,
+            hint="finops status names the residual; load what is missing, or recommend --force",
+        )
+    owners = Owners(tuple(config.tags.owner), tuple(config.tags.environment))
+    made = plans(reader, day, kinds=selection.kinds, thresholds=config.recommenders, owners=owners)
+    calculation = queries.calculation(reader, reader.published.number)
+    return [PlanView(_shown(plan, selection), tied, calculation) for plan in made]
+
+
+def _shown(plan: Plan, selection: Selection) -> Plan:
+    shown = tuple(r for r in plan.recommendations if selection.shows(r))
+    if len(shown) == len(plan.recommendations):
+        return plan
+    note = f"shown: {len(shown)} of {len(plan.recommendations)} recommendations; the waterfall is the whole plan's"
+    return replace(plan, recommendations=shown, notes=(*plan.notes, note))
+
+
+def explained(
+    reader: Reader, config: Config, prefix: str, *, as_of: date | None = None
+) -> tuple[PlanView, Recommendation]:
+    """The one recommendation whose id starts with `prefix`. Raises ConfigError where there is none, or more than one."""
+    views = make_plans(reader, config, Selection(), as_of=as_of, force=True)
+    found = [(view, r) for view in views for r in view.plan.find(prefix)]
+    if len(found) == 1:
+        return found[0]
+    if not found:
+        raise ConfigError(f"no recommendation `{prefix}` in the plan", hint="finops recommend lists the ids")
+    ids = ", ".join(r.finding.id for _, r in found)
+    raise ConfigError(f"`{prefix}` is the beginning of {len(found)} ids: {ids}", hint="give more characters")
+
+
