@@ -92,7 +92,7 @@ BILLING_EXPORT = Format(
     version=version,
     profile=Profile(
         account="billing_account_id",
-        period="left(\"invoice.month\", 4) || '-' || right(\"invoice.month\", 2)",
+        period='left("invoice.month", 4) || \'-\' || right("invoice.month", 2)',
         currency="currency",
         billed=f"(cost + {_CREDITS})::decimal(38, 12)",
     ),

@@ -104,7 +104,7 @@ labelled as (
             as commitment_credits,
         coalesce(list_sum(list_transform(credit_list, lambda c: c.amount)), 0)::decimal(38, 12) as credit_total,
         coalesce(list_sum(list_transform(
-            list_filter(credit_list, lambda c: c.kind in ('PROMOTION', 'FREE_TIER')), lambda c: c.amount
+            list_filter(credit_list, lambda c: c.kind = 'PROMOTION'), lambda c: c.amount
         )), 0)::decimal(38, 12) as promotional_total,
         list_filter(pair_lists[2], lambda p: p.k = 'compute.googleapis.com/machine_spec')[1].v as machine_spec,
         list_filter(pair_lists[2], lambda p: p.k = 'compute.googleapis.com/is_unused_reservation')[1].v as unused_reservation,

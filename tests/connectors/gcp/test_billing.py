@@ -114,8 +114,11 @@ def test_both_models_have_the_same_effective_cost(tmp_path: Path) -> None:
 def test_resource_commitment_is_priced_by_its_own_rate(tmp_path: Path) -> None:
     fee = {**FEE, "sku.description": "Commitment v1: N2 Cpu in Americas for 1 Year", "cost": "30"}
     fee["usage.amount_in_pricing_units"] = "100"  # 100 core-hours at 0.30; on demand 0.50
-    rows = bill(tmp_path, fee, {"cost": "40", "usage.amount_in_pricing_units": "80",
-                                "credits": credit("COMMITTED_USAGE_DISCOUNT", "-40")})
+    rows = bill(
+        tmp_path,
+        fee,
+        {"cost": "40", "usage.amount_in_pricing_units": "80", "credits": credit("COMMITTED_USAGE_DISCOUNT", "-40")},
+    )
     assert effective(rows) == {"Purchase": Decimal(0), "Used": Decimal(24), "Unused": Decimal(6)}  # 80 × 0.30, 20 × 0.30
 
 
@@ -131,8 +134,15 @@ def test_label_beats_tag_beats_project_label(tmp_path: Path) -> None:
     def pairs(**values: str) -> str:
         return json.dumps([{"key": k, "value": v} for k, v in values.items()])
 
-    (row,) = bill(tmp_path, {"labels": pairs(team="label"), "tags": pairs(team="tag", env="tag"),
-                             "project.labels": pairs(env="project", owner="project"), "system_labels": pairs(team="system")})
+    (row,) = bill(
+        tmp_path,
+        {
+            "labels": pairs(team="label"),
+            "tags": pairs(team="tag", env="tag"),
+            "project.labels": pairs(env="project", owner="project"),
+            "system_labels": pairs(team="system"),
+        },
+    )
     assert dict(row["Tags"]) == {"team": "label", "env": "tag", "owner": "project", "x_system/team": "system"}
 
 
@@ -167,8 +177,9 @@ def test_units(tmp_path: Path, unit: str, expected: str) -> None:
 
 
 def test_spot_is_dynamic_and_currency_is_converted(tmp_path: Path) -> None:
-    (row,) = bill(tmp_path, {"sku.description": "Spot Preemptible N2 Instance Core", "currency": "EUR",
-                             "currency_conversion_rate": "0.8"})
+    (row,) = bill(
+        tmp_path, {"sku.description": "Spot Preemptible N2 Instance Core", "currency": "EUR", "currency_conversion_rate": "0.8"}
+    )
     assert (row["PricingCategory"], row["PricingCurrency"]) == ("Dynamic", "USD")
     assert row["PricingCurrencyEffectiveCost"] == Decimal("62.5")  # 50 / 0.8
 
@@ -208,7 +219,8 @@ LEAF_RULES = {
     "never null": """"ListCost" is null or "ContractedCost" is null or "EffectiveCost" is null or "BilledCost" is null
         or "ServiceCategory" is null or "PublisherName" is null or "InvoiceIssuerName" is null or "ChargeFrequency" is null""",
     "RegionName iff RegionId": """("RegionName" is null) <> ("RegionId" is null)""",
-    "Purchase is not Committed": """"ChargeCategory" = 'Purchase' and ("PricingCategory" = 'Committed' or "EffectiveCost" <> 0)""",
+    "Purchase is not Committed": """"ChargeCategory" = 'Purchase'
+        and ("PricingCategory" = 'Committed' or "EffectiveCost" <> 0)""",
 }
 
 
