@@ -18,7 +18,7 @@ from finops.portfolio import Plan
 from finops.runner import Owners, plans
 
 if TYPE_CHECKING:
-    from finops.warehouse.warehouse import Reader
+    from finops.warehouse.warehouse import Reader, Warehouse
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +84,7 @@ def _shown(plan: Plan, selection: Selection) -> Plan:
     return replace(plan, recommendations=shown, notes=(*plan.notes, note))
 
 
-def explained(
-    reader: Reader, config: Config, prefix: str, *, as_of: date | None = None
-) -> tuple[PlanView, Recommendation]:
+def explained(reader: Reader, config: Config, prefix: str, *, as_of: date | None = None) -> tuple[PlanView, Recommendation]:
     """The one recommendation whose id starts with `prefix`. Raises ConfigError where there is none, or more than one."""
     views = make_plans(reader, config, Selection(), as_of=as_of, force=True)
     found = [(view, r) for view in views for r in view.plan.find(prefix)]
@@ -98,3 +96,12 @@ def explained(
     raise ConfigError(f"`{prefix}` is the beginning of {len(found)} ids: {ids}", hint="give more characters")
 
 
+def changes_since(warehouse: Warehouse, since: date) -> list[dict[str, Any]]:
+    """What the published bill says otherwise than the state of that day. Raises ConfigError where none is kept."""
+    newest = warehouse.published()
+    older = warehouse.published_on(since)
+    if older is None:
+        raise ConfigError(
+            f"no published state of {since} or before is kept", where=warehouse.url, hint="maintain keeps seven days and more"
+        )
+    return warehouse.diff(older, newest)

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+import sys
+from dataclasses import asdict, fields
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_type_hints
 
-from finops import queries, render
+from pydantic.fields import FieldInfo
+
+from finops import plugins, queries, render
 from finops.document import recommendation_document
+from finops.errors import ConfigError
 from finops.model import Act, Recommendation, action_name
+from finops.intake.reconcile import trust
 from finops.render import amount, printable
 
 if TYPE_CHECKING:
+    from finops.ingest import DemoReport
+    from finops.intake.report import LoadReport
     from finops.plans import PlanView
     from finops.warehouse.warehouse import Reader
 
@@ -24,28 +31,83 @@ def trust_line(status: str, reconciled: Decimal, notes: tuple[str, ...]) -> str:
     return f"Trust: {status} ({LIGHTS[status]}; residual {amount(reconciled)}){rest}"
 
 
+def load_text(report: LoadReport, fmt: render.Format) -> str:
+    """One line a source and table."""
+    if fmt == "json":
+        return render.document({"schema": 1} | asdict(report))
+    rows: list[dict[str, object]] = [
+        {
+            "source": line.source,
+            "table": line.table,
+            "format": f"{line.format} {line.version}".strip(),
+            "period": line.period,
+            "files": line.files,
+            "rows": line.rows,
+            "total": ", ".join(str(total) for total in line.totals),
+            "reconciled": f"{line.status}: {line.reconciled}" if line.status else line.reconciled,
+        }
+        for line in report.lines
+    ]
+    text = render.rows(rows, fmt)
+    if fmt == "csv":
+        return text
+    notes = [*report.notes, *(f"{line.source}: {note}" for line in report.lines for note in line.notes)]
+    if report.passed_over:
+        notes.append(
+            f"passed over {len(report.passed_over)} files: " + "; ".join(f"{n} ({w})" for n, w in report.passed_over[:5])
+        )
+    if not report.changed:
+        notes.append("nothing changed: this delivery was loaded before")
+    return "\n".join([text, *(f"  {printable(note)}" for note in dict.fromkeys(notes))])
+
+
+def demo_text(report: DemoReport, folder: str, fmt: render.Format) -> str:
+    """What was loaded, the plans, and what to try next."""
+    if fmt == "json":
+        plans = [view.document() for view in report.plans]
+        return render.document({"schema": 1, "loaded": asdict(report.loaded), "plans": plans})
+    if fmt == "csv":
+        return plans_text(list(report.plans), fmt)
+    first = next((view.plan.recommendations[0].finding.id for view in report.plans if view.plan.recommendations), "ID")
+    following = "\n".join(
+        f"  {command} --warehouse {folder}"
+        for command in (f"finops explain {first}", "finops costs --by service,month", "finops status", "finops recommend")
+    )
+    return "\n\n".join([load_text(report.loaded, fmt), plans_text(list(report.plans), fmt), f"Try next:\n{following}"])
+
+
+def diff_text(rows: list[dict[str, Any]], since: str, fmt: render.Format) -> str:
+    """What restated periods changed since a day."""
+    if fmt in ("json", "csv") or rows:
+        return render.rows(rows, fmt, title=f"Changed since {since}")
+    return f"Nothing changed since {since}."
+
+
 def status_text(reader: Reader, fmt: render.Format) -> str:
     """Sources and their coverage, then every billing period with how far it is tied."""
     sources = [asdict(row) for row in queries.sources(reader)]
     periods = [asdict(row) for row in queries.reconciliation(reader)]
+    tied = trust(reader)
     if fmt == "json":
         return render.document(
             {
                 "schema": 1,
                 "snapshot": reader.published.number,
                 "as_of": queries.as_of(reader),
-                "provisional": queries.provisional(reader),
+                "trust": asdict(tied),
                 "sources": sources,
                 "reconciliation": periods,
             }
         )
     if fmt == "csv":
         return render.rows(periods, fmt)
-    parts = [render.rows(sources, fmt, title="Sources"), render.rows(periods, fmt, title="Reconciliation")]
-    provisional = queries.provisional(reader)
-    if provisional:
-        parts.append("Provisional (may still change): " + "; ".join(provisional))
-    return "\n\n".join(parts)
+    return "\n\n".join(
+        [
+            trust_line(tied.status, tied.reconciled, tied.notes),
+            render.rows(sources, fmt, title="Sources"),
+            render.rows(periods, fmt, title="Reconciliation"),
+        ]
+    )
 
 
 def costs_text(reader: Reader, query: queries.CostQuery, fmt: render.Format) -> str:
@@ -58,7 +120,8 @@ def costs_text(reader: Reader, query: queries.CostQuery, fmt: render.Format) -> 
     if fmt == "json":
         calculation = queries.calculation(reader, reader.published.number)
         totals = queries.totals(found)
-        return render.document({"schema": 1, "calculation": asdict(calculation), "metric": query.metric, "totals": totals, "rows": rows})
+        head = {"schema": 1, "calculation": asdict(calculation), "metric": query.metric, "totals": totals}
+        return render.document(head | {"rows": rows})
     text = render.rows(rows, fmt)
     if fmt == "csv":
         return text
@@ -74,6 +137,29 @@ def plans_text(views: list[PlanView], fmt: render.Format) -> str:
     if fmt == "csv":
         return render.rows([_row(r, view.plan.currency, full=True) for view in views for r in view.plan.recommendations], fmt)
     return "\n\n".join(_plan_text(view, fmt) for view in views)
+
+
+def thresholds_text(kinds: list[str]) -> str:
+    """The thresholds of some kinds: setting, default, what it means."""
+    parts = []
+    for kind, recommender in plugins.recommenders().items():
+        if kind not in kinds:
+            continue
+        title = (sys.modules[recommender.__module__].__doc__ or "").splitlines()[0]
+        hints = get_type_hints(recommender, include_extras=True)
+        rows: list[dict[str, object]] = [
+            {
+                "setting": f"recommenders.{kind}.{field.name}",
+                "default": field.default,
+                "meaning": next(m.description for m in hints[field.name].__metadata__ if isinstance(m, FieldInfo)),
+            }
+            for field in fields(recommender)
+        ]
+        parts.append(f"{kind}: {title}\n\n{render.rows(rows, 'table')}")
+    unknown = sorted(set(kinds) - set(plugins.recommenders()))
+    if unknown:
+        raise ConfigError(f"there is no recommender `{unknown[0]}`", hint=", ".join(plugins.recommenders()))
+    return "\n\n".join(parts)
 
 
 def _plan_text(view: PlanView, fmt: render.Format) -> str:
@@ -142,7 +228,7 @@ def _chapters(view: PlanView, recommendation: Recommendation, document: dict[str
     currency, saving = view.plan.currency, document["saving"]
     head = f"{document['id']}  {document['kind']}  {printable(document['resource'])}"
     action = document["action"]
-    facts = [{"fact": f["name"], "value": f["value"], "unit": f["unit"], "source": f["source"]} for f in document["evidence"]["facts"]]
+    facts = [{"fact": f["name"]} | {k: f[k] for k in ("value", "unit", "source")} for f in document["evidence"]["facts"]]
     money = (
         f"Saving: {saving['expected']} {currency} a month in the plan (range {saving['low']} to {saving['high']}), "
         f"{saving['alone']} alone, stranded {saving['stranded']}, in twelve months {saving['cash_12m']} cash, "
