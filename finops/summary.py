@@ -12,8 +12,8 @@ from pydantic.fields import FieldInfo
 from finops import plugins, queries, render
 from finops.document import recommendation_document
 from finops.errors import ConfigError
-from finops.model import Act, Recommendation, action_name
 from finops.intake.reconcile import trust
+from finops.model import Act, Recommendation, action_name
 from finops.render import amount, printable
 
 if TYPE_CHECKING:
@@ -221,11 +221,11 @@ def explanation_text(view: PlanView, recommendation: Recommendation, fmt: render
         return render.document({"schema": 1, "as_of": view.plan.as_of, "currency": view.plan.currency} | document)
     if fmt == "csv":
         return render.rows([_row(recommendation, view.plan.currency, full=True)], fmt)
-    return "\n\n".join(part for part in _chapters(view, recommendation, document, fmt) if part)
+    return "\n\n".join(part for part in _chapters(view.plan.currency, document, fmt) if part)
 
 
-def _chapters(view: PlanView, recommendation: Recommendation, document: dict[str, Any], fmt: render.Format) -> list[str]:
-    currency, saving = view.plan.currency, document["saving"]
+def _chapters(currency: str, document: dict[str, Any], fmt: render.Format) -> list[str]:
+    saving = document["saving"]
     head = f"{document['id']}  {document['kind']}  {printable(document['resource'])}"
     action = document["action"]
     facts = [{"fact": f["name"]} | {k: f[k] for k in ("value", "unit", "source")} for f in document["evidence"]["facts"]]
