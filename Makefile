@@ -7,7 +7,7 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 SHARED ?= ../shared
 
-.PHONY: demo test check real bench constraints clean
+.PHONY: demo test check real bench docs constraints clean
 
 demo: $(INSTALLED) ## the main job on the sample company: load, reconcile, recommend
 	$(BIN)/finops demo demo
@@ -27,6 +27,9 @@ real: $(INSTALLED) ## the checks on real billing data, where it is at hand
 
 bench: $(INSTALLED) ## speed and memory: writes docs/benchmarks.md
 	$(BIN)/python -m benchmarks.load
+
+docs: $(INSTALLED) ## write docs/reference.md from the code
+	$(BIN)/python -m finops.reference > docs/reference.md
 
 constraints: ## after a change of dependencies: pin every version and hash anew (needs uv)
 	uv pip compile pyproject.toml --all-extras --no-extra spark --group dev --universal --python-version 3.11 \

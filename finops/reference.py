@@ -1,0 +1,85 @@
+"""The reference page, from the code itself: commands, settings, formats, recommenders (`python -m finops.reference`)."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import fields
+from typing import Any, get_type_hints
+
+import typer.main
+from pydantic.fields import FieldInfo
+
+from finops import plugins
+from finops.cli import app
+from finops.config import ENVIRONMENT, Config, Source, TagKeys
+from finops.render import markdown
+
+
+def page() -> str:
+    """The whole of `docs/reference.md`."""
+    return (
+        "\n\n".join(["# Reference", "Made by `make docs` from the code.", *_commands(), *_settings(), *_formats(), *_kinds()])
+        + "\n"
+    )
+
+
+def _commands() -> list[str]:
+    root = typer.main.get_command(app)
+    parts = [
+        "## Commands",
+        "stdout is data, stderr is conversation. Exit codes: 0 ok, 1 failed, 2 usage or settings, 3 `--fail-on`.",
+    ]
+    for name, command in sorted(_leaves("finops", root)):
+        arguments = " ".join(
+            str(p.make_metavar(click.Context(command))) for p in command.params if p.param_type_name == "argument"
+        )
+        parts.append(f"### {name} {arguments}".rstrip())
+        parts.append(command.help or "")
+        options = [p for p in command.params if p.param_type_name == "option" and p.name not in ("help", "help_wanted")]
+        parts.append("\n".join(f"- `{max(option.opts, key=len)}`: {getattr(option, 'help', '')}" for option in options))
+    return [part for part in parts if part]
+
+
+def _leaves(name: str, command: Any) -> list[tuple[str, Any]]:
+    children = getattr(command, "commands", None)
+    if children is None:
+        return [(name, command)]
+    return [leaf for child, inner in children.items() for leaf in _leaves(f"{name} {child}", inner)]
+
+
+def _settings() -> list[str]:
+    variables = {key: name for name, key in ENVIRONMENT.items()}
+    lines = ["| setting | environment | meaning |", "| --- | --- | --- |"]
+    for prefix, section in (("", Config), ("sources.", Source), ("tags.", TagKeys)):
+        lines += [
+            f"| `{prefix}{name}` | {f'`{variables[name]}`' if name in variables and not prefix else ''} | {field.description} |"
+            for name, field in section.model_fields.items()
+        ]
+    return [
+        "## Settings (`finops.toml`)",
+        "A flag goes before the environment, the environment before the file.",
+        "\n".join(lines),
+    ]
+
+
+def _formats() -> list[str]:
+    lines = ["| format | is | fills | note |", "| --- | --- | --- | --- |"]
+    lines += [f"| `{f.name}` | {f.title} | `{f.table}` | {f.note} |" for f in sorted(plugins.formats(), key=lambda f: f.name)]
+    return ["## Formats that `finops load` recognises", "\n".join(lines)]
+
+
+def _kinds() -> list[str]:
+    parts = ["## Recommenders"]
+    for kind, recommender in plugins.recommenders().items():
+        hints = get_type_hints(recommender, include_extras=True)
+        lines = ["| threshold | default | meaning |", "| --- | --- | --- |"]
+        for field in fields(recommender):
+            meaning = next(m.description for m in hints[field.name].__metadata__ if isinstance(m, FieldInfo))
+            lines.append(f"| `{field.name}` | {field.default} | {markdown(meaning)} |")
+        title = (sys.modules[recommender.__module__].__doc__ or "").splitlines()[0]
+        parts += [f"### {kind}", title, "\n".join(lines)]
+    return parts
+
+
+if __name__ == "__main__":
+    sys.stdout.write(page())

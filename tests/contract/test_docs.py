@@ -1,0 +1,38 @@
+"""The documents say what the code does."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from finops.reference import page
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_the_reference_is_what_the_code_says() -> None:
+    assert (ROOT / "docs" / "reference.md").read_text("utf-8") == page(), "run `make docs`"
+
+
+def test_the_readme_fits_on_two_screens() -> None:
+    assert len((ROOT / "README.md").read_text("utf-8").splitlines()) <= 150
+
+
+@pytest.mark.parametrize("path", [*sorted(ROOT.glob("docs/**/*.md")), ROOT / "README.md"], ids=lambda p: p.name)
+def test_links_lead_somewhere(path: Path) -> None:
+    for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", path.read_text("utf-8")):
+        assert (path.parent / target).exists(), target
+
+
+def test_every_module_named_in_the_architecture_exists() -> None:
+    text = (ROOT / "docs" / "architecture.md").read_text("utf-8")
+    for name in re.findall(r"`((?:finops|connectors|recommenders|tests)/[\w/]+\.(?:py|sql))`", text):
+        assert (ROOT / name).exists(), name
+
+
+def test_every_connector_has_its_notes() -> None:
+    for folder in (ROOT / "connectors").iterdir():
+        if folder.is_dir() and (folder / "__init__.py").exists():
+            assert (folder / "README.md").exists(), folder.name
