@@ -17,22 +17,15 @@ from finops.render import markdown
 
 def page() -> str:
     """The whole of `docs/reference.md`."""
-    return (
-        "\n\n".join(["# Reference", "Made by `make docs` from the code.", *_commands(), *_settings(), *_formats(), *_kinds()])
-        + "\n"
-    )
+    parts = ["# Reference", "Made by `make docs` from the code.", *_commands(), *_settings(), *_formats(), *_kinds()]
+    return "\n\n".join(parts) + "\n"
 
 
 def _commands() -> list[str]:
     root = typer.main.get_command(app)
-    parts = [
-        "## Commands",
-        "stdout is data, stderr is conversation. Exit codes: 0 ok, 1 failed, 2 usage or settings, 3 `--fail-on`.",
-    ]
+    parts = ["## Commands", "Exit codes: 0 ok, 1 failed, 2 usage or settings, 3 `--fail-on` reached."]
     for name, command in sorted(_leaves("finops", root)):
-        arguments = " ".join(
-            str(p.make_metavar(click.Context(command))) for p in command.params if p.param_type_name == "argument"
-        )
+        arguments = " ".join(p.metavar or p.name.upper() for p in command.params if p.param_type_name == "argument")
         parts.append(f"### {name} {arguments}".rstrip())
         parts.append(command.help or "")
         options = [p for p in command.params if p.param_type_name == "option" and p.name not in ("help", "help_wanted")]
@@ -55,11 +48,8 @@ def _settings() -> list[str]:
             f"| `{prefix}{name}` | {f'`{variables[name]}`' if name in variables and not prefix else ''} | {field.description} |"
             for name, field in section.model_fields.items()
         ]
-    return [
-        "## Settings (`finops.toml`)",
-        "A flag goes before the environment, the environment before the file.",
-        "\n".join(lines),
-    ]
+    order = "A flag goes before the environment, the environment before the file."
+    return ["## Settings (`finops.toml`)", order, "\n".join(lines)]
 
 
 def _formats() -> list[str]:
