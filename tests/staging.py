@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import duckdb
 from finops.connect import Format
 from finops.intake.landing import landed
 from finops.intake.sniff import look
+from finops.warehouse.checks import roles
 from finops.warehouse.raw import create_raw
 from finops.warehouse.staging import create_staged
 
@@ -23,7 +25,8 @@ def stage(fmt: Format, *paths: Path | str, query: str = "select * from staged") 
     with tempfile.TemporaryDirectory() as folder:
         scratch = Path(folder)
         files = [landed(connection, fmt, look(Path(path), str(path), scratch), scratch) for path in paths]
-        create_raw(connection, fmt, files)
+        played = roles(connection, fmt, files)
+        create_raw(connection, fmt, [replace(file, role=played.get(file.scan, "")) for file in files])
         create_staged(connection, fmt)
         return connection.sql(query).to_arrow_table().to_pylist()
 

@@ -30,11 +30,13 @@ class RawFile:
 
     scan      the Parquet file: the delivered one, or the landed copy of a text file
     patterns  columns whose times are not ISO 8601 → the strptime pattern that parses every value of the file
+    role      which file of a pair it is (`Format.roles`); column `x_role` of formats that know roles
     """
 
     sniff: Sniff
     scan: str
     patterns: Mapping[str, str] = field(default_factory=dict)
+    role: str = ""
 
 
 def create_raw(connection: duckdb.DuckDBPyConnection, fmt: Format, files: Sequence[RawFile]) -> None:
@@ -47,7 +49,7 @@ def create_raw(connection: duckdb.DuckDBPyConnection, fmt: Format, files: Sequen
 
 def _layout(file: RawFile) -> tuple[object, ...]:
     sniff = file.sniff
-    return (sniff.container, sniff.columns, tuple(sorted(sniff.types.items())), tuple(sorted(file.patterns.items())))
+    return (sniff.container, sniff.columns, tuple(sorted(sniff.types.items())), tuple(sorted(file.patterns.items())), file.role)
 
 
 def _select(fmt: Format, files: Sequence[RawFile]) -> str:
@@ -64,6 +66,8 @@ def _select(fmt: Format, files: Sequence[RawFile]) -> str:
             for c, h in headers.items()
             if c.startswith("x_") and c not in declared
         ]
+    if fmt.roles:
+        lines.append(f"{literal(first.role)} as x_role")
     lines.append("filename as x_file")
     return "select " + ",\n  ".join(lines) + f"\nfrom {scan([f.scan for f in files])}"
 

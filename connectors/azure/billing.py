@@ -1,0 +1,146 @@
+"""Azure cost details on disk: one format for every header dialect, and the export manifest."""
+
+from __future__ import annotations
+
+import re
+
+from finops.connect import Column, Format, Manifest, ManifestFile, Profile, Sniff
+
+DATES = ("%m/%d/%Y", "%m/%d/%Y %H:%M:%S")
+"""What EA and partner files write instead of ISO 8601: month first. Day first is refused, not guessed."""
+
+
+SYNONYMS = {
+    "subscriptionguid": "subscriptionid",
+    "usagedatetime": "date",
+    "usagedate": "date",
+    "cost": "costinbillingcurrency",
+    "pretaxcost": "costinbillingcurrency",
+}
+"""Other dialects' names of the columns that make a file recognisable; `Cost` of EA and `PreTaxCost` are in billing currency."""
+
+
+def canonical(header: str) -> str:
+    """`MeterSubCategory`, `meterSubcategory` and `Meter Sub_Category` are one column."""
+    name = _plain(header)
+    return SYNONYMS.get(name, name)
+
+
+def _plain(header: str) -> str:
+    return re.sub(r"[\s_]", "", header.lstrip("\ufeff")).lower()
+
+
+def version(sniff: Sniff) -> str:
+    """The agreement whose dialect the header is, and what it lacks."""
+    names = {_plain(header) for header in sniff.columns}
+    if "pretaxcost" in names:
+        dialect = "usage details, pay-as-you-go"
+    elif "partnername" in names:
+        dialect = "cost details, partner agreement"
+    elif "costinpricingcurrency" in names or "exchangeratepricingtobilling" in names:
+        dialect = "cost details, MCA"
+    elif "billingaccountid" in names and "partnumber" in names:
+        dialect = "cost details, EA"
+    else:
+        dialect = "cost details, reduced columns"
+    known = names & {"billingcurrency", "billingcurrencycode", "currency"}
+    return dialect if known else f"{dialect}; no currency column, booked as XXX"
+
+
+def _texts() -> tuple[Column, ...]:
+    aliases = {
+        "resourceid": ("instanceid", "instancename"),
+        "resourcegroup": ("resourcegroupname",),
+        "productname": ("product",),
+        "billingcurrency": ("billingcurrencycode", "currency"),
+        "invoicesectionname": ("invoicesection",),
+    }
+    names = """billingaccountid billingaccountname billingprofileid billingprofilename subscriptionname resourcegroup
+        resourcelocation availabilityzone consumedservice resourceid resourcename resourcetype productname productid
+        partnumber skuid meterid metersubcategory metername meterregion servicefamily servicename servicetier
+        unitofmeasure reservationid reservationname benefitid benefitname productordername term publishertype
+        publishername chargetype frequency pricingmodel billingcurrency pricingcurrency invoiceid additionalinfo tags
+        invoicesectionname costcenter costallocationrulename partnername resellername offerid"""
+    return tuple(Column(name, aliases=aliases.get(name, ())) for name in names.split())
+
+
+COLUMNS = (
+    Column("subscriptionid", required=True),
+    Column("date", "date", required=True, formats=DATES),
+    Column("metercategory", required=True),
+    Column("costinbillingcurrency", "decimal", required=True),
+    Column("quantity", "decimal", aliases=("usagequantity", "consumedquantity")),
+    Column("unitprice", "decimal"),
+    Column("effectiveprice", "decimal", aliases=("resourcerate",)),
+    Column("paygprice", "decimal"),
+    Column("paygcostinbillingcurrency", "decimal"),
+    Column("costinpricingcurrency", "decimal"),
+    Column("exchangeratepricingtobilling", "decimal", aliases=("exchangerate",)),
+    Column("billingperiodstartdate", "date", aliases=("billingperiodstart",), formats=DATES),
+    Column("billingperiodenddate", "date", aliases=("billingperiodend",), formats=DATES),
+    *_texts(),
+)
+
+KIND = "regexp_replace(lower(coalesce(chargetype, 'usage')), '[^a-z]', '', 'g')"
+
+MODEL = f"""case
+  when pricingmodel is not null then regexp_replace(lower(pricingmodel), '[^a-z]', '', 'g')
+  when {KIND} = 'unusedreservation' or reservationid is not null then 'reservation'
+  when {KIND} = 'unusedsavingsplan' or benefitid ilike '%/savingsplans/%' then 'savingsplan'
+  else 'ondemand' end"""
+
+COMMITTED = f"({MODEL}) in ('reservation', 'savingsplan')"
+UNUSED = f"{KIND} in ('unusedreservation', 'unusedsavingsplan')"
+
+PROFILE = Profile(
+    account="""coalesce(case when contains(billingaccountid, ':') then billingprofileid end, billingaccountid,
+      lower(subscriptionid))""",
+    period="strftime(coalesce(billingperiodstartdate, date), '%Y-%m')",
+    currency="coalesce(upper(billingcurrency), 'XXX')",
+    billed=f"case when {UNUSED} or ({KIND} = 'usage' and {COMMITTED}) then 0 else costinbillingcurrency end",
+    role=f"""case
+      when bool_or({UNUSED} or ({KIND} = 'usage' and {COMMITTED} and costinbillingcurrency <> 0)) then 'amortized'
+      when bool_or({COMMITTED}) then 'actual'
+      else 'either' end""",
+)
+
+COST_DETAILS = Format(
+    name="azure-cost-details",
+    title="Azure cost details (actual, amortized)",
+    table="charges",
+    package="connectors.azure",
+    sql="stg_cost_details.sql",
+    columns=COLUMNS,
+    identifies=("subscriptionid", "date", "metercategory", "costinbillingcurrency"),
+    canonical=canonical,
+    version=version,
+    profile=PROFILE,
+    roles=("actual", "amortized"),
+)
+
+
+def read_manifest(document: object, path: str) -> Manifest | None:
+    """The `manifest.json` of a Cost Management export.
+
+    Blob names are relative to the container: `<directory>/<from-to>/<run>/<guid>/000001.csv`. The newest run counts.
+    """
+    if not isinstance(document, dict) or not isinstance(document.get("blobs"), list) or "manifestVersion" not in document:
+        return None
+    files = tuple(
+        ManifestFile(uri=str(blob["blobName"]), rows=_whole(blob.get("dataRowCount")), bytes=_whole(blob.get("byteCount")))
+        for blob in document["blobs"]
+        if isinstance(blob, dict) and blob.get("blobName")
+    )
+    run = re.match(r"(?P<export>.*?/?\d{8}-\d{8})/(?P<run>\d{12})/(?P<id>[^/]+)/[^/]+$", files[0].uri) if files else None
+    details = document.get("runInfo")
+    submitted = str(details.get("submittedTime", "")) if isinstance(details, dict) else ""
+    return Manifest(
+        export=run["export"] if run else path.rpartition("/")[0],
+        edition=run["run"] if run else submitted,
+        files=files,
+        rows=_whole(document.get("dataRowCount")),
+    )
+
+
+def _whole(value: object) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
