@@ -16,6 +16,7 @@ from finops.errors import InputError
 from finops.tables import Table
 from finops.warehouse.names import identifier, literal
 from finops.warehouse.raw import SQL_TYPES, RawFile, canonical_headers, cell, create_raw, header_of, scan
+from finops.warehouse.staging import narrowed
 
 NULLS = ("", "NULL", "null")
 """Cells that stand for no value; FOCUS forbids the words, its own sample data and Athena write them."""
@@ -111,7 +112,7 @@ def settle(connection: Connection, fmt: Format, sniff: Sniff, path: str) -> tupl
         value = f"nullif({cell(sniff, header or column.name)}, '')"
         for pattern in ("", *column.formats):
             tests.append((column, header or column.name, pattern))
-            selects.append(f"min({value}) filter (where {value} is not null and {_unreadable(value, column, pattern)})")
+            selects.append(f"min({value}) filter (where {value} is not null and ({_unreadable(value, column, pattern)}))")
     if not selects:
         return RawFile(sniff, path), []
     found = connection.execute(f"select {', '.join(selects)} from {scan([path])}").fetchone() or ()
@@ -135,6 +136,8 @@ def _unreadable(value: str, column: Column, pattern: str) -> str:
         return f"try_strptime({value}, {literal(pattern)}) is null"
     if column.type == "double":
         return f"not coalesce(isfinite(try_cast({value} as double)), false)"
+    if column.type in ("timestamp", "date"):  # DuckDB reads 5/1/25 as the year 5
+        return f"not regexp_matches({value}, '^[0-9]{{4}}-') or try_cast({value} as {SQL_TYPES[column.type]}) is null"
     return f"try_cast({value} as {SQL_TYPES[column.type]}) is null"
 
 
@@ -264,3 +267,32 @@ def staged_duplicates(connection: Connection, target: Table) -> tuple[int, Mappi
     texts = ", ".join(f"{identifier(name)}::varchar" for name in target.key)
     first = connection.execute(f"select {texts} from duplicate_keys order by all limit 1").fetchone() or ()
     return row[0], {name: value for name, value in zip(target.key, first, strict=True) if value}
+
+
+BILLED_BY_INVOICE = """
+    coalesce("InvoiceId", '') as invoice,
+    coalesce("InvoiceIssuerName", '') as issuer,
+    coalesce("BillingCurrency", '') as currency,
+    case
+        when "ChargeCategory" = 'Tax' then 'tax'
+        when "ChargeCategory" = 'Credit' then 'credit'
+        when "ServiceSubcategory" = 'Support' or "ServiceName" ilike '%support%' then 'support'
+        else 'usage'
+    end as category,
+    cast(sum("BilledCost") as decimal(38, 12)) as amount
+"""
+"""What an invoice is compared with, by the categories of invoice lines."""
+
+
+def staged_billed(connection: Connection, unit: tuple[str, str] | None) -> list[tuple[str, str, str, str, Decimal]]:
+    """(invoice, issuer, currency, category, Σ BilledCost) of one unit."""
+    return connection.execute(f"select {BILLED_BY_INVOICE} from staged{narrowed(unit)} group by all order by all").fetchall()
+
+
+def staged_invoices(connection: Connection) -> list[tuple[str, str, str, str, str, str, Decimal]]:
+    return connection.execute(
+        """
+        select invoice_id, issuer, coalesce(billing_account_id, ''), period, category, currency, amount
+        from staged order by all
+        """
+    ).fetchall()

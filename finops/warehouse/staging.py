@@ -53,7 +53,7 @@ def charges_select(source: str, unit: tuple[str, str] | None) -> str:
     }
     lines = [f"{computed.get(name, identifier(name))} as {identifier(name)}" for name, _ in target.columns]
     exclude = ", ".join(identifier(name) for name in (*target.types, "Tags"))
-    return f"select {', '.join(lines)}, * exclude ({exclude}) from staged{_narrowed(unit)}"
+    return f"select {', '.join(lines)}, * exclude ({exclude}) from staged{narrowed(unit)}"
 
 
 def tag_sets_select(source: str, unit: tuple[str, str] | None) -> str:
@@ -64,12 +64,19 @@ def tag_sets_select(source: str, unit: tuple[str, str] | None) -> str:
             to_json(map_from_entries(list_sort(map_entries(Tags))))::varchar as Tags
         from (
             select distinct {period} as x_billing_period, Tags from staged
-            {_narrowed(unit) or "where true"} and cardinality(Tags) > 0
+            {narrowed(unit) or "where true"} and cardinality(Tags) > 0
         )
     """
 
 
-def _narrowed(unit: tuple[str, str] | None) -> str:
+def rows_select(source: str, target: Table, partition: str | None) -> str:
+    """The rows of `staged` as a table other than `charges` stores them; `partition` narrows where there are several."""
+    names = [identifier(name) for name, _ in target.columns if name != "x_source"]
+    where = f" where ({target.partition})::varchar = {literal(partition)}" if partition is not None else ""
+    return f"select {literal(source)} as x_source, {', '.join(names)} from staged{where}"
+
+
+def narrowed(unit: tuple[str, str] | None) -> str:
     if unit is None:
         return ""
     account, period = (literal(part) for part in unit)

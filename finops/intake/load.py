@@ -1,0 +1,292 @@
+"""Loading a delivery: all of it or nothing, unit by unit, and the record of how far it is tied."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from finops import plugins
+from finops.errors import ConfigError, InputError, Refused
+from finops.intake.reconcile import Billed, InvoiceLine, Row, Unit, tie, unmatched
+from finops.intake.report import LoadReport, SourceLine
+from finops.intake.stage import Outcome, Staged, stage_group
+from finops.intake.take import Taken, Tell, take
+from finops.intake.units import Delivered, groups
+from finops.money import CENT, Money
+from finops.tables import COVERAGE, RECONCILIATION
+from finops.warehouse.checks import BILLED_BY_INVOICE
+from finops.warehouse.records import record_select
+
+if TYPE_CHECKING:
+    from finops.warehouse.warehouse import Reader, Warehouse, Writer
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What the warehouse held before: (stream, source, account, unit), every charge's invoice, every invoice line."""
+
+    units: frozenset[tuple[str, str, str, str]]
+    billed: tuple[Billed, ...]
+    invoices: tuple[InvoiceLine, ...]
+    complete: tuple[Row, ...]
+
+    def others(self, account: str, period: str, source: str) -> set[str]:
+        """Other sources that hold this account's month."""
+        return {s for stream, s, a, u in self.units if stream == "charges" and (a, u) == (account, period) and s != source}
+
+
+def load(
+    warehouse: Warehouse,
+    paths: Sequence[str | Path],
+    *,
+    source: str | None = None,
+    invoice: str | Path | None = None,
+    replace_source: bool = False,
+    progress: Tell | None = None,
+) -> LoadReport:
+    """Load files, folders or globs as one delivery. Raises Refused with every reason; then nothing has changed.
+
+    source          name of the delivery (default: the format and the billing account)
+    invoice         a file with invoice lines, which belongs to the delivery and ties the bill
+    replace_source  take over months that another source holds, instead of refusing them
+    """
+    if source is not None and (not source.strip() or not source.isprintable()):
+        raise ConfigError("a source's name is one line of text", where="--source", hint="--source production-bill")
+    tell = progress or _silent
+    with warehouse.writer() as writer:
+        inputs = [*paths, *([invoice] if invoice is not None else [])]
+        taken = take(writer.connection, inputs, plugins.formats(), plugins.manifests(), writer.scratch, tell)
+        with warehouse.reader() as reader:
+            held = _held(reader)
+        others = _others(taken.files, held, source, replace_source)
+        outcome = Outcome()
+        refused: list[InputError] = []
+        for group in groups(taken.files):
+            tell(f"staging {len(group.files)} file(s) of {group.fmt.title}")
+            try:
+                stage_group(writer, group, source, others, outcome)
+            except Refused as error:
+                refused.extend(error.reasons)
+            except InputError as error:
+                refused.append(error)
+        if refused:
+            raise Refused(refused)
+        rows = _reconciliation(outcome, held, others)
+        _write_coverage(writer, outcome, others)
+        _write_reconciliation(writer, rows, others)
+        notes = (*_other_accounts(outcome, held, source), *_unmatched(outcome, held))
+        changed = bool(writer.changed)
+        tell("building the marts")
+        writer.build()
+        writer.publish(list(notes))
+    return _report(taken, outcome, rows, notes, changed)
+
+
+def _silent(_: str) -> None:
+    """Progress goes nowhere."""
+
+
+def _held(reader: Reader) -> Held:
+    units = reader.rows("select stream, x_source, coalesce(billing_account_id, '') as account, unit from coverage")
+    billed = reader.rows(
+        f"select x_source, coalesce(BillingAccountId, '') as account, x_billing_period, {BILLED_BY_INVOICE} from charges group by all"
+    )
+    invoices = reader.rows(
+        "select invoice_id, issuer, coalesce(billing_account_id, '') as account, period, category, currency, amount from invoices"
+    )
+    complete = reader.rows(
+        "select x_source, billing_account_id, x_billing_period, currency, level, against, rows_expected, rows_loaded,"
+        " total_expected, total_loaded, residual, status, note from reconciliation where level <> 'invoice'"
+    )
+    return Held(
+        frozenset(tuple(row.values()) for row in units),
+        tuple(Billed(Unit(*list(row.values())[:3]), *list(row.values())[3:]) for row in billed),
+        tuple(InvoiceLine(*row.values()) for row in invoices),
+        tuple(Row(Unit(*list(row.values())[:3]), *list(row.values())[3:]) for row in complete),
+    )
+
+
+def _others(
+    files: Sequence[Delivered], held: Held, source: str | None, replace_source: bool
+) -> dict[tuple[str, str], set[str]]:
+    """Months that other sources hold. Raises Refused unless they are to give way."""
+    found: dict[tuple[str, str], set[str]] = {}
+    refused: dict[str, list[tuple[str, str, str]]] = defaultdict(list)
+    for file in files:
+        for account, period in sorted(file.units) if file.fmt.table == "charges" else ():
+            names = held.others(account, period, source or f"{file.fmt.name}:{account}")
+            if names:
+                found[(account, period)] = names
+                refused[file.shown].append((account, period, ", ".join(sorted(names))))
+    if refused and not replace_source:
+        raise Refused(
+            [
+                InputError(
+                    f"{period} of {account or 'this account'} is loaded already, as source {names}: it would count twice",
+                    where=shown,
+                    hint="--replace-source to take it over, or --source with that name to restate it",
+                )
+                for shown, units in refused.items()
+                for account, period, names in units
+            ]
+        )
+    return found
+
+
+def _other_accounts(outcome: Outcome, held: Held, source: str | None) -> list[str]:
+    """A named source that now holds several accounts: intended for an organisation, a slip for an export of another's month."""
+    mine = {s.unit.account for s in outcome.staged if s.group.fmt.table == "charges"}
+    before = {account for stream, name, account, _ in held.units if stream == "charges" and name == source}
+    if not source or not before or not mine - before:
+        return []
+    return [f"source {source} held account {', '.join(sorted(before))}; this delivery adds {', '.join(sorted(mine - before))}"]
+
+
+def _delivery(outcome: Outcome, held: Held) -> tuple[list[Billed], list[InvoiceLine]]:
+    """All charges and invoice lines as they stand after this delivery."""
+    charges = {(s.unit.account, s.unit.period) for s in outcome.staged if s.group.fmt.table == "charges"}
+    billed = [b for b in held.billed if (b.unit.account, b.unit.period) not in charges]
+    months = {line.period for line in outcome.invoices}
+    return [*billed, *outcome.billed], [*(line for line in held.invoices if line.period not in months), *outcome.invoices]
+
+
+def _unmatched(outcome: Outcome, held: Held) -> list[str]:
+    billed, invoices = _delivery(outcome, held)
+    return unmatched(billed, invoices) if outcome.invoices else []
+
+
+def _reconciliation(outcome: Outcome, held: Held, others: dict[tuple[str, str], set[str]]) -> list[Row]:
+    """All rows of the units whose charges or invoices this delivery changes."""
+    fresh = [row for staged in outcome.staged for row in _complete(staged)]
+    billed, invoices = _delivery(outcome, held)
+    tied = tie(billed, invoices)
+    changed = {row.unit for row in fresh} | {row.unit for row in tied}
+    known = {row.unit for row in fresh}
+    kept = [row for row in held.complete if row.unit in changed - known and (row.unit.account, row.unit.period) not in others]
+    return [*kept, *fresh, *tied]
+
+
+def _complete(staged: Staged) -> list[Row]:
+    if staged.group.fmt.table != "charges":
+        return []
+    against = (
+        "the manifest and the files' own rows and total" if staged.group.files[0].manifest else "the files' own rows and total"
+    )
+    return [
+        Row(
+            unit=staged.unit,
+            currency=currency,
+            level="complete",
+            against=against,
+            rows_expected=staged.source_rows,
+            rows_loaded=staged.rows,
+            total_expected=expected,
+            total_loaded=loaded,
+            residual=expected - loaded,
+            status="amber",
+            note="; ".join(staged.notes),
+        )
+        for currency, (expected, loaded) in sorted(staged.totals.items())
+    ]
+
+
+def _write_coverage(writer: Writer, outcome: Outcome, others: dict[tuple[str, str], set[str]]) -> None:
+    for staged in outcome.staged:
+        unit, files = staged.unit, staged.group.files
+        record = {
+            "x_source": unit.source,
+            "stream": staged.group.fmt.table,
+            "format": staged.group.fmt.name,
+            "version": files[0].version,
+            "billing_account_id": unit.account,
+            "unit": unit.period,
+            "window_start": staged.first or None,
+            "window_end": staged.last or None,
+            "rows": staged.rows,
+            "checksum": " ".join(sorted(file.checksum for file in files)),
+            "files": json.dumps(sorted(Path(file.shown).name for file in files)),
+            "fetched_at": datetime.fromtimestamp(max(file.modified for file in files), UTC).isoformat(),
+            "notes": json.dumps(list(staged.notes), ensure_ascii=False),
+        }
+        give_way = others.get((unit.account, unit.period), set()) if staged.group.fmt.table == "charges" else set()
+        units = [(name, unit.account, f"{unit.period}") for name in (unit.source, *sorted(give_way))]
+        writer.replace(COVERAGE, units, record_select(COVERAGE, [record]))
+
+
+def _write_reconciliation(writer: Writer, rows: Sequence[Row], others: dict[tuple[str, str], set[str]]) -> None:
+    by_unit: dict[Unit, list[Row]] = defaultdict(list)
+    for row in rows:
+        by_unit[row.unit].append(row)
+    for unit, several in by_unit.items():
+        records = [
+            {
+                "x_source": unit.source,
+                "billing_account_id": unit.account,
+                "x_billing_period": unit.period,
+                "currency": row.currency,
+                "level": row.level,
+                "against": row.against,
+                "rows_expected": row.rows_expected,
+                "rows_loaded": row.rows_loaded,
+                "total_expected": row.total_expected,
+                "total_loaded": row.total_loaded,
+                "residual": row.residual,
+                "status": row.status,
+                "note": row.note or None,
+            }
+            for row in several
+        ]
+        units = [
+            (name, unit.account, unit.period) for name in (unit.source, *sorted(others.get((unit.account, unit.period), ())))
+        ]
+        writer.replace(RECONCILIATION, units, record_select(RECONCILIATION, records))
+
+
+def _report(taken: Taken, outcome: Outcome, rows: Sequence[Row], notes: Sequence[str], changed: bool) -> LoadReport:
+    by_line: dict[tuple[str, str, str, str], list[Staged]] = defaultdict(list)
+    for staged in outcome.staged:
+        fmt = staged.group.fmt
+        by_line[(staged.unit.source, fmt.table, fmt.title, staged.group.files[0].version)].append(staged)
+    lines = [_line(*key, several, rows) for key, several in sorted(by_line.items())]
+    return LoadReport(tuple(lines), taken.passed_over, tuple(notes), changed)
+
+
+def _line(source: str, table: str, title: str, version: str, several: list[Staged], rows: Sequence[Row]) -> SourceLine:
+    sums: dict[str, Decimal] = defaultdict(Decimal)
+    for staged in several:
+        for currency, (_, loaded) in staged.totals.items():
+            sums[currency] += loaded
+    units = {staged.unit for staged in several}
+    mine = [row for row in rows if row.unit in units] if table == "charges" else []
+    files = {file.shown for staged in several for file in staged.group.files}
+    return SourceLine(
+        source=source,
+        table=table,
+        format=title,
+        version=version,
+        periods=tuple(sorted({staged.unit.period for staged in several})),
+        files=len(files),
+        rows=sum(staged.rows for staged in several),
+        totals=tuple(Money(amount, currency) for currency, amount in sorted(sums.items())),
+        reconciled="; ".join(dict.fromkeys(row.against for row in mine)),
+        status=_status(mine),
+        notes=tuple(dict.fromkeys(note for staged in several for note in staged.notes))
+        + tuple(r.note for r in mine if r.level == "invoice" and r.note),
+    )
+
+
+def _status(rows: Sequence[Row]) -> str:
+    """Of one line: red where an invoice differs, green where invoices account for every charge."""
+    if not rows:
+        return ""
+    if any(row.status == "red" for row in rows):
+        return "red"
+    complete = sum(row.total_loaded for row in rows if row.level == "complete")
+    tied = [row.total_loaded for row in rows if row.level == "invoice"]
+    return "green" if tied and abs(complete - sum(tied)) <= CENT else "amber"

@@ -1,0 +1,243 @@
+"""How far the bill is tied: complete, then to the invoice; and the one status that stands on every report.
+
+*Complete* (amber): rows and Σ BilledCost of a unit equal the delivered files' own, summed apart from the staging.
+
+*Tied to the invoice* (green): for each invoice, issuer and currency, invoice − bridge − Σ BilledCost = 0 to the cent. The
+charges of an invoice are those that bear its InvoiceId; where a period's charges bear none, those of its issuer and period. A
+category of the invoice (tax, support, credit) of which the export has no line at all is a bridge line: it is named, with its
+amount, and explains its part. A category that the export does have is compared, never bridged. What is left is the residual;
+above one cent it is red. A unit is green when its invoices tie *and* account for all of its charges; else it stays amber.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Any, Protocol
+
+from finops.money import CENT
+
+BRIDGES = ("tax", "support", "credit")
+PROVISIONAL_DAYS = 3
+"""Providers restate the last three days as usage arrives late (their documentation says 24 to 72 hours)."""
+
+CLOSING_DAY = 5
+"""A billing period counts as closed on the fifth of the next month where the provider does not say."""
+
+ORDER = ("green", "amber", "red")
+
+
+class Reads(Protocol):
+    """A published snapshot that answers SQL."""
+
+    def rows(self, sql: str, params: Mapping[str, object] | None = None) -> list[dict[str, Any]]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """One billing period of one account of one source."""
+
+    source: str
+    account: str
+    period: str
+
+
+@dataclass(frozen=True, slots=True)
+class Billed:
+    """Σ BilledCost of one unit by invoice, issuer, currency and category (usage, tax, support, credit)."""
+
+    unit: Unit
+    invoice: str
+    issuer: str
+    currency: str
+    category: str
+    amount: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class InvoiceLine:
+    """One line of an invoice; `account` may be empty."""
+
+    invoice: str
+    issuer: str
+    account: str
+    period: str
+    category: str
+    currency: str
+    amount: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row of `reconciliation`."""
+
+    unit: Unit
+    currency: str
+    level: str
+    against: str
+    rows_expected: int | None
+    rows_loaded: int | None
+    total_expected: Decimal
+    total_loaded: Decimal
+    residual: Decimal
+    status: str
+    note: str = ""
+
+
+def tie(billed: Sequence[Billed], invoices: Sequence[InvoiceLine]) -> list[Row]:
+    """Every invoice against its charges: one row for each unit that it covers. Invoices without any charge are no row."""
+    grouped: dict[tuple[str, str, str, str], list[InvoiceLine]] = defaultdict(list)
+    for line in invoices:
+        grouped[(line.invoice, line.issuer, line.period, line.currency)].append(line)
+    rows = []
+    for lines in grouped.values():
+        rows += _tied(lines, _charges_of(lines[0], billed))
+    return rows
+
+
+def _charges_of(invoice: InvoiceLine, billed: Sequence[Billed]) -> list[Billed]:
+    same = [b for b in billed if b.currency == invoice.currency]
+    by_id = [b for b in same if b.invoice and b.invoice == invoice.invoice]
+    issuers = {b.issuer for b in by_id}
+    if len(issuers) > 1 and invoice.issuer in issuers:
+        by_id = [b for b in by_id if b.issuer == invoice.issuer]
+    if by_id:
+        return by_id
+    return [
+        b
+        for b in same
+        if not b.invoice
+        and b.unit.period == invoice.period
+        and b.issuer.casefold() == invoice.issuer.casefold()
+        and invoice.account in ("", b.unit.account)
+    ]
+
+
+def _tied(lines: list[InvoiceLine], charges: list[Billed]) -> list[Row]:
+    if not charges:
+        return []
+    present = {c.category for c in charges}
+    absent = [line for line in lines if line.category.casefold() in BRIDGES and line.category.casefold() not in present]
+    bridge: dict[str, Decimal] = defaultdict(Decimal)
+    for line in absent:
+        bridge[line.category.casefold()] += line.amount
+    residual = sum((line.amount for line in lines), Decimal(0)) - sum(bridge.values()) - sum(c.amount for c in charges)
+    status = "green" if abs(residual) <= CENT else "red"
+    note = "; ".join(
+        f"bridge: {name} {amount:,.2f} on the invoice, not in the export" for name, amount in sorted(bridge.items())
+    )
+    parts: dict[Unit, Decimal] = defaultdict(Decimal)
+    for charge in charges:
+        parts[charge.unit] += charge.amount
+    first = lines[0]
+    against = f"invoice {first.invoice} of {first.issuer}"
+    return [
+        Row(unit, first.currency, "invoice", against, None, None, part + residual, part, residual, status, note)
+        for unit, part in sorted(parts.items(), key=lambda p: (p[0].source, p[0].account, p[0].period))
+    ]
+
+
+def unmatched(billed: Sequence[Billed], invoices: Sequence[InvoiceLine]) -> list[str]:
+    """Invoices of which no charge is loaded."""
+    first = {(line.invoice, line.issuer, line.currency): line for line in invoices}
+    return [
+        f"invoice {i} of {issuer} ({c}): no charge of it is loaded"
+        for (i, issuer, c), line in first.items()
+        if not _charges_of(line, billed)
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Trust:
+    """The first line of every report. `reconciled` is the largest residual, of one invoice or period in its own currency."""
+
+    status: str
+    reconciled: Decimal
+    notes: tuple[str, ...] = ()
+
+
+def trust(reader: Reads, as_of: date | None = None, *, sources: Iterable[str] = ()) -> Trust:
+    """The worst of the scope (all sources where none is named), up to `as_of` (default: the last day with charges)."""
+    chosen = list(sources)
+    rows = reader.rows(
+        "select x_source, billing_account_id, x_billing_period, currency, level, against, total_loaded, residual, status, note"
+        " from reconciliation where $every or list_contains($sources, x_source) order by all",
+        {"every": not chosen, "sources": chosen},
+    )
+    if as_of is not None:
+        rows = [row for row in rows if row["x_billing_period"] <= f"{as_of:%Y-%m}"]
+    if not rows:
+        return Trust("amber", Decimal(0), ("no bill is loaded",))
+    units: dict[tuple[str, str, str, str], list[dict[str, Any]]] = defaultdict(list)
+    for row in rows:
+        units[(row["x_source"], row["billing_account_id"], row["x_billing_period"], row["currency"])].append(row)
+    statuses = [_unit_status(group) for group in units.values()]
+    status = max(statuses, key=ORDER.index)
+    largest = max((abs(row["residual"] or Decimal(0)) for row in rows), default=Decimal(0))
+    notes = [*_reds(rows), *_untied(status, statuses), *_gaps(units), *_notes(rows), *provisional(reader, as_of, chosen)]
+    return Trust(status, largest, tuple(dict.fromkeys(notes)))
+
+
+def _unit_status(rows: list[dict[str, Any]]) -> str:
+    if any(row["status"] == "red" for row in rows):
+        return "red"
+    complete = sum((row["total_loaded"] for row in rows if row["level"] == "complete"), Decimal(0))
+    tied = [row["total_loaded"] for row in rows if row["level"] == "invoice"]
+    return "green" if tied and abs(complete - sum(tied)) <= CENT else "amber"
+
+
+def _reds(rows: list[dict[str, Any]]) -> list[str]:
+    return [
+        f"{r['x_source']} {r['x_billing_period']}: {r['against']} differs by {r['residual']:,.2f} {r['currency']}"
+        for r in rows
+        if r["status"] == "red"
+    ]
+
+
+def _untied(status: str, statuses: list[str]) -> list[str]:
+    open_units = sum(s == "amber" for s in statuses)
+    if status != "amber":
+        return []
+    return [f"{open_units} of {len(statuses)} billing periods are not tied to an invoice (finops load --invoice FILE)"]
+
+
+def _gaps(units: Iterable[tuple[str, str, str, str]]) -> list[str]:
+    periods: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for source, account, period, _ in units:
+        periods[(source, account)].add(period)
+    notes = []
+    for (source, account), known in sorted(periods.items()):
+        months = [int(p[:4]) * 12 + int(p[5:7]) - 1 for p in known]
+        missing = sorted(set(range(min(months), max(months) + 1)) - set(months))
+        if missing:
+            named = ", ".join(f"{m // 12:04d}-{m % 12 + 1:02d}" for m in missing)
+            notes.append(f"{source} {account}: no bill of {named}")
+    return notes
+
+
+def _notes(rows: list[dict[str, Any]]) -> list[str]:
+    return [f"{r['x_source']} {r['x_billing_period']}: {r['note']}" for r in rows if r["note"]]
+
+
+def provisional(reader: Reads, as_of: date | None = None, sources: Sequence[str] = ()) -> list[str]:
+    """What may still change: the billing period that is not closed at `as_of`, and the last three days."""
+    chosen = list(sources)
+    rows = reader.rows(
+        "select x_source, max(unit) as period, cast(max(window_end) as date) as last_day from coverage"
+        " where stream = 'charges' and ($every or list_contains($sources, x_source)) group by x_source order by x_source",
+        {"every": not chosen, "sources": chosen},
+    )
+    day = as_of or max((row["last_day"] for row in rows if row["last_day"]), default=None)
+    if day is None:
+        return []
+    notes = []
+    for row in rows:
+        year, month = int(row["period"][:4]), int(row["period"][5:7])
+        closing = date(year + month // 12, month % 12 + 1, CLOSING_DAY)
+        if day < closing:
+            first = day - timedelta(days=PROVISIONAL_DAYS)
+            notes.append(f"{row['x_source']}: {row['period']} is open until {closing}; the days from {first} are provisional")
+    return notes

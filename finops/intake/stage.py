@@ -1,0 +1,194 @@
+"""From checked files to the warehouse: each group of files is staged, compared with its own totals, and replaces its units."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from typing import TYPE_CHECKING, TypeAlias
+
+from finops.errors import InputError, Refused
+from finops.intake.landing import missing_value
+from finops.intake.reconcile import Billed, InvoiceLine, Unit
+from finops.intake.units import EITHER, Group
+from finops.money import CENT
+from finops.tables import TAG_SETS, table
+from finops.warehouse.checks import (
+    StagedTotal,
+    reading,
+    staged_billed,
+    staged_charges,
+    staged_duplicates,
+    staged_invoices,
+    staged_nulls,
+    staged_units,
+)
+from finops.warehouse.raw import canonical_headers, create_raw, header_of
+from finops.warehouse.staging import charges_select, create_staged, rows_select, tag_sets_select
+
+if TYPE_CHECKING:
+    from finops.warehouse.warehouse import Writer
+
+
+Others: TypeAlias = Mapping[tuple[str, str], set[str]]
+"""(account, period) → other sources whose unit gives way to this delivery's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Staged:
+    """One unit as it was written: what coverage, reconciliation and the report say of it."""
+
+    group: Group
+    unit: Unit
+    rows: int
+    source_rows: int
+    totals: dict[str, tuple[Decimal, Decimal]] = field(default_factory=dict)  # currency → expected, loaded
+    first: str = ""
+    last: str = ""
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class Outcome:
+    """Everything that a delivery wrote."""
+
+    staged: list[Staged] = field(default_factory=list)
+    billed: list[Billed] = field(default_factory=list)
+    invoices: list[InvoiceLine] = field(default_factory=list)
+
+
+def stage_group(writer: Writer, group: Group, source: str | None, others: Others, into: Outcome) -> None:
+    """Write one group. Raises InputError or Refused."""
+    connection = writer.connection
+    with reading(group.files[0].shown):
+        create_raw(connection, group.fmt, [replace(file.raw, role=file.role) for file in group.files])
+        create_staged(connection, group.fmt)
+        lacking = staged_nulls(connection, table(group.fmt.table))
+    if lacking:
+        raise Refused([_lacking(group, name) for name in lacking])
+    if group.fmt.table == "charges":
+        _charges(writer, group, source, others, into)
+    else:
+        _rows(writer, group, source or group.fmt.name, into)
+
+
+def _lacking(group: Group, name: str) -> InputError:
+    """The file and line that has no value in a column that every row needs."""
+    for file in group.files:
+        column = group.fmt.column(name)
+        header = header_of(canonical_headers(group.fmt, file.seen.sniff), column) if column else None
+        found = missing_value(file.seen, header or "", name)
+        if found.what.startswith("line") or file is group.files[-1]:
+            return found
+    return missing_value(group.files[0].seen, "", name)
+
+
+def _charges(writer: Writer, group: Group, source: str | None, others: Others, into: Outcome) -> None:
+    with reading(group.files[0].shown):
+        totals = staged_charges(writer.connection)
+    _equal_or_refused(group, totals)
+    by_unit: dict[tuple[str, str], list[StagedTotal]] = defaultdict(list)
+    for total in totals:
+        by_unit[(total.account, total.period)].append(total)
+    for (account, period), parts in by_unit.items():
+        unit = Unit(source or f"{group.fmt.name}:{account}", account, period)
+        narrowed = (account, period) if len(by_unit) > 1 else None
+        units = [(name, account, period) for name in (unit.source, *sorted(others.get((account, period), ())))]
+        with reading(group.files[0].shown):
+            rows = writer.replace(table("charges"), units, charges_select(unit.source, narrowed))
+            writer.replace(TAG_SETS, units, tag_sets_select(unit.source, narrowed))
+            into.billed += [Billed(unit, *row) for row in staged_billed(writer.connection, narrowed)]
+        expected = _expected(group, account, period)
+        into.staged.append(
+            Staged(
+                group=group,
+                unit=unit,
+                rows=rows,
+                source_rows=sum(c.rows for c in group.controls if (c.account, c.period) == (account, period)),
+                totals={part.currency: (expected.get(part.currency, Decimal(0)), part.billed) for part in parts},
+                first=min(part.first for part in parts),
+                last=max(part.last for part in parts),
+                notes=tuple(_notes(group, len(parts))),
+            )
+        )
+
+
+def _expected(group: Group, account: str, period: str) -> dict[str, Decimal]:
+    """The control totals of one unit. Of a pair of roles the first (what was billed) counts."""
+    sums: dict[str, Decimal] = defaultdict(Decimal)
+    billing = _billing_role(group)
+    for file in group.files:
+        if file.role in billing:
+            for control in file.controls:
+                if (control.account, control.period) == (account, period):
+                    sums[control.currency] += control.billed
+    return dict(sums)
+
+
+def _billing_role(group: Group) -> set[str]:
+    roles = group.roles
+    if not group.fmt.roles or len(roles) == 1:
+        return roles
+    first = group.fmt.roles[0]
+    return {first} if first in roles else {EITHER}
+
+
+def _equal_or_refused(group: Group, totals: Sequence[StagedTotal]) -> None:
+    """Σ BilledCost of what was staged is the files' own, unit by unit and currency by currency."""
+    staged = {(t.account, t.period, t.currency): t.billed for t in totals}
+    wanted = {
+        (account, period, currency): amount
+        for account, period in group.units
+        for currency, amount in _expected(group, account, period).items()
+    }
+    wrong = [
+        InputError(
+            f"{period} of {account or 'one account'}: the file's BilledCost is {wanted.get(key, Decimal(0)):,.2f} {currency},"
+            f" staging makes {staged.get(key, Decimal(0)):,.2f}",
+            where=group.files[0].shown,
+            hint="the file breaks a rule of its format; report it with `finops load --debug`",
+        )
+        for key in sorted(staged.keys() | wanted.keys())
+        for account, period, currency in [key]
+        if abs(staged.get(key, Decimal(0)) - wanted.get(key, Decimal(0))) >= CENT
+    ]
+    if wrong:
+        raise Refused(wrong)
+
+
+def _notes(group: Group, currencies: int) -> list[str]:
+    notes = [group.fmt.note] if group.fmt.note else []
+    if group.fmt.roles and EITHER not in group.roles and len(group.roles) == 1:
+        (role,) = group.roles
+        absent = ", ".join(r for r in group.fmt.roles if r != role)
+        effect = "EffectiveCost is the billed cost" if role == group.fmt.roles[0] else "commitment purchases are missing"
+        notes.append(f"{role} export only, no {absent}: {effect}")
+    if currencies > 1:
+        notes.append(f"{currencies} currencies, never added")
+    return notes
+
+
+def _rows(writer: Writer, group: Group, source: str, into: Outcome) -> None:
+    """A table other than charges: its natural key is unique, and its units (days, providers, …) are replaced."""
+    target = table(group.fmt.table)
+    with reading(group.files[0].shown):
+        count, first = staged_duplicates(writer.connection, target)
+    if count:
+        key = ", ".join(f"{name} {value}" for name, value in first.items())
+        names = ", ".join(file.shown for file in group.files[:4])
+        raise InputError(
+            f"{count:,} keys of `{target.name}` occur more than once, the first is {key}",
+            where=names,
+            hint="load each row once; of overlapping files the latest",
+        )
+    with reading(group.files[0].shown):
+        if target.name == "invoices":
+            into.invoices += [InvoiceLine(*row) for row in staged_invoices(writer.connection)]
+        by_partition: dict[str, list[tuple[str, int]]] = defaultdict(list)
+        for partition, unit, rows in staged_units(writer.connection, target):
+            by_partition[partition].append((unit, rows))
+        for partition, units in by_partition.items():
+            narrowed = partition if len(by_partition) > 1 else None
+            writer.replace(target, [(source, "", unit) for unit, _ in units], rows_select(source, target, narrowed))
+            into.staged += [Staged(group, Unit(source, "", unit), rows, rows) for unit, rows in units]
