@@ -53,14 +53,13 @@ def _texts() -> tuple[Column, ...]:
         "resourcegroup": ("resourcegroupname",),
         "productname": ("product",),
         "billingcurrency": ("billingcurrencycode", "currency"),
-        "invoicesectionname": ("invoicesection",),
     }
     names = """billingaccountid billingaccountname billingprofileid billingprofilename subscriptionname resourcegroup
         resourcelocation availabilityzone consumedservice resourceid resourcename resourcetype productname productid
         partnumber skuid meterid metersubcategory metername meterregion servicefamily servicename servicetier
         unitofmeasure reservationid reservationname benefitid benefitname productordername term publishertype
         publishername chargetype frequency pricingmodel billingcurrency pricingcurrency invoiceid additionalinfo tags
-        invoicesectionname costcenter costallocationrulename partnername resellername offerid"""
+        serviceinfo2 partnername resellername"""
     return tuple(Column(name, aliases=aliases.get(name, ())) for name in names.split())
 
 

@@ -36,14 +36,12 @@ worded as (
         coalesce(billingperiodstartdate, date_trunc('month', date)::date) as period_start,
         regexp_replace(lower(coalesce(chargetype, 'usage')), '[^a-z]', '', 'g') as kind,
         lower(coalesce(resourceid, '')) as resource_key,
-        case
-            when benefitid is not null then lower(benefitid)
-            when reservationid is not null then lower(reservationid)
-        end as benefit_key,
+        -- the purchase names its order alone: '…/reservationOrders/<order>/reservations/' without the last id
+        lower(rtrim(coalesce(benefitid, reservationid), '/')) as benefit_key,
         case when json_valid(additionalinfo) then additionalinfo end as info,
         case when tags is null then null when starts_with(trim(tags), '{') then tags else '{' || tags || '}' end as tags_json,
         regexp_extract(
-            trim(coalesce(unitofmeasure, '')), '^(?i)(?:per\s+)?([0-9]+(?:\.[0-9]+)?)?\s*([km](?:\s|/|s?$))?\s*(.*)$',
+            trim(regexp_replace(coalesce(unitofmeasure, ''), '([0-9][KkMm])/', '\1 /')), '^(?i)(?:per\s+)?([0-9]+(?:\.[0-9]+)?)?\s*([km](?:\s|s?$))?\s*(.*)$',
             ['block', 'scale', 'rest']
         ) as measure
     from raw_lines
@@ -106,7 +104,14 @@ matched as (
     select
         measured.*,
         coalesce(types.resource_type_name, nullif(measured.native_type, '')) as resource_type_name,
-        coalesce(by_type.service_name, by_meter.service_name, measured.metercategory, 'Unassigned') as service_name,
+        coalesce(
+            case when contains(lower(measured.metersubcategory), 'openai') then 'Azure OpenAI Service' end,
+            case when by_meter.wins = 'true' then by_meter.service_name end,
+            by_type.service_name,
+            by_meter.service_name,
+            measured.metercategory,
+            'Unassigned'
+        ) as service_name,
         regions_by_alias.region_id,
         regions_by_alias.region_name
     from (
@@ -140,7 +145,13 @@ costed as (
             else exchangeratepricingtobilling end as rate,
         -- counted by the block when the measure says 10K or 1M, by the single unit otherwise
         measure.scale <> '' as in_blocks,
-        json_extract_string(info, '$.ServiceType') as service_type,
+        case
+            when json_extract_string(info, '$.ServiceType') ilike 'standard\_%' escape '\' then
+                json_extract_string(info, '$.ServiceType')
+            when json_extract_string(info, '$.ServiceType') ilike 'basic\_%' escape '\' then
+                json_extract_string(info, '$.ServiceType')
+        end as machine,
+        lower(coalesce(json_extract_string(info, '$.ImageType'), serviceinfo2)) as image,
         try_cast(json_extract_string(info, '$.RINormalizationRatio') as decimal(38, 12)) as flex_ratio
     from matched
     left join service_categories using (service_name)
@@ -151,8 +162,9 @@ costed as (
 priced as (
     select
         *,
-        nullif(round(unitprice * rate, 12), 0)::decimal(38, 12) as contracted_price,
-        coalesce(nullif(round(paygprice * rate, 12), 0)::decimal(38, 12), nullif(round(unitprice * rate, 12), 0)) as list_price
+        if(kind = 'tax', null, nullif(round(unitprice * rate, 12), 0))::decimal(38, 12) as contracted_price,
+        if(kind = 'tax', null, round(coalesce(nullif(paygprice, 0), nullif(unitprice, 0)) * rate, 12))::decimal(38, 12)
+            as list_price
     from costed
 ),
 
@@ -185,8 +197,7 @@ final as (
         (date + 1)::timestamptz as ChargePeriodEnd,
         case when is_committed then if(model = 'savingsplan', 'Spend', 'Usage') end as CommitmentDiscountCategory,
         case when is_committed then benefit_key end as CommitmentDiscountId,
-        case when is_committed and benefit_key is not null then coalesce(benefitname, reservationname) end
-            as CommitmentDiscountName,
+        case when is_committed and benefit_key is not null then coalesce(benefitname, reservationname) end as CommitmentDiscountName,
         case when is_committed and benefit_key is not null then
             case when model = 'savingsplan' then (if(is_fee, billed, effective) / nullif(rate, 0))::decimal(38, 12)
                 else (quantity * coalesce(flex_ratio, 1))::decimal(38, 12) end
@@ -200,7 +211,7 @@ final as (
                 when flex_ratio is not null then 'Normalized ' || unit else unit end
         end as CommitmentDiscountUnit,
         case when kind = 'usage' then (quantity * if(in_blocks, block, 1))::decimal(38, 12) end as ConsumedQuantity,
-        case when kind = 'usage' and quantity is not null then unit end as ConsumedUnit,
+        if(ConsumedQuantity is null, null, unit) as ConsumedUnit,
         coalesce((quantity * contracted_price)::decimal(38, 12), costinbillingcurrency) as ContractedCost,
         contracted_price as ContractedUnitPrice,
         effective as EffectiveCost,
@@ -208,7 +219,7 @@ final as (
         case when is_marketplace then coalesce(publishername, 'Microsoft Marketplace') else 'Microsoft Azure' end
             as InvoiceIssuerName,
         coalesce(
-            nullif(paygcostinbillingcurrency, 0), (quantity * list_price)::decimal(38, 12), costinbillingcurrency
+            if(kind = 'tax', null, nullif(paygcostinbillingcurrency, 0)), (quantity * list_price)::decimal(38, 12), costinbillingcurrency
         ) as ListCost,
         list_price as ListUnitPrice,
         case
@@ -248,14 +259,20 @@ final as (
         lower(subscriptionid) as SubAccountId,
         subscriptionname as SubAccountName,
         if(subscriptionid is null, null, 'Subscription') as SubAccountType,
-        try_cast(tags_json::json as map(varchar, varchar)) as Tags,
+        if(json_type(try_cast(tags_json as json)) = 'OBJECT', try_cast(try_cast(tags_json as json) as map(varchar, varchar)), null) as Tags,
         'Microsoft Azure' as ServiceProviderName,
         'Microsoft Azure' as HostProviderName,
         chargetype as x_charge_type,
         coalesce(consumedservice, metercategory) as x_service_code,
-        service_type as x_instance_type,
-        service_type as x_operating_system,
-        is_ml_service as x_ml_workload,
+        machine as x_instance_type,
+        case
+            when machine is null then null
+            when lower(coalesce(metersubcategory, '') || ' ' || coalesce(productname, '')) like '%windows%' then 'Windows'
+            when image is null then null
+            when contains(image, 'windows') or contains(image, 'microsoft') then 'Windows'
+            else 'Linux'
+        end as x_operating_system,
+        coalesce(is_ml_service or regexp_matches(lower(machine), '^standard_n[cdgv]'), is_ml_service) as x_ml_workload,
         coalesce(partnername, resellername, if(is_marketplace, publishername, 'Microsoft')) as x_invoicing_entity,
         x_file || ':' || line_number as x_line_id
     from priced

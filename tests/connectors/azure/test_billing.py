@@ -1,0 +1,274 @@
+"""Azure cost details: pairs, dialects, units, identities and the leaf rules of FOCUS."""
+
+from __future__ import annotations
+
+from decimal import Decimal as D
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from connectors.azure import COST_DETAILS, read_manifest
+from finops import focus
+from tests.staging import stage, write_csv
+
+RESERVATION = "/providers/Microsoft.Capacity/reservationOrders/O-1/reservations/"
+PLAN = "/providers/Microsoft.BillingBenefits/savingsPlanOrders/S-1/savingsPlans/P-1"
+VM = "/subscriptions/Sub-1/resourceGroups/Web/providers/Microsoft.Compute/virtualMachines/Api-1"
+
+HEADER = """BillingAccountId BillingAccountName BillingPeriodStartDate BillingPeriodEndDate SubscriptionId SubscriptionName Date
+    ChargeType PricingModel Frequency PublisherType PublisherName MeterCategory MeterSubCategory MeterName PartNumber
+    ResourceId ResourceLocation Quantity UnitOfMeasure UnitPrice PayGPrice CostInBillingCurrency BillingCurrency
+    PricingCurrency ExchangeRatePricingToBilling BenefitId BenefitName AdditionalInfo Tags""".split()
+
+COMMON: dict[str, object] = {
+    "BillingAccountId": "8611",
+    "BillingAccountName": "Acme",
+    "BillingPeriodStartDate": "10/01/2026",
+    "BillingPeriodEndDate": "10/31/2026",
+    "SubscriptionId": "Sub-1",
+    "SubscriptionName": "Shop",
+    "Date": "10/14/2026",
+    "ChargeType": "Usage",
+    "PricingModel": "OnDemand",
+    "Frequency": "UsageBased",
+    "PublisherType": "Azure",
+    "MeterCategory": "Virtual Machines",
+    "MeterName": "D2s v5",
+    "PartNumber": "AAA-1",
+    "ResourceId": VM,
+    "ResourceLocation": "EU West",
+    "Quantity": "24",
+    "UnitOfMeasure": "1 Hour",
+    "UnitPrice": "0.125",
+    "PayGPrice": "0.25",
+    "BillingCurrency": "EUR",
+    "PricingCurrency": "USD",
+    "ExchangeRatePricingToBilling": "0.8",
+}
+
+# ordinary lines are in both files of a pair
+ORDINARY: tuple[dict[str, object], ...] = (
+    {"CostInBillingCurrency": "2.4", "Tags": '"team": "web","env": "prod"'},  # 24 h × 0.125 USD × 0.8
+    {"ChargeType": "Tax", "CostInBillingCurrency": "9.50", "Quantity": "", "UnitOfMeasure": "", "ResourceId": ""},
+    {"PricingModel": "Spot", "CostInBillingCurrency": "0.6", "UnitPrice": "0.03125"},
+    {"PublisherType": "Marketplace", "PublisherName": "Datadog", "MeterCategory": "SaaS", "CostInBillingCurrency": "30",
+     "ResourceId": "", "UnitPrice": "0", "PayGPrice": "0", "ChargeType": "Purchase", "Frequency": "Recurring"},
+)  # fmt: skip
+COVERED = {"PricingModel": "Reservation", "BenefitId": f"{RESERVATION}R-1", "AdditionalInfo": '{"RINormalizationRatio": 2.0}'}
+ACTUAL = (
+    *ORDINARY,
+    {**COVERED, "CostInBillingCurrency": "0"},
+    {"PricingModel": "SavingsPlan", "BenefitId": PLAN, "CostInBillingCurrency": "0"},
+    {"ChargeType": "Purchase", "PricingModel": "Reservation", "Frequency": "Recurring", "BenefitId": RESERVATION,
+     "CostInBillingCurrency": "100", "Quantity": "1", "ResourceId": ""},
+    {"ChargeType": "Refund", "PricingModel": "Reservation", "Frequency": "OneTime", "BenefitId": RESERVATION,
+     "CostInBillingCurrency": "-40", "Quantity": "-1", "ResourceId": ""},
+    {"ChargeType": "Purchase", "PricingModel": "SavingsPlan", "Frequency": "Recurring", "BenefitId": PLAN,
+     "CostInBillingCurrency": "24", "Quantity": "1", "ResourceId": ""},
+)  # fmt: skip
+AMORTIZED = (
+    *ORDINARY,
+    {**COVERED, "CostInBillingCurrency": "45"},
+    {"ChargeType": "UnusedReservation", **COVERED, "CostInBillingCurrency": "15", "ResourceId": ""},
+    {"PricingModel": "SavingsPlan", "BenefitId": PLAN, "CostInBillingCurrency": "20"},
+    {"ChargeType": "UnusedSavingsPlan", "PricingModel": "SavingsPlan", "BenefitId": PLAN, "CostInBillingCurrency": "4"},
+)
+ACTUAL_TOTAL = D("126.50")  # 2.4 + 9.5 + 0.6 + 30 + 100 − 40 + 24
+AMORTIZED_TOTAL = D("126.50")  # 2.4 + 9.5 + 0.6 + 30 + 45 + 15 + 20 + 4
+
+
+def _write(path: Path, *lines: dict[str, object]) -> Path:
+    return write_csv(path, HEADER, *([{**COMMON, **line}.get(name) for name in HEADER] for line in lines))
+
+
+@pytest.fixture
+def actual(tmp_path: Path) -> Path:
+    return _write(tmp_path / "one.csv", *ACTUAL)
+
+
+@pytest.fixture
+def amortized(tmp_path: Path) -> Path:
+    return _write(tmp_path / "other.csv", *AMORTIZED)
+
+
+def _one(path: Path, **line: object) -> dict[str, Any]:
+    (row,) = stage(COST_DETAILS, _write(path / "line.csv", {"CostInBillingCurrency": "2.4", **line}))
+    return row
+
+
+def _totals(*paths: Path) -> tuple[D, D, int]:
+    (row,) = stage(
+        COST_DETAILS, *paths, query="select sum(BilledCost) as b, sum(EffectiveCost) as e, count(*) as n from staged"
+    )
+    return row["b"], row["e"], row["n"]
+
+
+def test_a_pair_has_both_totals(actual: Path, amortized: Path) -> None:
+    assert _totals(actual, amortized) == (ACTUAL_TOTAL, AMORTIZED_TOTAL, 8 + 3)
+
+
+def test_one_file_alone_has_its_own_total(actual: Path, amortized: Path) -> None:
+    ordinary = D("42.5")  # 2.4 + 9.5 + 0.6 + 30
+    assert _totals(actual) == (ACTUAL_TOTAL, ordinary, 9)
+    assert _totals(amortized) == (ordinary, AMORTIZED_TOTAL, 8)
+
+
+def test_a_pair_without_commitments_in_one_file_counts_once(tmp_path: Path, actual: Path) -> None:
+    plain = _write(tmp_path / "plain.csv", *ORDINARY)
+    assert _totals(actual, plain) == (ACTUAL_TOTAL, D("42.5"), 4 + 3)
+
+
+def test_months_are_paired_one_by_one(tmp_path: Path, actual: Path, amortized: Path) -> None:
+    dates = {"BillingPeriodStartDate": "11/01/2026", "BillingPeriodEndDate": "11/30/2026", "Date": "11/02/2026"}
+    later = _write(tmp_path / "later.csv", *({**line, **dates} for line in ACTUAL))
+    assert _totals(actual, amortized, later)[0] == 2 * ACTUAL_TOTAL
+
+
+@pytest.mark.parametrize(
+    ("lines", "role"),
+    [(ACTUAL, "actual"), (AMORTIZED, "amortized"), (ORDINARY, "either")],
+    ids=["actual", "amortized", "either"],
+)
+def test_role_is_told_by_content(tmp_path: Path, lines: tuple[dict[str, object], ...], role: str) -> None:
+    assert {r["x_role"] for r in stage(COST_DETAILS, _write(tmp_path / "a.csv", *lines), query="from raw")} == {role}
+
+
+def test_the_control_total_is_the_actual_total(actual: Path) -> None:
+    assert COST_DETAILS.profile
+    (row,) = stage(COST_DETAILS, actual, query=f"select sum({COST_DETAILS.profile.billed}) as total from raw")
+    assert row["total"] == ACTUAL_TOTAL
+
+
+LEAVES = {
+    "consumed is of used usage": "ConsumedQuantity is not null and (ChargeCategory <> 'Usage'"
+    " or CommitmentDiscountStatus is not distinct from 'Unused')",
+    "consumed has its unit": "(ConsumedQuantity is null) <> (ConsumedUnit is null)",
+    "priced has its unit": "(PricingQuantity is null) <> (PricingUnit is null)",
+    "region has its name": "(RegionId is null) <> (RegionName is null)",
+    "account has its name": "SubAccountId is null and SubAccountName is not null",
+    "costs": "BilledCost is null or EffectiveCost is null or ListCost is null or ContractedCost is null",
+    "a purchase is not committed": "ChargeCategory = 'Purchase' and PricingCategory = 'Committed'",
+    "tax has no price": "ChargeCategory = 'Tax' and (SkuId is not null or SkuPriceId is not null or ListUnitPrice is not null"
+    " or ContractedUnitPrice is not null or PricingQuantity is not null or PricingCategory is not null)",
+    "status only of usage": "CommitmentDiscountStatus is not null and ChargeCategory <> 'Usage'",
+    "usage of a commitment has a status": "CommitmentDiscountId is not null and ChargeCategory = 'Usage'"
+    " and CommitmentDiscountStatus is null",
+    "commitment": "(CommitmentDiscountId is null) <> (CommitmentDiscountType is null)"
+    " or (CommitmentDiscountId is null) <> (CommitmentDiscountCategory is null)"
+    " or (CommitmentDiscountQuantity is null) <> (CommitmentDiscountUnit is null)",
+    "commitment fees are no cost of their own": "ChargeCategory = 'Purchase' and CommitmentDiscountId is not null"
+    " and EffectiveCost <> 0",
+    "covered usage is not billed": "PricingCategory = 'Committed' and BilledCost <> 0",
+    "contracted": "abs(ContractedUnitPrice * PricingQuantity - ContractedCost) > 0.000001",
+    "list": "abs(ListUnitPrice * PricingQuantity - ListCost) > 0.000001",
+    "issuer": "InvoiceIssuerName <> ProviderName and PublisherName = 'Microsoft'",
+    "period": "BillingPeriodEnd <> timestamptz '2026-11-01' or ChargePeriodEnd <> ChargePeriodStart + interval 1 day",
+}
+
+
+@pytest.mark.parametrize("rule", LEAVES)
+def test_leaf_rules(actual: Path, amortized: Path, rule: str) -> None:
+    assert stage(COST_DETAILS, actual, amortized, query=f"from staged where {LEAVES[rule]}") == []
+
+
+def test_mandatory_columns_are_never_null(actual: Path, amortized: Path) -> None:
+    rows = stage(COST_DETAILS, actual, amortized)
+    mandatory = [c.name for c in focus.columns_of(focus.CANONICAL) if not c.nullable]
+    assert [name for name in mandatory if any(row[name] is None for row in rows)] == []
+
+
+def test_a_service_has_one_category_that_focus_knows() -> None:
+    path = Path(str(__import__("connectors.azure", fromlist=["x"]).__file__)).parent / "data" / "services.csv"
+    rows = [line.split(",") for line in path.read_text("utf-8").splitlines()[1:]]
+    known = focus.subcategories()
+    by_name: dict[str, set[tuple[str, str]]] = {}
+    for _, _, name, category, subcategory, *_ in rows:
+        assert known[subcategory] == category, name
+        by_name.setdefault(name, set()).add((category, subcategory))
+    assert {name for name, pairs in by_name.items() if len(pairs) > 1} == set()
+
+
+@pytest.mark.parametrize(
+    ("measure", "consumed", "priced", "unit", "priced_unit"),
+    [
+        ("1 Hour", D(24), D(24), "Hours", "Hours"),
+        ("100 Hours", D(24), D(24), "Hours", "Hours"),
+        ("10K", D(240_000), D(24), "Units", "10000 Units"),
+        ("1M", D(24_000_000), D(24), "Units", "1000000 Units"),
+        ("1K/Month", D(24_000), D(24), "Units/Month", "1000 Units/Month"),
+        ("1 GB/Month", D(24), D(24), "GB-Months", "GB-Months"),
+        ("1/Month", D(24), D(24), "Units/Month", "Units/Month"),
+        ("1 GB", D(24), D(24), "GB", "GB"),
+        ("1 MB/Month", D(24), D(24), "MB/Month", "MB/Month"),
+        ("1 Key Use", D(24), D(24), "Key Uses", "Key Uses"),
+        ("0 Unassigned", D(24), D(24), "Units", "Units"),
+        ("", D(24), D(24), "Units", "Units"),
+    ],
+)
+def test_units(tmp_path: Path, measure: str, consumed: D, priced: D, unit: str, priced_unit: str) -> None:
+    row = _one(tmp_path, UnitOfMeasure=measure)
+    got = [row[k] for k in ("ConsumedQuantity", "PricingQuantity", "ConsumedUnit", "PricingUnit")]
+    assert got == [consumed, priced, unit, priced_unit]
+
+
+def test_an_ordinary_machine(tmp_path: Path) -> None:
+    info = '{"ServiceType":"Standard_NC6s_v3","ImageType":"Canonical","VCPUs":6}'
+    row = _one(tmp_path, AdditionalInfo=info, Tags='"team": "web","env": "prod"')
+    expected = {
+        "ContractedUnitPrice": D("0.1"), "ContractedCost": D("2.4"),  # 0.125 USD × 0.8
+        "ListUnitPrice": D("0.2"), "ListCost": D("4.8"), "PricingCurrencyEffectiveCost": D("3"),  # 2.4 EUR ÷ 0.8
+        "PricingCurrencyListUnitPrice": D("0.25"), "RegionId": "westeurope", "RegionName": "West Europe",
+        "ResourceId": VM.lower(), "ResourceName": "Api-1", "ResourceType": "Virtual machine", "SubAccountId": "sub-1",
+        "ServiceName": "Virtual Machines", "x_instance_type": "Standard_NC6s_v3", "x_operating_system": "Linux",
+        "x_ml_workload": True, "InvoiceIssuerName": "Microsoft Azure", "x_invoicing_entity": "Microsoft",
+        "Tags": [("team", "web"), ("env", "prod")],
+    }  # fmt: skip
+    assert {key: row[key] for key in expected} == expected
+    assert '"x_VCPUs":6' in row["SkuPriceDetails"]
+
+
+def test_commitment_quantities(amortized: Path) -> None:
+    rows = stage(COST_DETAILS, amortized, query="from staged where CommitmentDiscountId is not null order by EffectiveCost")
+    got = [(r["CommitmentDiscountStatus"], r["CommitmentDiscountQuantity"], r["CommitmentDiscountUnit"]) for r in rows]
+    # 4 and 20 EUR ÷ 0.8 in USD; 24 h × ratio 2
+    assert got == [("Unused", D(5), "USD"), ("Unused", D(48), "Normalized Hours"), ("Used", D(25), "USD"),
+                   ("Used", D(48), "Normalized Hours")]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("header", "row", "account", "currency"),
+    [
+        ("SubscriptionGuid,UsageDateTime,MeterCategory,PreTaxCost,Currency", "S,2026-10-05,Storage,1.5,usd", "s", "USD"),
+        ("subscriptionid,billingaccountid,UsageDateTime,MeterCategory,costinbillingcurrency", "S,b,2026-10-05,Storage,1.5",
+         "b", "XXX"),
+        ("Date,ChargeType,MeterCategory,SubscriptionId,CostInBillingCurrency", "10/05/2026,Usage,Storage,S,1.5", "s", "XXX"),
+        ("\ufeffsubscription_id,date,meter category,cost,billingCurrencyCode", "S,2026-10-05,Storage,1.5,EUR", "s", "EUR"),
+        ("billingAccountId,billingProfileId,subscriptionId,date,meterCategory,costInBillingCurrency,billingCurrency",
+         "a:b_2019-05-31,P-1,S,10/05/2026,Storage,1.5,EUR", "P-1", "EUR"),
+    ],
+    ids=["pay-as-you-go", "lower case", "month first", "byte order mark", "MCA"],
+)  # fmt: skip
+def test_dialects(tmp_path: Path, header: str, row: str, account: str, currency: str) -> None:
+    path = tmp_path / "export.csv"
+    path.write_text(f"{header}\n{row}\n", "utf-8")
+    (line,) = stage(COST_DETAILS, path)
+    found = [line[k] for k in ("BillingAccountId", "BillingCurrency", "BilledCost", "EffectiveCost", "ServiceName")]
+    assert found == [account, currency, D("1.5"), D("1.5"), "Storage Accounts"]
+    starts = [line[k].isoformat()[:10] for k in ("BillingPeriodStart", "BillingPeriodEnd", "ChargePeriodStart")]
+    assert starts == ["2026-10-01", "2026-11-01", "2026-10-05"]
+
+
+def test_manifest_of_an_export() -> None:
+    blob = "cost/daily/20261001-20261031/202611010400/7f0c/000001.csv"
+    document = {
+        "manifestVersion": "2024-04-01", "dataRowCount": 3, "blobs": [{"blobName": blob, "byteCount": 90, "dataRowCount": 3}]
+    }  # fmt: skip
+    manifest = read_manifest(document, "cost/manifest.json")
+    assert manifest and (manifest.export, manifest.edition, manifest.rows) == (
+        "cost/daily/20261001-20261031",
+        "202611010400",
+        3,
+    )
+    assert [(f.uri, f.rows, f.bytes) for f in manifest.files] == [(blob, 3, 90)]
+    assert read_manifest({"assemblyId": "x"}, "m.json") is None
