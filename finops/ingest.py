@@ -1,68 +1,52 @@
-"""What `finops load` and `finops demo` take in: paths, or the sources of the settings, or the sample company."""
+"""What `finops load` runs: the paths on the command line, or every source of `finops.toml`."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import reduce
-from operator import add
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import finops
 from finops.config import Config
 from finops.errors import ConfigError
 from finops.intake.load import load
 from finops.intake.report import LoadReport
-from finops.plans import PlanView, Selection, make_plans
+from finops.intake.take import Tell
 
 if TYPE_CHECKING:
     from finops.warehouse.warehouse import Warehouse
 
-Tell = Callable[[str], object]
-
-
-@dataclass(frozen=True, slots=True)
-class DemoReport:
-    """The sample company, loaded and judged."""
-
-    loaded: LoadReport
-    plans: tuple[PlanView, ...]
+__all__ = ["LoadReport", "load", "load_sources"]
 
 
 def load_sources(
     warehouse: Warehouse,
     config: Config,
-    paths: Sequence[str],
+    paths: Sequence[str | Path],
     *,
     source: str | None = None,
-    invoice: Path | None = None,
+    invoice: str | Path | None = None,
     replace_source: bool = False,
-    progress: Tell,
+    progress: Tell | None = None,
 ) -> LoadReport:
-    """Load the paths as one delivery; without any, each source of the settings as one.
+    """One delivery from `paths`; without paths one a configured source, each complete before the next begins.
 
-    Raises ConfigError where there is neither; Refused with every reason where a file is refused.
+    Raises Refused (nothing of that delivery was loaded), ConfigError where there is nothing to load.
     """
-    if paths or invoice:
+    if paths or invoice is not None:
         return load(warehouse, paths, source=source, invoice=invoice, replace_source=replace_source, progress=progress)
     if not config.sources:
-        raise ConfigError("no path is given, and the settings name no source", hint="finops load PATH…, or finops init")
-    deliveries = [
-        load(warehouse, entry.paths, source=entry.name, replace_source=entry.replace_source, progress=progress)
-        for entry in config.sources
-    ]
-    return reduce(add, deliveries)
-
-
-def run_demo(warehouse: Warehouse, config: Config, *, progress: Tell) -> DemoReport:
-    """Load the sample company's exports and make its plans."""
-    loaded = load(warehouse, [str(sample_company())], progress=progress)
-    progress("making the plan")
-    with warehouse.reader() as reader:
-        return DemoReport(loaded, tuple(make_plans(reader, config, Selection())))
-
-
-def sample_company() -> Path:
-    """The folder of the sample company's exports, beside the package in a checkout and in the wheel."""
-    return Path(str(finops.__file__)).resolve().parent.parent / "sample_data" / "exports"
+        raise ConfigError("no path is given, and finops.toml names no source", hint="finops load PATH…, or finops init")
+    if source is not None and source not in {entry.name for entry in config.sources}:
+        names = ", ".join(entry.name for entry in config.sources)
+        raise ConfigError(f"finops.toml names no source `{source}`", hint=f"one of {names}")
+    report = LoadReport((), changed=False)
+    for entry in config.sources:
+        if source in (None, entry.name):
+            report += load(
+                warehouse,
+                entry.paths,
+                source=entry.name,
+                replace_source=replace_source or entry.replace_source,
+                progress=progress,
+            )
+    return report

@@ -299,7 +299,7 @@ COVERAGE = Table(
         ("notes", "VARCHAR"),  # JSON: sentences
     ),
     key=("x_source", "stream", "billing_account_id", "unit"),
-    unit="unit",
+    unit="stream || '/' || unit",  # one source may deliver several tables of one day
     partition="'all'",
     required=("x_source", "stream", "unit"),
 )

@@ -15,7 +15,7 @@ from finops import plugins
 from finops.errors import ConfigError, InputError, Refused
 from finops.intake.reconcile import Billed, InvoiceLine, Row, Unit, tie, unmatched
 from finops.intake.report import LoadReport, SourceLine
-from finops.intake.stage import Outcome, Staged, stage_group
+from finops.intake.stage import Others, Outcome, Staged, stage_group
 from finops.intake.take import Taken, Tell, take
 from finops.intake.units import Delivered, groups
 from finops.money import CENT, Money
@@ -94,11 +94,13 @@ def _silent(_: str) -> None:
 
 def _held(reader: Reader) -> Held:
     units = reader.rows("select stream, x_source, coalesce(billing_account_id, '') as account, unit from coverage")
-    billed = reader.rows(
-        f"select x_source, coalesce(BillingAccountId, '') as account, x_billing_period, {BILLED_BY_INVOICE} from charges group by all"
-    )
     invoices = reader.rows(
-        "select invoice_id, issuer, coalesce(billing_account_id, '') as account, period, category, currency, amount from invoices"
+        "select invoice_id, issuer, coalesce(billing_account_id, '') as account, period, category, currency, amount"
+        " from invoices"
+    )
+    billed = reader.rows(
+        f"select x_source, coalesce(BillingAccountId, '') as account, x_billing_period, {BILLED_BY_INVOICE}"
+        " from charges group by all"
     )
     complete = reader.rows(
         "select x_source, billing_account_id, x_billing_period, currency, level, against, rows_expected, rows_loaded,"
@@ -161,7 +163,7 @@ def _unmatched(outcome: Outcome, held: Held) -> list[str]:
     return unmatched(billed, invoices) if outcome.invoices else []
 
 
-def _reconciliation(outcome: Outcome, held: Held, others: dict[tuple[str, str], set[str]]) -> list[Row]:
+def _reconciliation(outcome: Outcome, held: Held, others: Others) -> list[Row]:
     """All rows of the units whose charges or invoices this delivery changes."""
     fresh = [row for staged in outcome.staged for row in _complete(staged)]
     billed, invoices = _delivery(outcome, held)
@@ -176,7 +178,7 @@ def _complete(staged: Staged) -> list[Row]:
     if staged.group.fmt.table != "charges":
         return []
     against = (
-        "the manifest and the files' own rows and total" if staged.group.files[0].manifest else "the files' own rows and total"
+        "the manifest, and the files' own rows and total" if staged.group.files[0].manifest else "the files' own rows and total"
     )
     return [
         Row(
@@ -196,7 +198,7 @@ def _complete(staged: Staged) -> list[Row]:
     ]
 
 
-def _write_coverage(writer: Writer, outcome: Outcome, others: dict[tuple[str, str], set[str]]) -> None:
+def _write_coverage(writer: Writer, outcome: Outcome, others: Others) -> None:
     for staged in outcome.staged:
         unit, files = staged.unit, staged.group.files
         record = {
@@ -215,11 +217,11 @@ def _write_coverage(writer: Writer, outcome: Outcome, others: dict[tuple[str, st
             "notes": json.dumps(list(staged.notes), ensure_ascii=False),
         }
         give_way = others.get((unit.account, unit.period), set()) if staged.group.fmt.table == "charges" else set()
-        units = [(name, unit.account, f"{unit.period}") for name in (unit.source, *sorted(give_way))]
+        units = [(name, unit.account, f"{staged.group.fmt.table}/{unit.period}") for name in (unit.source, *sorted(give_way))]
         writer.replace(COVERAGE, units, record_select(COVERAGE, [record]))
 
 
-def _write_reconciliation(writer: Writer, rows: Sequence[Row], others: dict[tuple[str, str], set[str]]) -> None:
+def _write_reconciliation(writer: Writer, rows: Sequence[Row], others: Others) -> None:
     by_unit: dict[Unit, list[Row]] = defaultdict(list)
     for row in rows:
         by_unit[row.unit].append(row)
@@ -242,9 +244,8 @@ def _write_reconciliation(writer: Writer, rows: Sequence[Row], others: dict[tupl
             }
             for row in several
         ]
-        units = [
-            (name, unit.account, unit.period) for name in (unit.source, *sorted(others.get((unit.account, unit.period), ())))
-        ]
+        give_way = others.get((unit.account, unit.period), set())
+        units = [(name, unit.account, unit.period) for name in (unit.source, *sorted(give_way))]
         writer.replace(RECONCILIATION, units, record_select(RECONCILIATION, records))
 
 
@@ -265,6 +266,7 @@ def _line(source: str, table: str, title: str, version: str, several: list[Stage
     units = {staged.unit for staged in several}
     mine = [row for row in rows if row.unit in units] if table == "charges" else []
     files = {file.shown for staged in several for file in staged.group.files}
+    bridges = tuple(row.note for row in mine if row.level == "invoice" and row.note)
     return SourceLine(
         source=source,
         table=table,
@@ -276,8 +278,7 @@ def _line(source: str, table: str, title: str, version: str, several: list[Stage
         totals=tuple(Money(amount, currency) for currency, amount in sorted(sums.items())),
         reconciled="; ".join(dict.fromkeys(row.against for row in mine)),
         status=_status(mine),
-        notes=tuple(dict.fromkeys(note for staged in several for note in staged.notes))
-        + tuple(r.note for r in mine if r.level == "invoice" and r.note),
+        notes=tuple(dict.fromkeys(note for staged in several for note in staged.notes)) + bridges,
     )
 
 
@@ -287,6 +288,6 @@ def _status(rows: Sequence[Row]) -> str:
         return ""
     if any(row.status == "red" for row in rows):
         return "red"
-    complete = sum(row.total_loaded for row in rows if row.level == "complete")
+    complete = sum((row.total_loaded for row in rows if row.level == "complete"), Decimal(0))
     tied = [row.total_loaded for row in rows if row.level == "invoice"]
     return "green" if tied and abs(complete - sum(tied)) <= CENT else "amber"
