@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal as D
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +17,11 @@ RESERVATION = "/providers/Microsoft.Capacity/reservationOrders/O-1/reservations/
 PLAN = "/providers/Microsoft.BillingBenefits/savingsPlanOrders/S-1/savingsPlans/P-1"
 VM = "/subscriptions/Sub-1/resourceGroups/Web/providers/Microsoft.Compute/virtualMachines/Api-1"
 
-HEADER = """BillingAccountId BillingAccountName BillingPeriodStartDate BillingPeriodEndDate SubscriptionId SubscriptionName Date
+HEADERS = """BillingAccountId BillingAccountName BillingPeriodStartDate BillingPeriodEndDate SubscriptionId SubscriptionName Date
     ChargeType PricingModel Frequency PublisherType PublisherName MeterCategory MeterSubCategory MeterName PartNumber
     ResourceId ResourceLocation Quantity UnitOfMeasure UnitPrice PayGPrice CostInBillingCurrency BillingCurrency
-    PricingCurrency ExchangeRatePricingToBilling BenefitId BenefitName AdditionalInfo Tags""".split()
+    PricingCurrency ExchangeRatePricingToBilling BenefitId BenefitName AdditionalInfo Tags"""
+HEADER = HEADERS.split()
 
 COMMON: dict[str, object] = {
     "BillingAccountId": "8611",
@@ -179,7 +181,7 @@ def test_mandatory_columns_are_never_null(actual: Path, amortized: Path) -> None
 
 
 def test_a_service_has_one_category_that_focus_knows() -> None:
-    path = Path(str(__import__("connectors.azure", fromlist=["x"]).__file__)).parent / "data" / "services.csv"
+    path = resources.files("connectors.azure").joinpath("data/services.csv")
     rows = [line.split(",") for line in path.read_text("utf-8").splitlines()[1:]]
     known = focus.subcategories()
     by_name: dict[str, set[tuple[str, str]]] = {}
@@ -265,7 +267,8 @@ def test_manifest_of_an_export() -> None:
         "manifestVersion": "2024-04-01", "dataRowCount": 3, "blobs": [{"blobName": blob, "byteCount": 90, "dataRowCount": 3}]
     }  # fmt: skip
     manifest = read_manifest(document, "cost/manifest.json")
-    assert manifest and (manifest.export, manifest.edition, manifest.rows) == (
+    assert manifest
+    assert (manifest.export, manifest.edition, manifest.rows) == (
         "cost/daily/20261001-20261031",
         "202611010400",
         3,
