@@ -17,8 +17,8 @@ RESERVATION = "/providers/Microsoft.Capacity/reservationOrders/O-1/reservations/
 PLAN = "/providers/Microsoft.BillingBenefits/savingsPlanOrders/S-1/savingsPlans/P-1"
 VM = "/subscriptions/Sub-1/resourceGroups/Web/providers/Microsoft.Compute/virtualMachines/Api-1"
 
-HEADERS = """BillingAccountId BillingAccountName BillingPeriodStartDate BillingPeriodEndDate SubscriptionId SubscriptionName Date
-    ChargeType PricingModel Frequency PublisherType PublisherName MeterCategory MeterSubCategory MeterName PartNumber
+HEADERS = """BillingAccountId BillingAccountName BillingPeriodStartDate BillingPeriodEndDate SubscriptionId SubscriptionName
+    Date ChargeType PricingModel Frequency PublisherType PublisherName MeterCategory MeterSubCategory MeterName PartNumber
     ResourceId ResourceLocation Quantity UnitOfMeasure UnitPrice PayGPrice CostInBillingCurrency BillingCurrency
     PricingCurrency ExchangeRatePricingToBilling BenefitId BenefitName AdditionalInfo Tags"""
 HEADER = HEADERS.split()
@@ -57,7 +57,11 @@ ORDINARY: tuple[dict[str, object], ...] = (
     {"PublisherType": "Marketplace", "PublisherName": "Datadog", "MeterCategory": "SaaS", "CostInBillingCurrency": "30",
      "ResourceId": "", "UnitPrice": "0", "PayGPrice": "0", "ChargeType": "Purchase", "Frequency": "Recurring"},
 )  # fmt: skip
-COVERED = {"PricingModel": "Reservation", "BenefitId": f"{RESERVATION}R-1", "AdditionalInfo": '{"RINormalizationRatio": 2.0}'}
+COVERED: dict[str, object] = {
+    "PricingModel": "Reservation",
+    "BenefitId": f"{RESERVATION}R-1",
+    "AdditionalInfo": '{"RINormalizationRatio": 2.0}',
+}
 ACTUAL = (
     *ORDINARY,
     {**COVERED, "CostInBillingCurrency": "0"},
@@ -122,8 +126,12 @@ def test_a_pair_without_commitments_in_one_file_counts_once(tmp_path: Path, actu
 
 
 def test_months_are_paired_one_by_one(tmp_path: Path, actual: Path, amortized: Path) -> None:
-    dates = {"BillingPeriodStartDate": "11/01/2026", "BillingPeriodEndDate": "11/30/2026", "Date": "11/02/2026"}
-    later = _write(tmp_path / "later.csv", *({**line, **dates} for line in ACTUAL))
+    dates: dict[str, object] = {
+        "BillingPeriodStartDate": "11/01/2026",
+        "BillingPeriodEndDate": "11/30/2026",
+        "Date": "11/02/2026",
+    }
+    later = _write(tmp_path / "later.csv", *[{**line, **dates} for line in ACTUAL])
     assert _totals(actual, amortized, later)[0] == 2 * ACTUAL_TOTAL
 
 
