@@ -62,7 +62,7 @@ COVERED: dict[str, object] = {
     "BenefitId": f"{RESERVATION}R-1",
     "AdditionalInfo": '{"RINormalizationRatio": 2.0}',
 }
-ACTUAL = (
+ACTUAL: tuple[dict[str, object], ...] = (
     *ORDINARY,
     {**COVERED, "CostInBillingCurrency": "0"},
     {"PricingModel": "SavingsPlan", "BenefitId": PLAN, "CostInBillingCurrency": "0"},
@@ -73,7 +73,7 @@ ACTUAL = (
     {"ChargeType": "Purchase", "PricingModel": "SavingsPlan", "Frequency": "Recurring", "BenefitId": PLAN,
      "CostInBillingCurrency": "24", "Quantity": "1", "ResourceId": ""},
 )  # fmt: skip
-AMORTIZED = (
+AMORTIZED: tuple[dict[str, object], ...] = (
     *ORDINARY,
     {**COVERED, "CostInBillingCurrency": "45"},
     {"ChargeType": "UnusedReservation", **COVERED, "CostInBillingCurrency": "15", "ResourceId": ""},
