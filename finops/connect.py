@@ -68,6 +68,7 @@ class Profile:
 
     account, period ('YYYY-MM'), currency: text. billed: a decimal. They are written apart from the staging SQL, so
     that the file's own total is a control on what staging makes of it.
+    paired: of formats with roles, a boolean: the rows of the first role's file that count beside the second's file.
     role: an aggregate over one file's rows that tells deliveries of two files apart (`actual`, `amortized`, `either`).
     """
 
@@ -76,6 +77,7 @@ class Profile:
     currency: str
     billed: str
     role: str = ""
+    paired: str = ""
 
 
 @dataclass(frozen=True, slots=True)

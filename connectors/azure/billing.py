@@ -97,6 +97,7 @@ PROFILE = Profile(
     period="strftime(coalesce(billingperiodstartdate, date), '%Y-%m')",
     currency="coalesce(upper(billingcurrency), 'XXX')",
     billed=f"case when {UNUSED} or ({KIND} = 'usage' and {COMMITTED}) then 0 else costinbillingcurrency end",
+    paired=f"{KIND} in ('purchase', 'refund') and {COMMITTED}",
     role=f"""case
       when bool_or({UNUSED} or ({KIND} = 'usage' and {COMMITTED} and costinbillingcurrency <> 0)) then 'amortized'
       when bool_or({COMMITTED}) then 'actual'

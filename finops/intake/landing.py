@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 
 from finops.connect import Format
-from finops.errors import InputError, Refused
+from finops.errors import InputError
 from finops.intake.sniff import Seen
 from finops.intake.text import line_of, ragged, records
 from finops.warehouse.checks import NULLS, BadValue, Connection, Unreadable, land_csv, land_json, reading, settle
@@ -18,7 +18,15 @@ SHOWN_VALUE = 60
 
 
 def landed(connection: Connection, fmt: Format, seen: Seen, scratch: Path) -> RawFile:
-    """Raises Refused with every wrong column, or InputError where the file cannot be parsed."""
+    """One sound file. Raises InputError where it cannot be parsed, or a value is not of its column's type."""
+    file, wrong = examined(connection, fmt, seen, scratch)
+    if wrong:
+        raise wrong
+    return file
+
+
+def examined(connection: Connection, fmt: Format, seen: Seen, scratch: Path) -> tuple[RawFile, InputError | None]:
+    """The landed file, and what is wrong with its values. Raises InputError where it cannot be parsed."""
     target = scratch / f"{len(list(scratch.iterdir())):06d}.parquet"
     if seen.sniff.container == "csv":
         _land_csv(connection, seen, target)
@@ -28,9 +36,7 @@ def landed(connection: Connection, fmt: Format, seen: Seen, scratch: Path) -> Ra
         target.symlink_to(seen.path.resolve())  # under a name of ours: DuckDB takes `*` and `[` for patterns
     with reading(seen.shown):
         file, wrong = settle(connection, fmt, seen.sniff, str(target))
-    if wrong:
-        raise Refused([_explained(seen, bad) for bad in wrong])
-    return file
+    return file, _explained(seen, wrong) if wrong else None
 
 
 def _land_csv(connection: Connection, seen: Seen, target: Path) -> None:
@@ -66,11 +72,14 @@ def _land_json(connection: Connection, fmt: Format, seen: Seen, target: Path) ->
         raise InputError(f"the content cannot be read ({error})", where=seen.shown) from None
 
 
-def _explained(seen: Seen, bad: BadValue) -> InputError:
+def _explained(seen: Seen, wrong: list[BadValue]) -> InputError:
+    """The first wrong column with its line, the others by name."""
+    bad, *others = wrong
+    also = f"; wrong too: {', '.join(f'`{other.header}`' for other in others)}" if others else ""
     line = place(seen, bad.header, {bad.value})
     value = bad.value if len(bad.value) <= SHOWN_VALUE else bad.value[:SHOWN_VALUE] + "…"
     return InputError(
-        f"{line}column `{bad.header}`: `{value}` is not {bad.expected}",
+        f"{line}column `{bad.header}`: `{value}` is not {bad.expected}{also}",
         where=seen.shown,
         hint="correct the value, or export the file again in the provider's own notation",
     )

@@ -109,29 +109,44 @@ def _charges(writer: Writer, group: Group, source: str | None, others: Others, i
                 totals={part.currency: (expected.get(part.currency, Decimal(0)), part.billed) for part in parts},
                 first=min(part.first for part in parts),
                 last=max(part.last for part in parts),
-                notes=tuple(_notes(group, len(parts))),
+                notes=(*_notes(group, len(parts)), *_pair_note(group, account, period)),
             )
         )
 
 
 def _expected(group: Group, account: str, period: str) -> dict[str, Decimal]:
-    """The control totals of one unit. Of a pair of roles the first (what was billed) counts."""
+    """The control totals of one unit. Of a pair, the first file (what was billed) gives the lines that the second lacks."""
     sums: dict[str, Decimal] = defaultdict(Decimal)
-    billing = _billing_role(group)
     for file in group.files:
-        if file.role in billing:
-            for control in file.controls:
-                if (control.account, control.period) == (account, period):
-                    sums[control.currency] += control.billed
+        for control in file.controls:
+            if (control.account, control.period) == (account, period):
+                sums[control.currency] += control.paired if file.role == _first_role(group) else control.billed
     return dict(sums)
 
 
-def _billing_role(group: Group) -> set[str]:
-    roles = group.roles
-    if not group.fmt.roles or len(roles) == 1:
-        return roles
+def _first_role(group: Group) -> str | None:
+    """The role of which only the paired lines count; None where the group is no pair."""
+    if len(group.roles) < 2:
+        return None
     first = group.fmt.roles[0]
-    return {first} if first in roles else {EITHER}
+    return first if first in group.roles else EITHER
+
+
+def _pair_note(group: Group, account: str, period: str) -> list[str]:
+    """What was billed by the first file alone, where the pair gives another total."""
+    first = _first_role(group)
+    if first is None:
+        return []
+    alone: dict[str, Decimal] = defaultdict(Decimal)
+    for file in group.files:
+        for control in file.controls:
+            if file.role == first and (control.account, control.period) == (account, period):
+                alone[control.currency] += control.billed
+    return [
+        f"the two files do not cover the same lines: {first} alone is {alone[currency]:,.2f} {currency}, the pair {amount:,.2f}"
+        for currency, amount in sorted(_expected(group, account, period).items())
+        if abs(alone[currency] - amount) >= CENT
+    ]
 
 
 def _equal_or_refused(group: Group, totals: Sequence[StagedTotal]) -> None:

@@ -13,11 +13,12 @@ from finops.connect import Format, ReadManifest
 from finops.errors import InputError, Refused
 from finops.intake.detect import detect
 from finops.intake.discover import Found, discover
-from finops.intake.landing import landed
+from finops.intake.landing import examined
 from finops.intake.manifests import Promised, Selection, select
 from finops.intake.sniff import Seen, look
 from finops.intake.units import Delivered, exports, rivals, stem, with_exports, without_twins
-from finops.warehouse.checks import Connection, controls, reading, repeated, roles, row_counts
+from finops.warehouse.checks import Connection, Control, controls, reading, repeated, roles, row_counts
+from finops.warehouse.raw import RawFile
 
 Tell: TypeAlias = Callable[[str], object]
 
@@ -52,14 +53,17 @@ def take(
     for number, (found, seen, fmt) in enumerate(kept, start=1):
         tell(f"reading {seen.shown} ({number} of {len(kept)})")
         try:
-            files.append(_delivered(connection, found, seen, fmt, chosen.promised.get(found.path.resolve()), parsed))
-        except Refused as error:
-            refused.extend(error.reasons)
+            file, wrong = _delivered(connection, found, seen, fmt, chosen.promised.get(found.path.resolve()), parsed)
         except InputError as error:
             refused.append(error)
+            continue
+        files.append(file)  # a wrong one too: it may be a rival
+        refused += [wrong] if wrong else []
     files, twins = without_twins(with_exports(files))
     passed_over += twins
-    refused += _promises(files, chosen) + rivals(files) + _snapshots(connection, files, tell)
+    refused += _promises(files, chosen) + rivals(files)
+    if not refused:
+        refused += _snapshots(connection, files, tell)
     if refused:
         raise Refused(refused)
     return Taken(tuple(files), tuple(passed_over))
@@ -108,21 +112,21 @@ def _family(seen: Seen, fmt: Format) -> tuple[str, str, str]:
 
 def _delivered(
     connection: Connection, found: Found, seen: Seen, fmt: Format, promised: Promised | None, scratch: Path
-) -> Delivered:
-    raw = landed(connection, fmt, seen, scratch)
+) -> tuple[Delivered, InputError | None]:
+    raw, wrong = examined(connection, fmt, seen, scratch)
     with reading(seen.shown):
         rows = row_counts(connection, [raw]).get(raw.scan, 0)
-        own = controls(connection, fmt, [raw])
-        role = roles(connection, fmt, [raw]).get(raw.scan, "")
+        own = _units(connection, fmt, raw, wrong)
+        role = "" if wrong else roles(connection, fmt, [raw]).get(raw.scan, "")
     if fmt.profile and (lost := [c for c in own if not c.period]):
         raise InputError(
             f"{lost[0].rows} rows name no billing period",
             where=seen.shown,
             hint="export the column of the period or of the date",
         )
-    with found.path.open("rb") as file:
-        checksum = hashlib.file_digest(file, "sha256").hexdigest()
-    return Delivered(
+    with found.path.open("rb") as content:
+        checksum = hashlib.file_digest(content, "sha256").hexdigest()
+    file = Delivered(
         seen=seen,
         fmt=fmt,
         version=fmt.version(seen.sniff),
@@ -135,6 +139,18 @@ def _delivered(
         export=f"manifest {promised.export}" if promised else "",
         manifest=promised.manifest if promised else "",
     )
+    return file, wrong
+
+
+def _units(connection: Connection, fmt: Format, raw: RawFile, wrong: InputError | None) -> list[Control]:
+    """The file's totals; of a file with wrong values the units, where they can be read in spite of them."""
+    if wrong is None:
+        return controls(connection, fmt, [raw])
+    try:
+        with reading(""):
+            return controls(connection, fmt, [raw], exact=False)
+    except InputError:
+        return []
 
 
 def _promises(files: Sequence[Delivered], chosen: Selection) -> list[InputError]:

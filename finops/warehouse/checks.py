@@ -148,7 +148,10 @@ def _expected(column: Column) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Control:
-    """What one file itself says of one unit: rows, and the sum of what is billed, in one currency."""
+    """What one file itself says of one unit: rows, and the sum of what is billed, in one currency.
+
+    paired: the part of `billed` that counts where the file's companion is there too (all of it where files have no roles).
+    """
 
     scan: str
     account: str
@@ -156,18 +159,21 @@ class Control:
     currency: str
     rows: int
     billed: Decimal
+    paired: Decimal
 
 
-def controls(connection: Connection, fmt: Format, files: Sequence[RawFile]) -> list[Control]:
-    """The files' own totals, computed apart from the staging SQL."""
+def controls(connection: Connection, fmt: Format, files: Sequence[RawFile], *, exact: bool = True) -> list[Control]:
+    """The files' own totals, computed apart from the staging SQL; without `exact` the units alone (of a file with bad amounts)."""
     if fmt.profile is None:
         return []
     create_raw(connection, fmt, files)
     p = fmt.profile
+    billed = f"coalesce(({p.billed})::decimal(38, 12), 0)" if exact else "0::decimal(38, 12)"
     rows = connection.execute(
         f"""
         select x_file, coalesce(({p.account})::varchar, ''), coalesce(({p.period})::varchar, ''),
-            coalesce(({p.currency})::varchar, ''), count(*), coalesce(sum(({p.billed})::decimal(38, 12)), 0)::decimal(38, 12)
+            coalesce(({p.currency})::varchar, ''), count(*), sum({billed})::decimal(38, 12),
+            coalesce(sum({billed}) filter (where {p.paired or "true"}), 0)::decimal(38, 12)
         from raw group by all order by all
         """
     ).fetchall()
