@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
-from typing import Any
+from typing import Any, Protocol
 
 from finops.model import Act, Action, Fact, Recommendation, action_name
 from finops.money import cents
@@ -14,13 +14,15 @@ from finops.portfolio import Plan
 SCHEMA = 1
 
 
-@dataclass(frozen=True, slots=True)
-class Trust:
+class Trust(Protocol):
     """How far the spend under the plan is tied: green, amber or red, with the sum of the residuals."""
 
-    status: str
-    reconciled: Decimal
-    notes: Sequence[str] = ()
+    @property
+    def status(self) -> str: ...
+    @property
+    def reconciled(self) -> Decimal: ...
+    @property
+    def notes(self) -> Sequence[str]: ...
 
 
 def plan_document(plan: Plan, trust: Trust, calculation: Mapping[str, object]) -> dict[str, Any]:
@@ -30,7 +32,7 @@ def plan_document(plan: Plan, trust: Trust, calculation: Mapping[str, object]) -
         "as_of": plan.as_of.isoformat(),
         "currency": plan.currency,
         "trust": {"status": trust.status, "reconciled": money(trust.reconciled), "notes": [*trust.notes, *plan.notes]},
-        "calculation": dict(calculation),
+        "calculation": {name: _text(value) for name, value in calculation.items()},
         "waterfall": [
             {"step": step.name, ("monthly" if step.is_level else "saving"): money(step.amount)} for step in plan.steps
         ],
@@ -99,6 +101,10 @@ def action_document(action: Action) -> dict[str, str]:
 def fact_document(fact: Fact) -> dict[str, Any]:
     value = str(fact.value) if isinstance(fact.value, Decimal) else fact.value
     return {"name": fact.name, "value": value, "unit": fact.unit, "source": fact.source}
+
+
+def _text(value: object) -> object:
+    return value.isoformat() if isinstance(value, date) else value
 
 
 def money(amount: Decimal) -> str:

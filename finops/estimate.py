@@ -101,7 +101,8 @@ class NextStep:
 
     def apply(self, need: Need) -> Need:
         amount = max(self.minimum, math.ceil(need.amount / self.step - 1e-9) * self.step)
-        return need.then(amount, f"sold in steps of {_short(self.step)} from {_short(self.minimum)}: {_short(amount)} {need.unit}")
+        step = f"sold in steps of {_short(self.step)} from {_short(self.minimum)}: {_short(amount)} {need.unit}"
+        return need.then(amount, step)
 
 
 def estimate(need: Need, steps: Sequence[Margin | Confidence | Floor | NextStep]) -> Need:

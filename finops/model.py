@@ -312,5 +312,3 @@ class Recommendation:
 def action_name(action: Action) -> str:
     """`Delete`, `Resize`, …: the word that JSON and the waterfall use."""
     return type(action).__name__
-
-

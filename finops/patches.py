@@ -6,6 +6,7 @@ import shlex
 import tomllib
 from functools import cache
 from importlib import resources
+from itertools import pairwise
 
 from finops.model import Act, Finding, action_name
 
@@ -52,4 +53,4 @@ def patch_of(finding: Finding) -> str:
 def _segment(resource: str, name: str) -> str:
     """The path segment after `name` in an id made of name/value pairs."""
     parts = resource.split("/")
-    return next((value for key, value in zip(parts, parts[1:], strict=False) if key.lower() == name), "")
+    return next((value for key, value in pairwise(parts) if key.lower() == name), "")

@@ -13,7 +13,7 @@ from finops.model import Scope
 from finops.money import MONTH_PER_WINDOW
 from finops.pricing import json_object, number
 
-SECONDS_PER_HOUR = 3600
+GIB = 1024.0**3
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,3 +187,60 @@ def streak(days: Sequence[tuple[date, bool]], as_of: date) -> tuple[int, int]:
             longest, run = max(longest, run), 0
     last = ordered[-1][0] if ordered else None
     return (run if last is not None and (as_of - last).days <= 1 else 0), longest
+
+
+def memory_used(profile: Profile, memory_gib: float) -> float | None:
+    """The highest memory in use, GiB: measured, or the size less the least that was free."""
+    used = profile.of("memory_utilization", "max", "p99", "avg")
+    if used:
+        return max(series.highest for series in used) / 100 * memory_gib
+    for series in profile.series:
+        if series.metric.startswith(("freeable_memory", "memory_free", "memory_available")):
+            free = series.lowest / (GIB if series.metric.endswith("bytes") else 1.0)
+            return max(0.0, memory_gib - free)
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Devices:
+    """A percentage of each device where devices are told apart, else only the sum over all."""
+
+    total: float
+    each: tuple[float, ...]
+    by_device: bool
+
+
+def per_device(
+    profile: Profile, metric: str, count: float, q: float, gib: tuple[str, float | None] | None = None
+) -> Devices | None:
+    """The q-quantile of a percentage by device. Without devices, `sum` is the sum over all `count`, a mean a `count`-th of it.
+
+    `gib` names a metric in GiB, and the GiB of one device, that serve where the percentage is absent.
+    """
+    series = profile.of(metric)
+    scale = 1.0
+    if not series and gib is not None and gib[1]:
+        series, scale = profile.of(gib[0]), 100.0 / gib[1]
+    apart = [s for s in series if "device" in s.dimensions]
+    if apart:
+        highest: dict[str, float] = {}
+        for one in _best_statistic(apart):
+            device = str(one.dimensions["device"])
+            highest[device] = max(highest.get(device, 0.0), one.quantile(q) * scale)
+        return Devices(sum(highest.values()), tuple(highest.values()), by_device=True)
+    sums = [s for s in series if s.statistic == "sum"]
+    if sums:
+        total = max(s.quantile(q) for s in sums) * scale
+        return Devices(total, (total / count,) * int(count), by_device=False)
+    if series:
+        mean = max(s.quantile(q) for s in _best_statistic(series)) * scale
+        return Devices(mean * count, (mean,) * int(count), by_device=count == 1)
+    return None
+
+
+def _best_statistic(series: Sequence[Series]) -> list[Series]:
+    for statistic in ("max", "p99", "avg"):
+        chosen = [s for s in series if s.statistic == statistic]
+        if chosen:
+            return chosen
+    return list(series)

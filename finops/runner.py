@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, is_dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
 from typing import Any
 
+from pydantic import TypeAdapter, ValidationError
+
+from finops import plugins
 from finops.commitments import Commitment, commitment_of_row
 from finops.errors import ConfigError
 from finops.model import KINDS, Act, Finding
@@ -23,11 +24,11 @@ from finops.simulate import Bill, Line
 
 HOW = {
     "history": "load earlier days of the metrics and of the inventory; the verdict follows when there is enough",
-    "inventory of resources": "load an inventory: a file with the columns of `resources` (resource_id, provider, resource_type, …)",
+    "inventory of resources": "load a file with the columns of `resources` (resource_id, provider, resource_type, state, …)",
     "objects": "load an S3, GCS or Blob inventory, or a file with the columns of `objects` (bucket, storage_class, bytes, …)",
     "price of": "load a price list: a file with the columns of `prices` (provider, region, product, sku, unit, price, …)",
     "properties": "load an inventory whose `properties` hold the machine's vcpu, memory_gib and gpu_count",
-    "memory_utilization": "hypervisors do not see memory: install the provider's agent, then load metrics with memory_utilization",
+    "memory_utilization": "no hypervisor sees memory: install the provider's agent, then load metrics with memory_utilization",
     "": "load a file with the columns of `metrics` (resource_id, timestamp, period_s, metric, statistic, value) with {fact}",
 }
 """How to supply what is missing, by the words that a missing fact begins with."""
@@ -59,20 +60,23 @@ def recommenders(thresholds: Mapping[str, Mapping[str, Any]] | None = None) -> d
 
     Raises ConfigError: an unknown kind or threshold.
     """
-    package = importlib.import_module("recommenders")
-    found: dict[str, Recommender | PortfolioRecommender] = {}
-    for module in pkgutil.iter_modules(package.__path__):
-        for value in vars(importlib.import_module(f"recommenders.{module.name}")).values():
-            if isinstance(value, type) and is_dataclass(value) and value.__module__.endswith(module.name) and hasattr(value, "kind"):
-                found[value.kind] = value()
-    for kind, settings in (thresholds or {}).items():
-        if kind not in found:
-            raise ConfigError(f"there is no recommender `{kind}`", hint=", ".join(sorted(found)))
-        try:
-            found[kind] = type(found[kind])(**settings)
-        except TypeError:
-            raise ConfigError(f"recommender `{kind}` has no such threshold: {', '.join(settings)}") from None
-    return found
+    classes = plugins.recommenders()
+    given = thresholds or {}
+    for kind in given:
+        if kind not in classes:
+            raise ConfigError(f"there is no recommender `{kind}`", hint=", ".join(classes))
+    return {kind: _configured(kind, recommender, given.get(kind, {})) for kind, recommender in classes.items()}
+
+
+def _configured(kind: str, recommender: type, settings: Mapping[str, Any]) -> Recommender | PortfolioRecommender:
+    """Raises ConfigError: no such threshold, or out of its bounds."""
+    try:
+        made: Recommender | PortfolioRecommender = TypeAdapter(recommender).validate_python(dict(settings))
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+        place = ".".join(["recommenders", kind, *(str(part) for part in first["loc"])])
+        raise ConfigError(f"{place}: {first['msg']}", hint=f"finops recommend --help {kind} lists the thresholds") from None
+    return made
 
 
 def plans(
@@ -165,9 +169,7 @@ def _plan(
         if isinstance(portfolio, PortfolioRecommender):
             rows = [row for row in candidates[kind] if row.get("currency", currency) == currency]
             sequencer.take(_judged(kind, portfolio.judge_all(rows, after), failed))
-    return sequencer.plan(
-        kinds=list(active), failed=[*run.failed, *failed], owners=(owners.owner, owners.environment), how=HOW
-    )
+    return sequencer.plan(kinds=list(active), failed=[*run.failed, *failed], owners=(owners.owner, owners.environment), how=HOW)
 
 
 def _judged(kind: str, findings: Iterable[Finding], failed: list[Failure]) -> list[Finding]:

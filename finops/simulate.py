@@ -214,7 +214,8 @@ def _cut(lines: list[Line], amount: Decimal) -> list[Line]:
 
 def _added(lines: tuple[Line, ...], resource: str, amount: Decimal) -> Line:
     like = lines[0] if lines else _blank(resource)
-    return replace(like, meter="added", unit="", instance_type="", commitment="", quantity=ZERO, cost=micro(amount), on_demand=ZERO)
+    like = replace(like, meter="added", unit="", instance_type="", commitment="", category="Usage")
+    return replace(like, quantity=ZERO, cost=micro(amount), on_demand=ZERO)
 
 
 def _blank(resource: str) -> Line:

@@ -237,9 +237,7 @@ class Idle:
             return None
         return Decimal(str(size)) * prices.pop() * context.months
 
-    def _act(
-        self, profile: Profile, action: str, why: str, days: int, context: Context, adds: Decimal = Decimal(0)
-    ) -> Verdict:
+    def _act(self, profile: Profile, action: str, why: str, days: int, context: Context, adds: Decimal = Decimal(0)) -> Verdict:
         hourly = [line.unit for line in context.bill.lines(profile.key) if line.unit in HOURLY]
         if action == "Stop" and hourly:
             changes = tuple(Change(Decimal(0), unit=unit) for unit in sorted(set(hourly)))

@@ -1,0 +1,311 @@
+"""Commitments: the exact hourly spend to commit to, on the usage that all other actions leave."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import astuple, dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Annotated, ClassVar
+
+import numpy as np
+from pydantic import Field
+
+from finops.commitments import Floats, Level, best_level, break_even_month, evaluate, ladder
+from finops.evidence import quoted
+from finops.model import Act, Commit, Effect, Estimate, Evidence, Fact, Finding, Keep, Saving, Scope, Unknown, Verdict
+from finops.money import HOURS_PER_MONTH, cents
+from finops.pricing import Price, PriceKey
+from finops.recommend import Context, Row
+from finops.simulate import Line
+
+STEP = Decimal("0.001")
+"""Providers sell commitments in thousandths of the currency per hour."""
+
+PRODUCTS = ("vm", "endpoint", "training", "notebook", "serverless", "database", "kubernetes")
+
+TERM_MONTHS = {"1m": 1, "1y": 12, "3y": 36}
+
+
+@dataclass(frozen=True, slots=True)
+class Meter:
+    """Usage of one machine at one place: what a plan's price list tells apart."""
+
+    provider: str
+    account: str
+    region: str
+    service: str
+    instance_type: str
+    operating_system: str
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """One instrument with the discount that it gives on each meter it covers (others are absent)."""
+
+    provider: str
+    instrument: str
+    term: str
+    payment: str
+    discounts: Mapping[Meter, float]
+
+    @property
+    def locks(self) -> bool:
+        """Whether it holds for one family or machine only: such plans lose money when a fleet changes its hardware."""
+        return "family" in self.instrument or "reservation" in self.instrument or "resource" in self.instrument
+
+
+@dataclass(frozen=True, slots=True)
+class Commitments:
+    """Commitments: hourly spend to commit to, for what runs in any case."""
+
+    short_hours: Annotated[int, Field(ge=24, le=720, description="The shorter window; the lower level of both is bought.")] = (
+        168
+    )
+    long_hours: Annotated[int, Field(ge=168, le=720, description="The longer window.")] = 720
+    slices: Annotated[int, Field(ge=1, le=12, description="Purchases that the commitment is staggered over.")] = 4
+    term: Annotated[str, Field(pattern="^(1y|3y)$", description="Term of the commitment.")] = "1y"
+    min_saving: Annotated[float, Field(ge=0, description="Least saving a month worth a commitment.")] = 10.0
+
+    kind: ClassVar[str] = "commitments"
+    candidates: ClassVar[str] = """
+        with hours as (
+
+            select
+                *,
+                greatest(1, date_diff('hour', charge_hour, period_end)) as hours
+            from demand_hourly
+            where charge_hour >= $as_of::date - 29 and charge_hour < $as_of::date + 1
+
+        ),
+
+        final as (
+
+            select
+                charge_hour,
+                hours,
+                currency,
+                coalesce(provider, '') as provider,
+                coalesce(account_id, billing_account_id, '') as account_id,
+                coalesce(region, '') as region,
+                coalesce(service, '') as service,
+                instance_type,
+                coalesce(operating_system, '') as operating_system,
+                sum(effective_cost) as cost
+            from hours
+            where commitment_id is null and coalesce(pricing_category, 'Standard') = 'Standard' and effective_cost > 0
+            group by all
+
+        )
+
+        select * from final
+        order by all
+    """
+
+    def judge_all(self, candidates: Sequence[Row], context: Context, /) -> Iterable[Finding]:
+        residual = _residual_shares(context)
+        demand = _demand(candidates, residual, context)
+        daily = any(row["hours"] > 1 for row in candidates)
+        taken: dict[Meter, float] = {}
+        for provider in sorted({meter.provider for meter in demand}):
+            offers, missing = self._offers(provider, list(demand), context)
+            if not offers:
+                cost = sum(float(series.mean()) for meter, series in demand.items() if meter.provider == provider)
+                if missing:
+                    yield _finding(provider, "", Unknown((missing,)), (), context, cost=cost)
+                continue
+            for offer in offers:
+                yield from self._judge(offer, demand, taken, context, daily=daily)
+
+    def _offers(self, provider: str, meters: Sequence[Meter], context: Context) -> tuple[list[Offer], str]:
+        """What is sold for these meters, broadest first."""
+        prices = [
+            p for p in context.prices.every(context.at, provider=provider) if p.key.instrument and p.key.term == self.term
+        ]
+        if not prices:
+            return [], f"price of commitments of {provider}"
+        kinds = sorted({(p.key.instrument or "", p.key.payment or "") for p in prices})
+        chosen = [(i, payment) for i, payment in kinds if payment in ("none", "")]
+        offers = [
+            Offer(provider, instrument, self.term, payment, found)
+            for instrument, payment in chosen
+            if (found := _discounts(prices, instrument, payment, meters, context))
+        ]
+        return sorted(offers, key=lambda o: (o.locks, -len(o.discounts), o.instrument)), ""
+
+    def _judge(
+        self, offer: Offer, demand: Mapping[Meter, Floats], taken: dict[Meter, float], context: Context, *, daily: bool
+    ) -> Iterable[Finding]:
+        meters = [meter for meter in offer.discounts if meter in demand and meter not in taken]
+        if not meters:
+            return
+        hourly = np.column_stack([demand[meter] for meter in meters])
+        discounts = np.array([offer.discounts[meter] for meter in meters])
+        if offer.locks:
+            why = "abstains from a lock on one family: over a year every such policy lost money where hardware changed"
+            yield _finding(offer.provider, offer.instrument, Keep(why), (), context, cost=float(hourly.sum(axis=1).mean()))
+            return
+        long = hourly[-self.long_hours :]
+        best = min(best_level(hourly[-hours:], discounts) for hours in (self.short_hours, self.long_hours))
+        amount = Decimal(repr(best)).quantize(STEP, rounding="ROUND_DOWN")
+        level = evaluate(long, discounts, float(amount))
+        if level.saving * HOURS_PER_MONTH < self.min_saving:
+            why = "what is left to cover does not run enough hours to pay for a commitment"
+            yield _finding(offer.provider, offer.instrument, Keep(why), (), context, cost=float(long.sum(axis=1).mean()))
+            return
+        taken |= dict.fromkeys(meters, 1.0)
+        verdict, facts = self._act(offer, level, amount, long, discounts, context, daily=daily)
+        sql = _sql(offer, meters, level, context)
+        yield _finding(offer.provider, offer.instrument, verdict, facts, context, cost=float(long.sum(axis=1).mean()), sql=sql)
+
+    def _act(
+        self, offer: Offer, level: Level, amount: Decimal, hourly: Floats, discounts: Floats, context: Context, *, daily: bool
+    ) -> tuple[Act, tuple[Fact, ...]]:
+        monthly = cents(Decimal(repr(level.saving)) * HOURS_PER_MONTH)
+        less = {cut: evaluate(hourly * (1 - cut), discounts, level.commitment).saving for cut in (0.1, 0.2, 0.3)}
+        low = min(monthly, cents(Decimal(repr(less[0.2])) * HOURS_PER_MONTH))
+        months = TERM_MONTHS[offer.term]
+        slices = ladder(amount, self.slices, STEP)
+        even = break_even_month(level, months)
+        facts = (
+            Fact("commitment", amount, f"{context.currency} an hour", "demand_hourly"),
+            Fact("use of the commitment", round(level.used, 4), "of 1", "demand_hourly"),
+            Fact("break-even", round(even, 1), f"months of {months}", "demand_hourly"),
+            *(Fact(f"saving at {cut:.0%} less use", round(s * HOURS_PER_MONTH, 2), "a month", "") for cut, s in less.items()),
+        )
+        parts = " + ".join(str(part) for part in slices)
+        target = f"{offer.instrument} {offer.term}, {amount} {context.currency}/h in {self.slices} purchases ({parts})"
+        action = Commit(offer.instrument, offer.term, offer.payment, amount, f"{context.currency}/h", target)
+        assumes = ["usage stays as all other actions leave it"]
+        if daily:
+            assumes.append("usage is even within each day: the bill has no hours")
+        saving = Saving(Estimate(low, monthly, monthly), monthly * 12, Decimal(0), context.currency, assumes=tuple(assumes))
+        why = f"exact optimum of the last 7 and 30 days, the lower; pays for itself after {even:.1f} of {months} months"
+        return Act(action, saving, 0.6 if daily else 0.8, why, Effect(adds=-monthly)), facts
+
+
+def _residual_shares(context: Context) -> dict[Meter, float]:
+    """What the plan leaves of the uncovered cost of each meter, 0 … 1."""
+    before, after = _uncovered(context.before.every_line()), _uncovered(context.bill.every_line())
+    return {meter: min(1.0, float(after.get(meter, Decimal(0)) / cost)) for meter, cost in before.items() if cost > 0}
+
+
+def _uncovered(lines: Iterable[Line]) -> dict[Meter, Decimal]:
+    costs: dict[Meter, Decimal] = {}
+    for line in lines:
+        if line.usable and line.instance_type:
+            where = (line.provider, line.account, line.region, line.service)
+            meter = Meter(*where, line.instance_type, line.operating_system)
+            costs[meter] = costs.get(meter, Decimal(0)) + line.cost
+    return costs
+
+
+def _demand(rows: Sequence[Row], residual: Mapping[Meter, float], context: Context) -> dict[Meter, Floats]:
+    """Meter → on-demand cost of each of the last 720 hours after the plan; hours without rows cost nothing."""
+    first = context.window.start
+    count = round(context.window.hours)
+    demand: dict[Meter, Floats] = {}
+    for row in rows:
+        where = (row["provider"], row["account_id"], row["region"], row["service"])
+        meter = Meter(*where, row["instance_type"], row["operating_system"])
+        series = demand.setdefault(meter, np.zeros(count))
+        start = _hours(row["charge_hour"], first)
+        share = float(row["cost"]) / row["hours"] * residual.get(meter, 1.0)
+        series[max(0, start) : min(count, start + row["hours"])] += share
+    return {meter: series for meter, series in demand.items() if series.any()}
+
+
+def _hours(moment: datetime, first: datetime) -> int:
+    return int((moment - first) / timedelta(hours=1))
+
+
+def _discounts(
+    prices: Sequence[Price], instrument: str, payment: str, meters: Sequence[Meter], context: Context
+) -> dict[Meter, float]:
+    """The discount of the instrument on each meter, from two rows of one price list: its own and the on-demand one."""
+    found: dict[Meter, float] = {}
+    rows = [p for p in prices if p.key.instrument == instrument and (p.key.payment or "") == payment]
+    for meter in meters:
+        system = meter.operating_system or None
+        for row in rows:
+            key = row.key
+            if (
+                key.sku != meter.instance_type
+                or key.region != meter.region
+                or (system and key.operating_system not in ("", system))
+            ):
+                continue
+            usual = context.prices.price(
+                PriceKey(key.provider, key.region, key.product, key.sku, system, key.license, key.tenancy, key.deployment,
+                         payment="", instrument=""), context.at
+            )  # fmt: skip
+            if usual is not None and usual.currency == row.currency and 0 < row.amount < usual.amount:
+                found[meter] = float(1 - row.amount / usual.amount)
+    return found
+
+
+def _finding(
+    provider: str,
+    instrument: str,
+    verdict: Verdict,
+    facts: tuple[Fact, ...],
+    context: Context,
+    *,
+    cost: float,
+    sql: str = "",
+) -> Finding:
+    """`cost` is the on-demand cost an hour of what could be covered."""
+    scope = Scope(provider, service=instrument)
+    return Finding(
+        recommender="commitments",
+        kind="commitments",
+        scope=scope,
+        verdict=verdict,
+        evidence=Evidence(facts, context.window, 1.0, sql),
+        as_of=context.as_of,
+        monthly_cost=cents(Decimal(repr(cost)) * HOURS_PER_MONTH),
+        currency=context.currency,
+        effort="medium",
+        reversible=False,
+        resource_type="commitment",
+        billed_as=f"\x1fcommitment {provider} {instrument}",
+    )
+
+
+def _sql(offer: Offer, meters: Sequence[Meter], level: Level, context: Context) -> str:
+    """The saving from `demand_hourly`: in each hour the plan covers meters in order of discount until it is used up."""
+    shares = _residual_shares(context)
+    day = quoted(context.as_of.isoformat())
+    rows = ",\n".join(
+        f"    ({', '.join(quoted(str(part)) for part in astuple(m))}, {offer.discounts[m]!r}, {shares.get(m, 1.0)!r}, {rank})"
+        for rank, m in enumerate(sorted(meters, key=lambda m: -offer.discounts[m]))
+    )
+    return f"""with terms (provider, account_id, region, service, instance_type, operating_system, discount, share, rank) as (
+    values
+{rows}
+),
+hours as (
+    select unnest(generate_series(date {day} - 29, date {day} + interval 23 hour, interval 1 hour)) as hour
+),
+usage as (
+    select hours.hour, rank, any_value(discount) as discount,
+        sum(effective_cost / greatest(1, date_diff('hour', charge_hour, period_end)) * share * (1 - discount)) as cost
+    from demand_hourly
+    inner join terms
+        on coalesce(demand_hourly.provider, '') = terms.provider
+        and coalesce(demand_hourly.account_id, billing_account_id, '') = terms.account_id
+        and coalesce(demand_hourly.region, '') = terms.region
+        and coalesce(demand_hourly.service, '') = terms.service
+        and demand_hourly.instance_type = terms.instance_type
+        and coalesce(demand_hourly.operating_system, '') = terms.operating_system
+    inner join hours on hours.hour >= charge_hour and hours.hour < greatest(period_end, charge_hour + interval 1 hour)
+    where commitment_id is null and coalesce(pricing_category, 'Standard') = 'Standard' and effective_cost > 0
+        and currency = {quoted(context.currency)}
+    group by hours.hour, rank
+),
+covered as (
+    select discount, greatest(0, least(cost, {level.commitment!r} - coalesce(sum(cost) over (
+        partition by hour order by rank rows between unbounded preceding and 1 preceding), 0))) as paid
+    from usage
+)
+select cast((sum(paid / (1 - discount)) / 720 - {level.commitment!r}) * 730 as decimal(38, 2)) as monthly_saving from covered"""
