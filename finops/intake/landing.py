@@ -46,11 +46,12 @@ def _land_csv(connection: Connection, seen: Seen, target: Path) -> None:
     except Unreadable:
         if (error := ragged(seen.path, seen.delimiter, seen.shown)) is not None:
             raise error from None
-        # Sound for the exact reader: lone line ends of another kind. Written again in one dialect it is sound for both.
+        # Sound for the exact reader: mixed line ends, or last columns that no record has. One dialect suits both.
         plain = target.with_suffix(".csv")
         with plain.open("w", newline="", encoding="utf-8") as out:
             writer = csv.writer(out, delimiter=seen.delimiter, lineterminator="\n")
-            writer.writerows(record for _, record in records(seen.path, seen.delimiter, seen.shown))
+            for _, record in records(seen.path, seen.delimiter, seen.shown):
+                writer.writerow(record + [""] * (width - len(record)))
         with reading(seen.shown):
             land_csv(connection, plain, seen.delimiter, width, target)
 

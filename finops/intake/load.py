@@ -199,6 +199,8 @@ def _complete(staged: Staged) -> list[Row]:
 
 
 def _write_coverage(writer: Writer, outcome: Outcome, others: Others) -> None:
+    records = []
+    units = []
     for staged in outcome.staged:
         unit, files = staged.unit, staged.group.files
         record = {
@@ -217,36 +219,38 @@ def _write_coverage(writer: Writer, outcome: Outcome, others: Others) -> None:
             "notes": json.dumps(list(staged.notes), ensure_ascii=False),
         }
         give_way = others.get((unit.account, unit.period), set()) if staged.group.fmt.table == "charges" else set()
-        units = [(name, unit.account, f"{staged.group.fmt.table}/{unit.period}") for name in (unit.source, *sorted(give_way))]
-        writer.replace(COVERAGE, units, record_select(COVERAGE, [record]))
+        key = f"{staged.group.fmt.table}/{unit.period}"
+        units += [(name, unit.account, key) for name in (unit.source, *sorted(give_way))]
+        records.append(record)
+    writer.replace(COVERAGE, units, record_select(COVERAGE, records))
 
 
 def _write_reconciliation(writer: Writer, rows: Sequence[Row], others: Others) -> None:
-    by_unit: dict[Unit, list[Row]] = defaultdict(list)
-    for row in rows:
-        by_unit[row.unit].append(row)
-    for unit, several in by_unit.items():
-        records = [
-            {
-                "x_source": unit.source,
-                "billing_account_id": unit.account,
-                "x_billing_period": unit.period,
-                "currency": row.currency,
-                "level": row.level,
-                "against": row.against,
-                "rows_expected": row.rows_expected,
-                "rows_loaded": row.rows_loaded,
-                "total_expected": row.total_expected,
-                "total_loaded": row.total_loaded,
-                "residual": row.residual,
-                "status": row.status,
-                "note": row.note or None,
-            }
-            for row in several
-        ]
+    if not rows:
+        return
+    units = []
+    for unit in dict.fromkeys(row.unit for row in rows):
         give_way = others.get((unit.account, unit.period), set())
-        units = [(name, unit.account, unit.period) for name in (unit.source, *sorted(give_way))]
-        writer.replace(RECONCILIATION, units, record_select(RECONCILIATION, records))
+        units += [(name, unit.account, unit.period) for name in (unit.source, *sorted(give_way))]
+    records = [
+        {
+            "x_source": row.unit.source,
+            "billing_account_id": row.unit.account,
+            "x_billing_period": row.unit.period,
+            "currency": row.currency,
+            "level": row.level,
+            "against": row.against,
+            "rows_expected": row.rows_expected,
+            "rows_loaded": row.rows_loaded,
+            "total_expected": row.total_expected,
+            "total_loaded": row.total_loaded,
+            "residual": row.residual,
+            "status": row.status,
+            "note": row.note or None,
+        }
+        for row in rows
+    ]
+    writer.replace(RECONCILIATION, units, record_select(RECONCILIATION, records))
 
 
 def _report(taken: Taken, outcome: Outcome, rows: Sequence[Row], notes: Sequence[str], changed: bool) -> LoadReport:

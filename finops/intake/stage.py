@@ -91,25 +91,24 @@ def _charges(writer: Writer, group: Group, source: str | None, others: Others, i
     by_unit: dict[tuple[str, str], list[StagedTotal]] = defaultdict(list)
     for total in totals:
         by_unit[(total.account, total.period)].append(total)
-    for (account, period), parts in by_unit.items():
-        unit = Unit(source or f"{group.fmt.name}:{account}", account, period)
-        narrowed = (account, period) if len(by_unit) > 1 else None
-        units = [(name, account, period) for name in (unit.source, *sorted(others.get((account, period), ())))]
-        with reading(group.files[0].shown):
-            rows = writer.replace(table("charges"), units, charges_select(unit.source, narrowed))
-            writer.replace(TAG_SETS, units, tag_sets_select(unit.source, narrowed))
-            into.billed += [Billed(unit, *row) for row in staged_billed(writer.connection, narrowed)]
-        expected = _expected(group, account, period)
+    units = {key: Unit(source or f"{group.fmt.name}:{key[0]}", *key) for key in by_unit}
+    replaced = [(name, *key) for key, unit in units.items() for name in (unit.source, *sorted(others.get(key, ())))]
+    with reading(group.files[0].shown):
+        writer.replace(table("charges"), replaced, charges_select(source, group.fmt.name))
+        writer.replace(TAG_SETS, replaced, tag_sets_select(source, group.fmt.name))
+        into.billed += [Billed(units[row[:2]], *row[2:]) for row in staged_billed(writer.connection)]
+    for key, parts in by_unit.items():
+        expected = _expected(group, *key)
         into.staged.append(
             Staged(
                 group=group,
-                unit=unit,
-                rows=rows,
-                source_rows=sum(c.rows for c in group.controls if (c.account, c.period) == (account, period)),
+                unit=units[key],
+                rows=sum(part.rows for part in parts),
+                source_rows=sum(c.rows for c in group.controls if (c.account, c.period) == key),
                 totals={part.currency: (expected.get(part.currency, Decimal(0)), part.billed) for part in parts},
                 first=min(part.first for part in parts),
                 last=max(part.last for part in parts),
-                notes=(*_notes(group, len(parts)), *_pair_note(group, account, period)),
+                notes=(*_notes(group, len(parts)), *_pair_note(group, *key)),
             )
         )
 
@@ -200,10 +199,6 @@ def _rows(writer: Writer, group: Group, source: str, into: Outcome) -> None:
     with reading(group.files[0].shown):
         if target.name == "invoices":
             into.invoices += [InvoiceLine(*row) for row in staged_invoices(writer.connection)]
-        by_partition: dict[str, list[tuple[str, int]]] = defaultdict(list)
-        for partition, unit, rows in staged_units(writer.connection, target):
-            by_partition[partition].append((unit, rows))
-        for partition, units in by_partition.items():
-            narrowed = partition if len(by_partition) > 1 else None
-            writer.replace(target, [(source, "", unit) for unit, _ in units], rows_select(source, target, narrowed))
-            into.staged += [Staged(group, Unit(source, "", unit), rows, rows) for unit, rows in units]
+        units = staged_units(writer.connection, target)
+        writer.replace(target, [(source, "", unit) for unit, _ in units], rows_select(source, target))
+    into.staged += [Staged(group, Unit(source, "", unit), rows, rows) for unit, rows in units]

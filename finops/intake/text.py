@@ -179,20 +179,24 @@ def records(path: Path, delimiter: str, shown: str) -> Iterator[tuple[int, list[
 
 
 def ragged(path: Path, delimiter: str, shown: str) -> InputError | None:
-    """The first record that has not as many fields as the header, if there is one."""
+    """The first record that has not as many fields as the header, if there is one.
+
+    Where all records lack the same last fields the file is whole, and those columns are empty: a truncated file has one short
+    record, its last.
+    """
     rows = records(path, delimiter, shown)
     _, header = next(rows)
     found: tuple[int, int] | None = None
+    widths: set[int] = set()
+    count, last = 0, 0
     for line, record in rows:
-        if found:
-            break
-        if len(record) != len(header):
+        count, last = count + 1, line
+        widths.add(len(record))
+        if found is None and len(record) != len(header):
             found = (line, len(record))
-    else:
-        if found:  # it was the last one
-            return _ragged(shown, *found, len(header), last=True)
+    if found is None or (count > 1 and len(widths) == 1 and found[1] < len(header)):
         return None
-    return _ragged(shown, *found, len(header), last=False)
+    return _ragged(shown, *found, len(header), last=found[0] == last)
 
 
 def _ragged(shown: str, line: int, fields: int, expected: int, *, last: bool) -> InputError:

@@ -16,7 +16,7 @@ from finops.errors import InputError
 from finops.tables import Table
 from finops.warehouse.names import identifier, literal
 from finops.warehouse.raw import SQL_TYPES, RawFile, canonical_headers, cell, create_raw, header_of, scan
-from finops.warehouse.staging import narrowed
+from finops.warehouse.staging import PERIOD
 
 NULLS = ("", "NULL", "null")
 """Cells that stand for no value; FOCUS forbids the words, its own sample data and Athena write them."""
@@ -163,7 +163,7 @@ class Control:
 
 
 def controls(connection: Connection, fmt: Format, files: Sequence[RawFile], *, exact: bool = True) -> list[Control]:
-    """The files' own totals, computed apart from the staging SQL; without `exact` the units alone (of a file with bad amounts)."""
+    """The files' own totals, computed apart from the staging SQL; without `exact` the units alone."""
     if fmt.profile is None:
         return []
     create_raw(connection, fmt, files)
@@ -235,8 +235,8 @@ class StagedTotal:
 
 def staged_charges(connection: Connection) -> list[StagedTotal]:
     rows = connection.execute(
-        """
-        select coalesce("BillingAccountId", ''), coalesce(x_billing_period, strftime("BillingPeriodStart", '%Y-%m'), ''),
+        f"""
+        select coalesce("BillingAccountId", ''), coalesce({PERIOD}, ''),
             coalesce("BillingCurrency", ''), count(*), coalesce(sum("BilledCost"), 0)::decimal(38, 12),
             min("ChargePeriodStart")::varchar, max("ChargePeriodEnd")::varchar
         from staged group by all order by all
@@ -252,11 +252,9 @@ def staged_nulls(connection: Connection, target: Table) -> dict[str, int]:
     return {name: count for name, count in zip(target.required, found, strict=True) if count}
 
 
-def staged_units(connection: Connection, target: Table) -> list[tuple[str, str, int]]:
-    """(partition, unit, rows) of every unit that the staged rows of a table other than charges hold."""
-    return connection.execute(
-        f"select ({target.partition})::varchar, ({target.unit})::varchar, count(*) from staged group by all order by all"
-    ).fetchall()
+def staged_units(connection: Connection, target: Table) -> list[tuple[str, int]]:
+    """(unit, rows) of every unit that the staged rows of a table other than charges hold."""
+    return connection.execute(f"select ({target.unit})::varchar, count(*) from staged group by all order by all").fetchall()
 
 
 def staged_duplicates(connection: Connection, target: Table) -> tuple[int, Mapping[str, str]]:
@@ -290,9 +288,11 @@ BILLED_BY_INVOICE = """
 """What an invoice is compared with, by the categories of invoice lines."""
 
 
-def staged_billed(connection: Connection, unit: tuple[str, str] | None) -> list[tuple[str, str, str, str, Decimal]]:
-    """(invoice, issuer, currency, category, Σ BilledCost) of one unit."""
-    return connection.execute(f"select {BILLED_BY_INVOICE} from staged{narrowed(unit)} group by all order by all").fetchall()
+def staged_billed(connection: Connection) -> list[tuple[str, str, str, str, str, str, Decimal]]:
+    """(account, period, invoice, issuer, currency, category, Σ BilledCost)."""
+    return connection.execute(
+        f"select coalesce(BillingAccountId, ''), {PERIOD}, {BILLED_BY_INVOICE} from staged group by all order by all"
+    ).fetchall()
 
 
 def staged_invoices(connection: Connection) -> list[tuple[str, str, str, str, str, str, Decimal]]:

@@ -43,47 +43,42 @@ TAGS_ID = "left(md5(to_json(map_from_entries(list_sort(map_entries(Tags))))::var
 """64 bits of a hash of the canonical JSON: the same set has the same id in every source and run."""
 
 
-def charges_select(source: str, unit: tuple[str, str] | None) -> str:
-    """The rows of `staged` as `charges` stores them; `unit` (account, period) narrows where there are several."""
+PERIOD = "coalesce(x_billing_period, strftime(BillingPeriodStart, '%Y-%m'))"
+
+
+def charges_select(source: str | None, format_name: str) -> str:
+    """The rows of `staged` as `charges` stores them. Without a source's name it is the format's and the account."""
     target = table("charges")
     computed = {
-        "x_source": literal(source),
-        "x_billing_period": "coalesce(x_billing_period, strftime(BillingPeriodStart, '%Y-%m'))",
+        "x_source": _source(source, format_name),
+        "x_billing_period": PERIOD,
         "x_tags_id": f"case when cardinality(Tags) > 0 then {TAGS_ID} end",
     }
     lines = [f"{computed.get(name, identifier(name))} as {identifier(name)}" for name, _ in target.columns]
     exclude = ", ".join(identifier(name) for name in (*target.types, "Tags"))
-    return f"select {', '.join(lines)}, * exclude ({exclude}) from staged{narrowed(unit)}"
+    return f"select {', '.join(lines)}, * exclude ({exclude}) from staged"
 
 
-def tag_sets_select(source: str, unit: tuple[str, str] | None) -> str:
-    """The distinct tag sets of one unit, as canonical JSON with sorted keys."""
-    period = "coalesce(x_billing_period, strftime(BillingPeriodStart, '%Y-%m'))"
+def tag_sets_select(source: str | None, format_name: str) -> str:
+    """The distinct tag sets of each unit, as canonical JSON with sorted keys."""
     return f"""
-        select {literal(source)} as x_source, x_billing_period, {TAGS_ID} as x_tags_id,
+        select distinct x_source, x_billing_period, {TAGS_ID} as x_tags_id,
             to_json(map_from_entries(list_sort(map_entries(Tags))))::varchar as Tags
         from (
-            select distinct {period} as x_billing_period, Tags from staged
-            {narrowed(unit) or "where true"} and cardinality(Tags) > 0
+            select distinct {_source(source, format_name)} as x_source, {PERIOD} as x_billing_period, Tags from staged
+            where cardinality(Tags) > 0
         )
     """
 
 
-def rows_select(source: str, target: Table, partition: str | None) -> str:
-    """The rows of `staged` as a table other than `charges` stores them; `partition` narrows where there are several."""
+def rows_select(source: str, target: Table) -> str:
+    """The rows of `staged` as a table other than `charges` stores them."""
     names = [identifier(name) for name, _ in target.columns if name != "x_source"]
-    where = f" where ({target.partition})::varchar = {literal(partition)}" if partition is not None else ""
-    return f"select {literal(source)} as x_source, {', '.join(names)} from staged{where}"
+    return f"select {literal(source)} as x_source, {', '.join(names)} from staged"
 
 
-def narrowed(unit: tuple[str, str] | None) -> str:
-    if unit is None:
-        return ""
-    account, period = (literal(part) for part in unit)
-    return (
-        f" where coalesce(BillingAccountId, '') = {account}"
-        f" and coalesce(x_billing_period, strftime(BillingPeriodStart, '%Y-%m')) = {period}"
-    )
+def _source(source: str | None, format_name: str) -> str:
+    return literal(source) if source else f"{literal(format_name + ':')} || coalesce(BillingAccountId, '')"
 
 
 def _columns(target: Table, given: set[str]) -> str:
