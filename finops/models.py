@@ -1,0 +1,159 @@
+"""The SQL models: what each file's header declares, what it reads, and the order in which they are built."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
+from graphlib import TopologicalSorter
+from importlib import resources
+from importlib.resources.abc import Traversable
+
+FOLDERS = ("core", "marts")
+AUDITS = "audits"
+
+
+@dataclass(frozen=True, slots=True)
+class Conservation:
+    """`mart_column` sums to `charge_column` for every source, billing period and currency."""
+
+    mart_column: str
+    charge_column: str
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """One SQL file.
+
+    incremental  the key columns of the part that a change rebuilds; () where all of it is built each time
+    parameter    of a table macro; '' where the model is stored
+    """
+
+    name: str
+    title: str
+    sql: str
+    grain: tuple[str, ...]
+    incremental: tuple[str, ...]
+    parameter: str
+    portable: bool
+    conserves: tuple[Conservation, ...]
+
+    @property
+    def reads(self) -> frozenset[str]:
+        """The tables, models and macros that it names."""
+        return references(self.sql)
+
+    @property
+    def is_macro(self) -> bool:
+        return bool(self.parameter)
+
+    @property
+    def hash(self) -> str:
+        return hashlib.sha256(self.sql.encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True, slots=True)
+class Audit:
+    """A query whose rows violate something. `severity` error stops publishing; warning is noted."""
+
+    name: str
+    title: str
+    sql: str
+    severity: str
+
+    @property
+    def reads(self) -> frozenset[str]:
+        return references(self.sql)
+
+
+@cache
+def models() -> tuple[Model, ...]:
+    """Every model, each after what it reads. Raises graphlib.CycleError."""
+    found = [parse(path.name.removesuffix(".sql"), text) for path, text in _files(FOLDERS)]
+    return ordered(found)
+
+
+@cache
+def audits() -> tuple[Audit, ...]:
+    """Every audit of the core tables, by name."""
+    return tuple(parse_audit(path.name.removesuffix(".sql"), text) for path, text in _files((AUDITS,)))
+
+
+def ordered(found: Iterable[Model]) -> tuple[Model, ...]:
+    by_name = {model.name: model for model in sorted(found, key=lambda model: model.name)}
+    graph = {name: sorted(model.reads & by_name.keys()) for name, model in by_name.items()}
+    return tuple(by_name[name] for name in TopologicalSorter(graph).static_order())
+
+
+def parse(name: str, sql: str) -> Model:
+    """A model from its text. Raises ValueError where the header does not open with `name: sentence`."""
+    fields = _header(name, sql)
+    macro = re.fullmatch(r"(\w+)\((\w+)\)", fields.get("macro", ""))
+    return Model(
+        name=name,
+        title=fields[name],
+        sql=sql,
+        grain=_names(fields.get("grain", "")),
+        incremental=_names(fields.get("incremental", "")),
+        parameter=macro[2] if macro else "",
+        portable=fields.get("portable") == "yes",
+        conserves=tuple(Conservation(*pair) for pair in re.findall(r"conserves\((\w+),\s*(\w+)\)", fields.get("audits", ""))),
+    )
+
+
+def parse_audit(name: str, sql: str) -> Audit:
+    fields = _header(name, sql)
+    if fields.get("severity") not in ("error", "warning"):
+        raise ValueError(f"{name}: severity is `error` or `warning`")
+    return Audit(name, fields[name], sql, fields["severity"])
+
+
+@cache
+def references(sql: str) -> frozenset[str]:
+    """The tables and table macros that a statement reads. A CTE may bear the name of the table that it reads."""
+    from sqlglot import exp, parse_one  # noqa: PLC0415 — costs a tenth of a second, which `--help` need not pay
+    from sqlglot.optimizer.scope import traverse_scope  # noqa: PLC0415
+
+    tree = parse_one(sql, dialect="duckdb")
+    found = set()
+    for scope in traverse_scope(tree):
+        for source in scope.sources.values():
+            if isinstance(source, exp.Table):
+                found.add(source.name)
+    found |= {call.name for call in tree.find_all(exp.Anonymous) if isinstance(call.parent, exp.Table)}
+    return frozenset(found - {""})
+
+
+def _header(name: str, sql: str) -> dict[str, str]:
+    """`key: value` lines of the leading comment; indented lines continue the one above, sentences are left out."""
+    fields: dict[str, str] = {}
+    key = ""
+    for line in sql.splitlines():
+        if not line.startswith("--"):
+            break
+        text = line[2:]
+        match = re.match(r" (\w+): (.*)", text)
+        if match:
+            key = match[1]
+            fields[key] = match[2].strip()
+        elif text.startswith("   ") and key:
+            fields[key] += " " + text.strip()
+    if name not in fields:
+        raise ValueError(f"{name}.sql: the header opens with `-- {name}: what it is.`")
+    return fields
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def _files(folders: Iterable[str]) -> list[tuple[Traversable, str]]:
+    root = resources.files("finops").joinpath("sql")
+    paths = [path for folder in folders for path in _children(root.joinpath(folder)) if path.name.endswith(".sql")]
+    return [(path, path.read_text("utf-8")) for path in paths]
+
+
+def _children(folder: Traversable) -> list[Traversable]:
+    return sorted(folder.iterdir(), key=lambda path: path.name) if folder.is_dir() else []

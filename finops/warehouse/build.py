@@ -1,0 +1,183 @@
+"""Builds the stored models: only the parts whose inputs or SQL changed, and the audits that they must pass."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+
+import duckdb
+
+from finops.errors import DataError
+from finops.models import Audit, Model, audits
+from finops.warehouse.layout import BY_NAME, PARTITION, Columns, Layout, mart_layout
+from finops.warehouse.names import identifier
+from finops.warehouse.published import DataFile, TableState
+from finops.warehouse.store import Landed, Store
+from finops.warehouse.views import relation
+
+MONEY = "DECIMAL(38,12)"
+AMOUNT = re.compile(r"(^|_)(cost|price|amount|credit|saving|quantity)$")
+"""Columns that hold money, or quantities that money is computed from."""
+
+SCHEMA = "model"
+"""The schema of the views that models read while they are built."""
+
+Part = tuple[str, str]
+
+
+class Builder:
+    """The models of one writer. `hashes` are those of the models as they stand in the tables."""
+
+    def __init__(
+        self, store: Store, connection: duckdb.DuckDBPyConnection, models: Sequence[Model], hashes: Mapping[str, str]
+    ) -> None:
+        self._store = store
+        self._models = models
+        self._connection = connection.cursor()
+        self._connection.execute(f"create schema {SCHEMA}")
+        self._connection.execute(f"set search_path = '{SCHEMA},main'")
+        self.hashes = dict(hashes)
+
+    def build(self) -> None:
+        for model in self._models:
+            if not model.is_macro:
+                self._build(model)
+            self.hashes[model.name] = model.hash
+
+    def audit(self, checks: Sequence[Audit] | None = None) -> list[str]:
+        """Run every audit on what changed; the warnings. Raises DataError for the first error, naming its rows."""
+        warnings = []
+        for check in audits() if checks is None else checks:
+            if not any(self._store.changed.get(name) for name in check.reads):
+                continue
+            for name in check.reads:
+                self._view(name, self._files(name, self._store.changed.get(name, set())))
+            found = self._connection.sql(check.sql).limit(5).to_arrow_table().to_pylist()
+            if found and check.severity == "error":
+                raise DataError(f"audit {check.name} failed: {check.title} {_shown(found)}")
+            warnings += [f"{check.title} {_shown(found)}"] if found else []
+        for model in self._models:
+            self._conserved(model)
+        return warnings
+
+    def _build(self, model: Model) -> None:
+        self._store.step(f"build {model.name}")
+        for name in model.reads:
+            self._view(name, [])
+        columns = self._columns(model)
+        layout = mart_layout(model, columns)
+        state = self._store.states.get(model.name)
+        stale = state is None or self.hashes.get(model.name) != model.hash
+        if not model.incremental:
+            if stale or any(self._store.changed.get(name) for name in model.reads):
+                self._whole(model, layout, state)
+            return
+        aligned = [name for name in sorted(model.reads) if self._aligned(name, layout)]
+        rest = set(model.reads) - set(aligned)
+        everything = stale or any(self._store.changed.get(name) for name in rest)
+        parts = self._all_parts(aligned) if everything else self._changed_parts(aligned)
+        if everything and state is not None:
+            parts |= {(file.source, file.partition) for file in state.files}
+        self._shape(layout, state)
+        self._parts(model, layout, sorted(parts), aligned, rest)
+
+    def _whole(self, model: Model, layout: Layout, state: TableState | None) -> None:
+        for name in model.reads:
+            self._view(name, None)
+        self._shape(layout, state)
+        landed = self._store.land(self._connection, layout, self._select(model, layout))
+        self._store.swap(layout, landed, self._current(layout.name), [])
+
+    def _parts(self, model: Model, layout: Layout, parts: Sequence[Part], aligned: Sequence[str], rest: set[str]) -> None:
+        """Each part is built from the files of its part alone, then all are committed together."""
+        for name in rest:
+            self._view(name, None)
+        landed: list[Landed] = []
+        for part in parts:
+            for name in aligned:
+                self._view(name, self._files(name, {part}))
+            landed += self._store.land(self._connection, layout, self._select(model, layout))
+        gone = [file for file in self._current(layout.name) if (file.source, file.partition) in set(parts)]
+        self._store.swap(layout, landed, gone, [])
+
+    def _shape(self, layout: Layout, state: TableState | None) -> None:
+        if state is not None and state.columns != layout.columns:
+            self._store.commits.reshape(layout.name, layout.columns, layout.partition_by)
+            self._store.states[layout.name] = TableState(0, layout.columns)
+            self._store.changed.setdefault(layout.name, set()).update((f.source, f.partition) for f in state.files)
+        else:
+            self._store.commits.shape(layout.name, layout.columns, layout.partition_by)
+        if layout.name not in self._store.states:
+            version = int(self._store.commits.handles[layout.name].version())
+            self._store.states[layout.name] = TableState(version, layout.columns)
+
+    def _select(self, model: Model, layout: Layout) -> str:
+        lines = [
+            f"{layout.partition if name == PARTITION else identifier(name)}::{kind} as {identifier(name)}"
+            for name, kind in layout.columns
+        ]
+        return f"select {', '.join(lines)} from ({model.sql})"
+
+    def _columns(self, model: Model) -> Columns:
+        """The model's columns. Raises DataError where an amount is no exact decimal."""
+        found = [(row[0], row[1]) for row in self._connection.execute(f"describe {model.sql}").fetchall()]
+        inexact = [name for name, kind in found if (AMOUNT.search(name) and kind != MONEY) or kind == "HUGEINT"]
+        if inexact:
+            raise DataError(f"{model.name}: {', '.join(inexact)} must be cast to {MONEY}", hint="cast every sum in the model")
+        return tuple((name, "VARCHAR" if kind == "JSON" else kind) for name, kind in found)
+
+    def _aligned(self, name: str, layout: Layout) -> bool:
+        """Whether a table is kept in the same parts as a model, so that a part is built from its part alone."""
+        if name in BY_NAME:
+            table = BY_NAME[name]
+            column = table.partition if table.partition in table.types else PARTITION
+            return column == layout.partition_by[1] and (column != PARTITION or "%Y-%m'" in table.partition)
+        other = next((model for model in self._models if model.name == name), None)
+        return other is not None and bool(other.incremental) and (other.incremental[1] == layout.partition_by[1])
+
+    def _all_parts(self, names: Sequence[str]) -> set[Part]:
+        return {(file.source, file.partition) for name in names for file in self._current(name)}
+
+    def _changed_parts(self, names: Sequence[str]) -> set[Part]:
+        return set().union(*(self._store.changed.get(name, set()) for name in names))
+
+    def _current(self, name: str) -> tuple[DataFile, ...]:
+        state = self._store.states.get(name)
+        return state.files if state else ()
+
+    def _files(self, name: str, parts: set[Part]) -> list[DataFile]:
+        return [file for file in self._current(name) if (file.source, file.partition) in parts]
+
+    def _view(self, name: str, files: list[DataFile] | None) -> None:
+        sql = relation(self._store.storage, name, self._store.states.get(name), files)
+        self._connection.execute(f"create or replace view {SCHEMA}.{identifier(name)} as {sql}")
+
+    def _conserved(self, model: Model) -> None:
+        """The model sums to the charges, for every source, billing period and currency that changed."""
+        changed = self._store.changed.get("charges", set()) | self._store.changed.get(model.name, set())
+        if not model.conserves or not changed:
+            return
+        self._view("charges", self._files("charges", changed))
+        self._view(model.name, self._files(model.name, changed))
+        for rule in model.conserves:
+            found = self._connection.sql(_conservation(model.name, rule.mart_column, rule.charge_column)).limit(5)
+            rows = found.to_arrow_table().to_pylist()
+            if rows:
+                raise DataError(f"{model.name}.{rule.mart_column} does not sum to {rule.charge_column} {_shown(rows)}")
+
+
+def _conservation(mart: str, column: str, charge: str) -> str:
+    key = "x_source, x_billing_period"
+    return f"""
+        select * from (
+            select {key}, currency, sum({identifier(column)})::{MONEY} as mart from {identifier(mart)} group by all
+        ) full join (
+            select {key}, BillingCurrency as currency, sum({identifier(charge)})::{MONEY} as charges from charges group by all
+        ) using ({key}, currency)
+        where coalesce(mart, 0) <> coalesce(charges, 0)
+    """
+
+
+def _shown(rows: Sequence[Mapping[str, object]]) -> str:
+    """A few violating rows in words."""
+    return "; ".join(", ".join(f"{key} {value}" for key, value in row.items()) for row in rows[:3])

@@ -1,0 +1,96 @@
+"""The reader: one published snapshot as an in-memory engine whose views name exactly its files."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections.abc import Mapping
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from finops.errors import ConfigError
+from finops.models import Model, models
+from finops.warehouse.layout import BY_NAME
+from finops.warehouse.names import identifier
+from finops.warehouse.published import Published
+from finops.warehouse.storage import Storage
+from finops.warehouse.views import relation, with_tags
+
+WORD = re.compile(r"[A-Za-z_]\w*")
+
+
+class Reader:
+    """Views are made when a statement first names them: of a remote warehouse only those files are fetched."""
+
+    def __init__(self, storage: Storage, published: Published, memory_limit: str) -> None:
+        self.published = published
+        self._storage = storage
+        self._connection = duckdb.connect(config={"memory_limit": memory_limit, "temp_directory": tempfile.gettempdir()})
+        self._connection.execute("set global TimeZone = 'UTC'")
+        self._models: dict[str, Model] = {model.name: model for model in models()}
+        self._known = {name.lower(): name for name in (*BY_NAME, *published.tables, *self._models)}
+        self._made: set[str] = set()
+
+    def rows(self, sql: str, params: Mapping[str, object] | None = None) -> list[dict[str, Any]]:
+        """The result as dictionaries. `params` are bound by name (`$name`)."""
+        found: list[dict[str, Any]] = self.arrow(sql, params).to_pylist()
+        return found
+
+    def arrow(self, sql: str, params: Mapping[str, object] | None = None) -> pa.Table:
+        """The result as an Arrow table."""
+        self._prepare(sql)
+        return self._connection.cursor().sql(sql, params=dict(params) if params else None).to_arrow_table()
+
+    def user_sql(self, statement: str) -> list[dict[str, Any]]:
+        """A stranger's statement: exactly one SELECT, on the published files and nothing else. Raises ConfigError."""
+        try:
+            parsed = duckdb.extract_statements(statement)
+        except duckdb.Error as error:
+            raise ConfigError(str(error), where="finops sql") from error
+        if len(parsed) != 1 or parsed[0].type != duckdb.StatementType.SELECT:
+            raise ConfigError("exactly one SELECT statement is run", where="finops sql", hint="finops sql 'select …'")
+        guest = Reader(self._storage, self.published, "50%")
+        try:
+            guest._prepare(statement)
+            guest._lock()
+            return guest.rows(statement)
+        except duckdb.Error as error:
+            raise ConfigError(str(error), where="finops sql") from error
+        finally:
+            guest.close()
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def _prepare(self, sql: str) -> None:
+        """Create the views and macros that a statement may name, and those that they name."""
+        for word in {found.lower() for found in WORD.findall(sql)} & self._known.keys() - self._made:
+            name = self._known[word]
+            self._made.add(word)
+            model = self._models.get(name)
+            if model is not None and model.is_macro:
+                self._prepare(model.sql)
+                body = model.sql.rstrip().rstrip(";")
+                self._connection.execute(f"create macro {identifier(name)}({identifier(model.parameter)}) as table {body}")
+            elif name in BY_NAME or name in self.published.tables:
+                self._connection.execute(f"create view {identifier(name)} as {self._relation(name)}")
+            elif model is not None:
+                self._prepare(model.sql)
+                self._connection.execute(f"create view {identifier(name)} as {model.sql}")
+
+    def _relation(self, name: str) -> str:
+        stored = relation(self._storage, name, self.published.tables.get(name))
+        if name != "charges":
+            return stored
+        return with_tags(stored, relation(self._storage, "tag_sets", self.published.tables.get("tag_sets")))
+
+    def _lock(self) -> None:
+        """No file but the published ones, no other setting, from here on."""
+        files = [
+            str(self._storage.root / name / file.path) for name, state in self.published.tables.items() for file in state.files
+        ]
+        self._connection.execute("set allowed_paths = $1", [files])
+        self._connection.execute("set enable_external_access = false")
+        self._connection.execute("set lock_configuration = true")

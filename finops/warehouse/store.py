@@ -1,0 +1,140 @@
+"""Files into tables: one COPY a part, one Delta transaction a change, the state that a publication will name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from uuid import uuid4
+
+import duckdb
+
+from finops.errors import DataError
+from finops.warehouse.delta import Commits, statistics
+from finops.warehouse.layout import Columns, Layout
+from finops.warehouse.names import identifier, literal
+from finops.warehouse.published import DataFile, TableState
+from finops.warehouse.storage import Storage
+from finops.warehouse.views import scan
+
+
+@dataclass(frozen=True, slots=True)
+class Landed:
+    """A file in its table's folder that no transaction names yet."""
+
+    file: DataFile
+    stats: str
+
+
+@dataclass(slots=True)
+class Store:
+    """The tables of one writer: what they hold now, and what has changed since the last publication."""
+
+    storage: Storage
+    scratch: Path
+    commits: Commits
+    states: dict[str, TableState]
+    step: Callable[[str], None]
+    changed: dict[str, set[tuple[str, str]]] = field(default_factory=dict)
+
+    def land(self, connection: duckdb.DuckDBPyConnection, layout: Layout, select: str) -> list[Landed]:
+        """Write what `select` yields (the layout's columns but a computed partition) as one file a part."""
+        whole = self._copy(connection, layout, select)
+        if whole is None:
+            return []
+        path, rows, stats = whole
+        parts = _parts(connection, layout, path)
+        if len(parts) == 1:
+            return [self._adopt(layout, path, rows, stats, parts[0])]
+        landed = []
+        for part in parts:
+            where = f"x_source = {literal(part[0])} and {identifier(layout.partition_by[1])} = {literal(part[1])}"
+            own = self._copy(connection, layout, f"select * from read_parquet({literal(str(path))}) where {where}")
+            if own is not None:
+                landed.append(self._adopt(layout, *own, part))
+        path.unlink()
+        return landed
+
+    def swap(
+        self, layout: Layout, landed: Sequence[Landed], gone: Iterable[DataFile], units: Iterable[str], *, restated: bool = True
+    ) -> None:
+        """One transaction: `landed` in, `gone` out. `restated` is False where the rows stay the same (compaction)."""
+        name = layout.name
+        gone = list(gone)
+        if not landed and not gone:
+            return
+        self.step(f"commit {name}")
+        before = self.states.get(name)
+        if restated:
+            parts = {(file.source, file.partition) for file in (*gone, *(new.file for new in landed))}
+            self.changed.setdefault(name, set()).update(parts)
+        version = self.commits.commit(
+            name,
+            [(new.file, layout.values(new.file.source, new.file.partition), new.stats) for new in landed],
+            [(old, layout.values(old.source, old.partition)) for old in gone],
+            units=units,
+            data_change=restated,
+        )
+        kept = [file for file in (before.files if before else ()) if file not in gone]
+        self.states[name] = TableState(version, layout.columns, (*kept, *(new.file for new in landed)))
+        self.commits.expect(name, self.states[name])
+        self.step(f"committed {name}")
+
+    def _copy(self, connection: duckdb.DuckDBPyConnection, layout: Layout, select: str) -> tuple[Path, int, str] | None:
+        """One Parquet file in the scratch folder: path, rows, Delta statistics. None where there are no rows."""
+        path = self.scratch / f"{uuid4().hex}.parquet"
+        self.step(f"copy {layout.name}")
+        connection.execute(f"copy ({select}) to {literal(str(path))} (format parquet, compression zstd, return_stats)")
+        found = connection.fetchone()
+        if found is None or found[1] == 0:
+            path.unlink(missing_ok=True)
+            return None
+        _check_footer(connection, layout.columns, path, layout.name)
+        self.step(f"copied {layout.name}")
+        return path, found[1], statistics(found[1], found[4], dict(layout.columns))
+
+    def _adopt(
+        self, layout: Layout, path: Path, rows: int, stats: str, part: tuple[str, str, tuple[tuple[str, str], ...]]
+    ) -> Landed:
+        size = path.stat().st_size
+        name = self.storage.adopt(layout.name, path)
+        source, partition, units = part
+        return Landed(DataFile(name, source, partition, rows, size, units), stats)
+
+    def kept(self, connection: duckdb.DuckDBPyConnection, layout: Layout, file: DataFile, where: str) -> list[Landed]:
+        """The rows of one file that `where` does not match, as a new file."""
+        rows = scan(self.storage, layout.name, layout.columns, [file])
+        return self.land(connection, layout, f"select * from ({rows}) where not coalesce(({where}), false)")
+
+
+def _parts(
+    connection: duckdb.DuckDBPyConnection, layout: Layout, path: Path
+) -> list[tuple[str, str, tuple[tuple[str, str], ...]]]:
+    """(source, partition, units) of a file, in order."""
+    if not layout.partition_by:
+        return [("", "", ())]
+    column = identifier(layout.partition_by[1])
+    source = f"read_parquet({literal(str(path))})"
+    found = connection.execute(
+        f"select distinct x_source, {column}, {layout.account}, {layout.unit} from {source} order by all"
+    ).fetchall()
+    parts: dict[tuple[str, str], list[tuple[str, str]]] = {}
+    for source, partition, account, unit in found:
+        if source is None or partition is None or unit is None:
+            raise DataError(f"rows of `{layout.name}` have no source, partition or unit")
+        parts.setdefault((source, partition), []).append((account, unit))
+    return [(source, partition, tuple(units)) for (source, partition), units in parts.items()]
+
+
+def _check_footer(connection: duckdb.DuckDBPyConnection, columns: Columns, path: Path, name: str) -> None:
+    """The file holds what the table's schema says: the engine writes a HUGEINT, for one, as DOUBLE."""
+    footer = connection.execute(f"describe select * from read_parquet({literal(str(path))})").fetchall()
+    written = {row[0]: row[1] for row in footer}
+    wrong = [f"{c} is {written.get(c)}, not {kind}" for c, kind in columns if written.get(c) != declared(kind)]
+    if wrong:
+        raise DataError(f"`{name}` would be written with other types: {'; '.join(wrong)}", hint="cast the column in its SQL")
+
+
+def declared(kind: str) -> str:
+    """A type as the engine spells it."""
+    return "TIMESTAMP WITH TIME ZONE" if kind == "TIMESTAMPTZ" else kind

@@ -1,0 +1,177 @@
+"""The writer: replaces units, rebuilds marts, publishes; what it does not publish is rolled back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import duckdb
+
+from finops.errors import DataError
+from finops.models import Model, models
+from finops.tables import TAG_SETS, Table
+from finops.warehouse.build import Builder
+from finops.warehouse.delta import Commits
+from finops.warehouse.layout import BY_NAME, NO_ACCOUNT, Layout, Unit, core_layout
+from finops.warehouse.names import identifier
+from finops.warehouse.published import Published, save
+from finops.warehouse.storage import Storage
+from finops.warehouse.store import Landed, Store
+from finops.warehouse.views import relation
+
+
+class Writer:
+    """One delivery. `on_step` is told each step as it begins and ends, for progress."""
+
+    def __init__(
+        self,
+        storage: Storage,
+        base: Published,
+        memory_limit: str,
+        on_step: Callable[[str], None],
+        built: Sequence[Model] | None = None,
+    ) -> None:
+        self.on_step = on_step
+        self.scratch: Path = storage.fresh_scratch()
+        self.connection = connect(memory_limit, self.scratch)
+        self._storage = storage
+        self._base = base
+        self._models = tuple(models() if built is None else built)
+        self._commits = Commits(storage, self.connection)
+        self._commits.open({*BY_NAME, *base.tables, *(model.name for model in self._models)})
+        self._store = Store(storage, self.scratch, self._commits, dict(base.tables), self._step)
+        self._builder = Builder(self._store, self.connection, self._models, base.models)
+        self._published = False
+
+    @property
+    def changed(self) -> set[tuple[str, str]]:
+        """(x_source, x_billing_period) whose charges changed."""
+        return set(self._store.changed.get("charges", ()))
+
+    def _step(self, name: str) -> None:
+        """Looked up at each step: the observer may be set after opening."""
+        self.on_step(name)
+
+    def recover(self) -> None:
+        """Undo what an earlier writer left unpublished, at whatever instant it ended."""
+        for name in self._commits.handles:
+            self._commits.restore(name, self._base.tables.get(name))
+
+    def replace(self, table: Table, units: Sequence[Unit], select: str) -> int:
+        """Replace these units of a table by the rows of `select`; the number of rows. Other units are untouched.
+
+        `select` yields the table's columns by name with `x_source` (absent ones are null), and `x_…` columns where the
+        table is open. Raises DataError where it yields rows of a unit that is not replaced.
+        """
+        layout, stored = self._laid_out(table, select)
+        if layout.account == NO_ACCOUNT:
+            units = [(source, "", unit) for source, _, unit in units]
+        if table.name == TAG_SETS.name:
+            stored = self._new_tag_sets(stored, units)
+        landed = self._store.land(self.connection, layout, stored)
+        _only(units, landed, table.name)
+        rows = sum(new.file.rows for new in landed)
+        self._commits.shape(table.name, layout.columns, layout.partition_by)
+        gone = []
+        state = self._store.states.get(table.name)
+        for file in state.files if state and table.name != TAG_SETS.name else ():
+            hit = [_replaced(units, file.source, held) for held in file.units]
+            if not any(hit):
+                continue
+            gone.append(file)
+            if not all(hit):
+                landed += self._store.kept(self.connection, layout, file, layout.matches(list(units)))
+        self._store.swap(layout, landed, gone, [json.dumps(unit) for unit in units])
+        return rows
+
+    def build(self) -> None:
+        """Rebuild the marts whose inputs or SQL changed."""
+        self._builder.build()
+
+    def publish(self, notes: Sequence[str] = ()) -> Published:
+        """Run the audits and write the snapshot document. Raises DataError (audits) or BusyError; nothing is published then."""
+        self.on_step("audit")
+        warnings = self._builder.audit()
+        published = Published(
+            number=self._base.number + 1,
+            tables=dict(self._store.states),
+            models=dict(self._builder.hashes),
+            published_at=datetime.now(UTC).isoformat(timespec="seconds"),
+            price_book=self._price_book(),
+            notes=(*notes, *warnings),
+        )
+        self.on_step("publish")
+        save(self._storage, published)
+        self._published = True
+        self.on_step("published")
+        return published
+
+    def close(self) -> None:
+        """Roll back what is not published, and leave no scratch behind."""
+        try:
+            if not self._published:
+                self._roll_back()
+        finally:
+            self.connection.close()
+            for path in sorted(self.scratch.rglob("*"), reverse=True):
+                path.rmdir() if path.is_dir() else path.unlink()
+            self.scratch.rmdir()
+
+    def _roll_back(self) -> None:
+        for name in self._store.changed:
+            self._commits.restore(name, self._base.tables.get(name))
+
+    def _laid_out(self, table: Table, select: str) -> tuple[Layout, str]:
+        """The layout with the columns that this delivery adds, and the select in its columns and types."""
+        given = {row[0]: row[1] for row in self.connection.execute(f"describe {select}").fetchall()}
+        state = self._store.states.get(table.name)
+        known = dict(core_layout(table).columns)
+        earlier = [c for c in (state.columns if state else ()) if c[0] not in known]
+        names = {name for name, _ in earlier} | known.keys()
+        new = [(name, "VARCHAR") for name in sorted(given) if table.open and name.startswith("x_") and name not in names]
+        layout = core_layout(table, (*earlier, *new))
+        lines = []
+        for name, kind in layout.columns:
+            own = layout.partition if name == layout.partition_by[1] and name not in given else None
+            value = own or (identifier(name) if name in given else "null")
+            lines.append(f"{value}::{kind} as {identifier(name)}")
+        return layout, f"select {', '.join(lines)} from ({select})"
+
+    def _new_tag_sets(self, select: str, units: Sequence[Unit]) -> str:
+        """Tag sets are addressed by content: a delivery only adds, so that other accounts of the period keep theirs."""
+        pairs = {(source, unit) for source, _, unit in units}
+        state = self._store.states.get(TAG_SETS.name)
+        files = [file for file in (state.files if state else ()) if (file.source, file.partition) in pairs]
+        if not files:
+            return select
+        held = relation(self._storage, TAG_SETS.name, state, files)
+        key = "x_source, x_billing_period, x_tags_id"
+        return f"select * from ({select}) anti join (select {key} from ({held})) using ({key})"
+
+    def _price_book(self) -> str | None:
+        prices = relation(self._storage, "prices", self._store.states.get("prices"))
+        row = self.connection.execute(f"select max(effective_from)::date::varchar from ({prices})").fetchone()
+        return row[0] if row else None
+
+
+def connect(memory_limit: str, scratch: Path) -> duckdb.DuckDBPyConnection:
+    """An in-memory engine that spills into `scratch`."""
+    connection = duckdb.connect(config={"memory_limit": memory_limit, "temp_directory": str(scratch / "spill")})
+    connection.execute("set global TimeZone = 'UTC'")
+    connection.execute("set preserve_insertion_order = false")
+    return connection
+
+
+def _replaced(units: Sequence[Unit], source: str, held: tuple[str, str]) -> bool:
+    account, unit = held
+    return (source, account, unit) in units or (source, "", unit) in units
+
+
+def _only(units: Sequence[Unit], landed: Sequence[Landed], table: str) -> None:
+    """No row of a unit that is not replaced: it would be counted twice."""
+    for new in landed:
+        for account, unit in new.file.units:
+            if not _replaced(units, new.file.source, (account, unit)):
+                raise DataError(f"a delivery of `{table}` has rows of {account} {unit}, which it does not replace")
