@@ -205,7 +205,7 @@ class Sequencer:
     def _steps(self, kinds: Sequence[str]) -> tuple[Step, ...]:
         current = cents(self.before.total)
         steps = [Step("current", current, is_level=True)]
-        for kind in sorted(set(kinds), key=ORDER.index):
+        for kind in sorted({*kinds, *(t.finding.kind for t in self._taken)}, key=ORDER.index):
             of_kind = [t for t in self._taken if t.finding.kind == kind]
             steps.append(Step(kind, sum((t.net + t.stranded for t in of_kind), ZERO), is_level=False))
         steps.append(Step("stranded", -sum((t.stranded for t in self._taken), ZERO), is_level=False))

@@ -1,0 +1,66 @@
+"""The price book: the whole key, the date, and no guess."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import pytest
+
+from finops.pricing import Price, PriceBook, PriceKey, json_object, number
+
+AT = datetime(2026, 10, 31, tzinfo=UTC)
+
+
+def price(amount: str, *, on: int = 1, tier: float = 0, **key: str) -> Price:
+    whole = PriceKey("P", "r", "vm", **({"sku": "m", "operating_system": "", "term": "on_demand"} | key))
+    return Price(whole, Decimal(amount), "Hours", "USD", datetime(2026, 10, on, tzinfo=UTC), tier)
+
+
+def ask(**key: str | None) -> PriceKey:
+    return PriceKey("P", "r", "vm", **({"sku": "m"} | key))
+
+
+@pytest.mark.parametrize(
+    ("rows", "key", "expected"),
+    [
+        ([], ask(), None),
+        ([price("1")], ask(), "1"),
+        ([price("1"), price("2", on=9), price("3", on=30)], ask(), "3"),  # the newest in force
+        ([price("1", operating_system="Linux"), price("2", operating_system="Windows")], ask(), None),  # ambiguous
+        ([price("1", operating_system="Linux"), price("2", operating_system="Windows")], ask(operating_system="Windows"), "2"),
+        ([price("1")], ask(operating_system="Linux"), "1"),  # a blank in the list applies to all
+        ([price("1", operating_system="Windows")], ask(operating_system="Linux"), None),
+        ([price("2", tier=50), price("1")], ask(), "1"),  # the first tier
+        ([price("1", term="1y", instrument="reservation")], ask(), None),
+        ([price("1"), price("1", license="byol")], ask(), "1"),  # two rows that agree are no ambiguity
+    ],
+)
+def test_price(rows: list[Price], key: PriceKey, expected: str | None) -> None:
+    found = PriceBook(rows).price(key, AT)
+    assert (found and str(found.amount)) == expected
+
+
+def test_a_price_of_tomorrow_is_not_known_today() -> None:
+    assert PriceBook([price("1", on=30)]).price(ask(), datetime(2026, 10, 29, tzinfo=UTC)) is None
+
+
+def test_another_basis_is_another_book() -> None:
+    assert PriceBook([price("1")]).price(ask(), AT, "effective") is None
+
+
+def test_choices_are_what_is_sold_under_the_same_conditions() -> None:
+    rows = [price("3"), price("1", sku="s", operating_system="Linux"), price("2", sku="t"), price("1", sku="u", term="spot")]
+    assert [p.key.sku for p in PriceBook(rows).choices(ask(operating_system="Linux"), AT)] == ["s", "t", "m"]
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"), [(3, 3.0), ("2.5", 2.5), ("many", None), (None, None), (True, None), ([], None)]
+)
+def test_number(value: object, expected: float | None) -> None:
+    assert number(value) == expected
+
+
+@pytest.mark.parametrize(("text", "expected"), [('{"a": 1}', {"a": 1}), ("[1]", {}), ("{", {}), (None, {}), ("", {})])
+def test_json_object(text: object, expected: dict[str, int]) -> None:
+    assert json_object(text) == expected

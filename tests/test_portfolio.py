@@ -1,0 +1,177 @@
+"""One plan: conflicts, order, steps that sum, ranks; nothing counted twice."""
+
+from __future__ import annotations
+
+import json
+from datetime import date
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from finops.commitments import Commitment
+from finops.document import plan_document
+from finops.intake.reconcile import Trust
+from finops.model import (
+    Act,
+    Action,
+    Change,
+    Delete,
+    Effect,
+    Estimate,
+    Evidence,
+    Finding,
+    Keep,
+    Reconfigure,
+    Resize,
+    Saving,
+    Scale,
+    Schedule,
+    Scope,
+    Stop,
+    Unknown,
+)
+from finops.portfolio import ORDER, Plan, Sequencer
+from finops.simulate import Bill, Line
+from finops.window import Window
+
+AS_OF = date(2026, 10, 31)
+
+
+def line(resource: str, cost: str, commitment: str = "") -> Line:
+    amount = Decimal(cost)
+    return Line(resource, "P", "a", "r", "vm", "h", "Hours", "m5.large", "", commitment, "Usage", Decimal(730), amount, amount)
+
+
+def finding(kind: str, resource: str, verdict: Act | Keep | Unknown, *, cost: str = "100") -> Finding:
+    evidence = Evidence((), Window.of_days(AS_OF, AS_OF), 1.0, "")
+    scope = Scope("P", resource=resource)
+    return Finding(kind, kind, scope, verdict, evidence, AS_OF, Decimal(cost), "USD", tags={"Team": "ml", "env": "dev"})
+
+
+def act(action: Action, factor: str, *, saving: str = "1", confidence: float = 1.0) -> Act:
+    amount = Decimal(saving)
+    return Act(
+        action,
+        Saving(Estimate(amount / 2, amount, amount * 2), amount * 12, Decimal(0), "USD"),
+        confidence,
+        "why",
+        Effect((Change(Decimal(factor)),)),
+    )
+
+
+def plan_of(bill: Bill, *findings: Finding) -> Plan:
+    sequencer = Sequencer(bill, "USD", AS_OF)
+    sequencer.take(findings)
+    return sequencer.plan(kinds=["idle", "rightsizing"], how={"": "load {fact}"})
+
+
+RESIZE, MODERN = Resize("big", "small"), Resize("big", "new")
+OFF, FEWER = Schedule("office hours", Decimal(200)), Scale("3", "1")
+SETTING = Reconfigure("a", "b")
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "kinds"),
+    [
+        (("idle", Delete(), "0"), ("rightsizing", RESIZE, "0.1"), ["idle"]),
+        (("idle", Stop(), "0.9"), ("schedule", OFF, "0.1"), ["idle"]),
+        (("rightsizing", RESIZE, "0.5"), ("modernize", MODERN, "0.4"), ["modernize"]),
+        (("schedule", OFF, "0.3"), ("autoscaling", FEWER, "0.5"), ["schedule"]),
+        (("rightsizing", RESIZE, "0.5"), ("schedule", OFF, "0.5"), ["rightsizing", "schedule"]),
+        (("storage_tiering", SETTING, "0.5"), ("rightsizing", RESIZE, "0.5"), ["rightsizing", "storage_tiering"]),
+    ],
+)
+def test_conflicts(first: tuple[str, Action, str], second: tuple[str, Action, str], kinds: list[str]) -> None:
+    plan = plan_of(Bill([line("x", "100")]), *(finding(k, "x", act(a, f)) for k, a, f in (first, second)))
+    assert sorted(r.finding.kind for r in plan.recommendations) == kinds
+    assert sum(len(r.rejected) for r in plan.recommendations) == 2 - len(kinds)
+
+
+def test_each_is_valued_on_what_the_ones_before_left() -> None:
+    both = [finding("rightsizing", "x", act(RESIZE, "0.5")), finding("schedule", "x", act(OFF, "0.3"))]
+    plan = plan_of(Bill([line("x", "100")]), *both)
+    # alone 70 and 50; together 100 × (1 − 0.3 × 0.5) = 85: schedule 70 first, then half of the 30 left
+    assert {r.finding.kind: (r.alone, r.saving.effective_monthly.expected) for r in plan.recommendations} == {
+        "schedule": (70, 70),
+        "rightsizing": (50, 15),
+    }
+    assert (plan.current, plan.after, plan.saving) == (100, 15, 85)
+
+
+def test_stranded_is_a_negative_step() -> None:
+    bill = Bill([line("x", "70", "sp"), line("y", "30")], [Commitment("sp", "P", "a", "savings_plan_compute")])
+    plan = plan_of(bill, finding("idle", "x", act(Delete(), "0")))
+    assert [(s.name, s.amount) for s in plan.steps] == [
+        ("current", 100),
+        ("idle", 70),
+        ("rightsizing", 0),
+        ("stranded", -40),
+        ("after", 70),
+    ]
+
+
+def test_nothing_left_to_save_becomes_a_reason_to_keep() -> None:
+    bill = Bill([line("x", "70", "sp")], [Commitment("sp", "P", "a", "reservation", {"sku": "m5.large"})])
+    plan = plan_of(bill, finding("idle", "x", act(Delete(), "0")))
+    assert plan.recommendations == ()
+    assert plan.keeps[0].why.startswith("a commitment covers it")
+
+
+def test_ranked_by_saving_times_confidence() -> None:
+    plan = plan_of(
+        Bill([line("x", "100"), line("y", "90")]),
+        finding("idle", "x", act(Delete(), "0", confidence=0.5)),
+        finding("idle", "y", act(Delete(), "0", confidence=0.9)),
+    )
+    assert [(r.finding.scope.resource, r.rank) for r in plan.recommendations] == [("y", 1), ("x", 2)]
+
+
+def test_unknowns_count_a_resource_once_a_fact() -> None:
+    plan = plan_of(
+        Bill([line("x", "100")]),
+        finding("idle", "x", Unknown(("cpu_utilization",)), cost="100"),
+        finding("rightsizing", "x", Unknown(("cpu_utilization", "memory_utilization")), cost="100"),
+        finding("idle", "y", Unknown(("memory_utilization",)), cost="7"),
+    )
+    assert [(m.missing, m.resources, m.spend_at_stake, m.how) for m in plan.unknowns] == [
+        ("memory_utilization", 2, 107, "load memory_utilization"),
+        ("cpu_utilization", 1, 100, "load cpu_utilization"),
+    ]
+
+
+def test_the_document_is_json_with_decimal_strings() -> None:
+    bill = Bill([line("x", "100")])
+    plan = plan_of(bill, finding("idle", "x", act(Delete(), "0", saving="100")), finding("idle", "y", Keep("in use")))
+    document = json.loads(json.dumps(plan_document(plan, Trust("amber", Decimal(0)), {"version": "1", "price_book": AS_OF})))
+    assert document["calculation"] == {"version": "1", "price_book": "2026-10-31"}
+    assert document["waterfall"][0] == {"step": "current", "monthly": "100.00"}
+    assert document["verdicts"] == {"act": 1, "keep": 1, "unknown": 0}
+    (only,) = document["recommendations"]
+    assert (only["owner"], only["environment"], only["saving"]["expected"]) == ("ml", "dev", "100.00")
+    assert only["action"] == {"type": "Delete", "from": "", "to": "deleted"}
+
+
+KINDS = st.sampled_from([kind for kind in ORDER if kind != "commitments"])
+ACTIONS = st.sampled_from([Delete(), Stop(), RESIZE, OFF, FEWER, SETTING])
+FACTORS = st.decimals("0", "1", places=4, allow_nan=False)
+COSTS = st.decimals("0.0001", "9999", places=4, allow_nan=False)
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from("abcd"), COSTS, st.sampled_from(["", "sp"])), min_size=1, max_size=8),
+    st.lists(
+        st.tuples(KINDS, st.sampled_from("abcd"), ACTIONS, FACTORS), max_size=10, unique_by=lambda t: (t[0], t[1], type(t[2]))
+    ),
+)
+def test_the_waterfall_sums_exactly_and_saving_is_at_most_the_spend(lines: list, actions: list) -> None:
+    bill = Bill([line(r, str(c), k) for r, c, k in lines], [Commitment("sp", "P", "a", "savings_plan_compute")])
+    before = bill.total
+    plan = plan_of(bill, *(finding(kind, r, act(a, str(f))) for kind, r, a, f in actions))
+    monthly = [r.saving.effective_monthly.expected for r in plan.recommendations]
+    assert plan.current - sum(s.amount for s in plan.steps[1:-1]) == plan.after
+    assert abs(plan.after - bill.total) <= Decimal("0.015")  # three running totals, each rounded by at most half a cent
+    assert abs(plan.current - before) <= Decimal("0.005")
+    assert 0 <= plan.saving <= plan.current
+    assert all(amount > 0 for amount in monthly)
