@@ -132,10 +132,10 @@ def costs(reads: Reads, query: CostQuery) -> list[CostRow]:
     currency = "currency" if daily else "BillingCurrency"
     count = "sum(charge_count)" if daily else "count(*)"
     where = f"where {' and '.join(tests)}" if tests else ""
+    order = ", ".join(["currency", "amount desc", *(f"k{i}" for i in range(len(names)))])
     rows = reads.rows(
         f"select {keys + ', ' if keys else ''}{currency} as currency, sum({amount})::decimal(38, 12) as amount,"
-        f" ({count})::bigint as charges from {table} {where} group by all"
-        f" order by currency, amount desc, all",
+        f" ({count})::bigint as charges from {table} {where} group by all order by {order}",
         params,
     )
     return [
