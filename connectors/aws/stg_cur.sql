@@ -265,7 +265,15 @@ skus as (
         or coalesce(
             regexp_matches(coalesce(d.metered_type, d.listed_type), '^(ml\..*|(p|g|gr|inf|trn|dl)[0-9][a-z0-9-]*\..*)$'), false
         ) as ml_workload,
-        coalesce(units.focus_unit, d.unit) as unit_name,
+        coalesce(
+            units.focus_unit,
+            case when regexp_full_match(
+                d.unit,
+                '([0-9]+ )?[A-Za-z][A-Za-z0-9]*( [A-Za-z][A-Za-z0-9]*)*'
+                || '|[A-Za-z][A-Za-z0-9]*( [A-Za-z][A-Za-z0-9]*)*(-(Months|Days|Hours|Minutes|Seconds)|/(Month|Day|Hour|Minute|Second))'
+            ) then d.unit end,
+            nullif(trim(regexp_replace(regexp_replace(d.unit, '^([0-9]+)([A-Za-z])', '\1 \2'), '[^A-Za-z0-9]+', ' ', 'g')), '')
+        ) as unit_name,
         case when len(d.entries) > 0 then cast(to_json(map_from_entries(d.entries)) as varchar) end as price_details
     from details as d
     left join services as exact
@@ -483,7 +491,10 @@ charges as not materialized (
         end as resource_key,
         case when l.category in ('Usage', 'Purchase') then coalesce(l.product_sku, l.line_item_product_code) end as SkuId,
         case when l.category in ('Usage', 'Purchase')
-            then coalesce(l.pricing_rate_code, l.pricing_rate_id, l.product_sku, l.line_item_product_code)
+            -- a rate id alone is shared by several SKUs
+            then coalesce(
+                l.pricing_rate_code, l.product_sku || '.' || l.pricing_rate_id, l.product_sku, l.pricing_rate_id, l.line_item_product_code
+            )
         end as SkuPriceId,
         case when l.category in ('Usage', 'Purchase') then coalesce(l.line_item_usage_type, l.line_item_product_code) end as SkuMeter,
         case when l.category in ('Usage', 'Purchase') then s.price_details end as SkuPriceDetails,

@@ -252,10 +252,11 @@ final as (
         if(kind = 'tax', null, coalesce(productid, partnumber, meterid)) as SkuId,
         if(kind = 'tax', null, coalesce(productid || '_' || skuid || '_' || meterid, partnumber, meterid)) as SkuPriceId,
         if(kind = 'tax', null, metername) as SkuMeter,
-        if(kind = 'tax' or SkuPriceId is null or json_type(info) <> 'OBJECT', null, (
-            select json_group_object('x_' || member.key, member.value)::varchar
-            from json_each(info::json) as member
-        )) as SkuPriceDetails,
+        if(kind = 'tax' or SkuPriceId is null or json_type(info) <> 'OBJECT', null, 
+            to_json(map_from_entries(list_transform(
+                json_keys(info::json), lambda name: {'k': 'x_' || name, 'v': info::json -> name}
+            )))::varchar
+        ) as SkuPriceDetails,
         lower(subscriptionid) as SubAccountId,
         subscriptionname as SubAccountName,
         if(subscriptionid is null, null, 'Subscription') as SubAccountType,
