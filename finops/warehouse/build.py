@@ -102,6 +102,7 @@ class Builder:
 
     def _shape(self, layout: Layout, state: TableState | None) -> None:
         if state is not None and state.columns != layout.columns:
+            self._store.touched.add(layout.name)
             self._store.commits.reshape(layout.name, layout.columns, layout.partition_by)
             self._store.states[layout.name] = TableState(0, layout.columns)
             self._store.changed.setdefault(layout.name, set()).update((f.source, f.partition) for f in state.files)

@@ -36,6 +36,7 @@ class Store:
     states: dict[str, TableState]
     step: Callable[[str], None]
     changed: dict[str, set[tuple[str, str]]] = field(default_factory=dict)
+    touched: set[str] = field(default_factory=set)
 
     def land(self, connection: duckdb.DuckDBPyConnection, layout: Layout, select: str) -> list[Landed]:
         """Write what `select` yields (the layout's columns but a computed partition) as one file a part."""
@@ -65,6 +66,7 @@ class Store:
             return
         self.step(f"commit {name}")
         before = self.states.get(name)
+        self.touched.add(name)
         if restated:
             parts = {(file.source, file.partition) for file in (*gone, *(new.file for new in landed))}
             self.changed.setdefault(name, set()).update(parts)
@@ -79,6 +81,20 @@ class Store:
         self.states[name] = TableState(version, layout.columns, (*kept, *(new.file for new in landed)))
         self.commits.expect(name, self.states[name])
         self.step(f"committed {name}")
+
+    def compact(self, connection: duckdb.DuckDBPyConnection, layout: Layout) -> None:
+        """One file for every part that has several. Raises DataError where that would change the number of rows."""
+        parts: dict[tuple[str, str], list[DataFile]] = {}
+        for file in self.states[layout.name].files:
+            parts.setdefault((file.source, file.partition), []).append(file)
+        several = [files for files in parts.values() if len(files) > 1]
+        landed: list[Landed] = []
+        for files in several:
+            landed += self.land(connection, layout, scan(self.storage, layout.name, layout.columns, files))
+        gone = [file for files in several for file in files]
+        if sum(new.file.rows for new in landed) != sum(file.rows for file in gone):
+            raise DataError(f"compacting `{layout.name}` would change its rows")
+        self.swap(layout, landed, gone, [], restated=False)
 
     def _copy(self, connection: duckdb.DuckDBPyConnection, layout: Layout, select: str) -> tuple[Path, int, str] | None:
         """One Parquet file in the scratch folder: path, rows, Delta statistics. None where there are no rows."""

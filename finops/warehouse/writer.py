@@ -86,9 +86,25 @@ class Writer:
         self._store.swap(layout, landed, gone, [json.dumps(unit) for unit in units])
         return rows
 
+    def written(self, table: Table, units: Sequence[Unit]) -> str:
+        """A SELECT over the files that hold these units as this writer leaves them."""
+        state = self._store.states.get(table.name)
+        files = [f for f in (state.files if state else ()) if any(_replaced(units, f.source, held) for held in f.units)]
+        return relation(self._storage, table.name, state, files)
+
     def build(self) -> None:
         """Rebuild the marts whose inputs or SQL changed."""
         self._builder.build()
+
+    def compact(self, most_files: int) -> bool:
+        """Rewrite the parts of tables that have more than `most_files` files, one file a part; whether any was.
+
+        The rows stay the same, so no mart is rebuilt.
+        """
+        tables = [name for name, state in self._store.states.items() if len(state.files) > most_files]
+        for name in tables:
+            self._store.compact(self.connection, self._layout_of(name))
+        return bool(tables)
 
     def publish(self, notes: Sequence[str] = ()) -> Published:
         """Run the audits and write the snapshot document. Raises DataError (audits) or BusyError; nothing is published then."""
@@ -119,8 +135,17 @@ class Writer:
                 path.rmdir() if path.is_dir() else path.unlink()
             self.scratch.rmdir()
 
+    def _layout_of(self, name: str) -> Layout:
+        columns = self._store.states[name].columns
+        if name in BY_NAME:
+            declared = dict(core_layout(BY_NAME[name]).columns)
+            return core_layout(BY_NAME[name], tuple(c for c in columns if c[0] not in declared))
+        keys = tuple(self._commits.handles[name].metadata().partition_columns)
+        part = identifier(keys[1]) if keys else NO_ACCOUNT
+        return Layout(name, columns, keys, part, part)
+
     def _roll_back(self) -> None:
-        for name in self._store.changed:
+        for name in self._store.touched:
             self._commits.restore(name, self._base.tables.get(name))
 
     def _laid_out(self, table: Table, select: str) -> tuple[Layout, str]:
