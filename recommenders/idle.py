@@ -75,13 +75,15 @@ class ByUse:
 class ByState:
     """Idle by what the inventory says; metrics, where there are some, must agree."""
 
-    orphan: Callable[[Profile], str | None]
+    orphan: Callable[[Profile], str | Unknown | None]
     min_days: Literal["orphan_days", "at_once"]
     contradicted_by: tuple[Signal, ...] = ()
     snapshot: bool = False
 
 
-def _unattached(profile: Profile) -> str | None:
+def _unattached(profile: Profile) -> str | Unknown | None:
+    if not profile.state:
+        return Unknown(("state",))
     if profile.properties.get("pvc") and str(profile.properties.get("pvc_phase", "Bound")).lower() == "bound":
         return None
     words = ("available", "unattached", "unassociated", "reserved", "detached")
@@ -89,13 +91,22 @@ def _unattached(profile: Profile) -> str | None:
     return f"attached to nothing (state {profile.state})" if alone else None
 
 
-def _image_gone(profile: Profile) -> str | None:
+def _image_gone(profile: Profile) -> str | Unknown | None:
+    if not profile.properties.get("image_id") and "image_state" not in profile.properties:
+        return None
     state = str(profile.properties.get("image_state", "")).lower()
+    if not state:
+        return Unknown(("properties image_state",))
     return f"its image is {state}" if state in ("deregistered", "deleted", "obsolete") else None
 
 
-def _no_targets(profile: Profile) -> str | None:
-    return "it has no targets" if profile.property("target_count") == 0 else None
+def _no_targets(profile: Profile) -> str | Unknown | None:
+    healthy = profile.of("healthy_targets")
+    if profile.property("target_count") is None and not healthy:
+        return Unknown(("properties target_count",))
+    none_now = profile.property("target_count") in (None, 0.0)
+    none_before = all(day.highest == 0 for series in healthy for day in series.days[-14:])
+    return "it has no targets" if none_now and none_before else None
 
 
 VM = ByUse(((CPU,), (RECEIVED,), (SENT,)), "Stop")
@@ -178,6 +189,8 @@ class Idle:
         reason = standby(profile)
         if reason:
             return Keep(reason), []
+        if isinstance(rule, ByState) and not profile.in_inventory:
+            return Unknown(("inventory of resources",)), []
         if isinstance(rule, ByState):
             return self._by_state(profile, rule, context)
         return self._by_use(profile, rule, context)
@@ -208,6 +221,8 @@ class Idle:
     def _by_state(self, profile: Profile, rule: ByState, context: Context) -> tuple[Verdict, list[Fact]]:
         orphan = rule.orphan(profile)
         facts = [Fact("state", profile.state, "", "resources"), Fact("unchanged", profile.unchanged_days, "days", "resources")]
+        if isinstance(orphan, Unknown):
+            return orphan, facts
         if orphan is None:
             return Keep("in use: attached, or it serves something"), facts
         signals = [s for s in rule.contradicted_by if profile.has(s.metric)]
