@@ -14,7 +14,7 @@ import pytest
 from connectors import files
 from connectors.files.open import OPEN
 from finops import tables
-from finops.errors import InputError, Refused
+from finops.errors import InputError
 from finops.intake.detect import detect
 from finops.intake.sniff import look
 from tests.staging import stage, write_csv
@@ -145,7 +145,7 @@ REFUSED: tuple[tuple[str, dict[str, Any], str], ...] = (
 def test_a_wrong_cell_is_named(tmp_path: Path, table: str, change: dict[str, Any], message: str) -> None:
     cells = {name: cell for name, (cell, _) in ROWS[table].items()} | change
     path = write_csv(tmp_path / "file.csv", cells, cells.values())
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(InputError) as refused:
         stage(detect(look(path, "file.csv", tmp_path), files.FORMATS), path)
     assert message in str(refused.value)
 
