@@ -102,6 +102,19 @@ class PriceBook:
         amounts = {(row.amount, row.unit, row.currency, row.upfront) for row in rows if row.tier_start == lowest}
         return next(row for row in rows if row.tier_start == lowest) if len(amounts) == 1 else None
 
+    def blended(self, key: PriceKey, at: datetime, quantity: float) -> float | None:
+        """The average price of `quantity` units over the tiers of the list; None where the first tier has no price."""
+        first = self.price(key, at)
+        if first is None:
+            return None
+        tiers = {row.tier_start: float(row.amount) for row in self._in_force(key, at) if row.currency == first.currency}
+        starts = sorted(tiers)
+        if len(starts) == 1 or quantity <= 0:
+            return float(first.amount)
+        ends = [*starts[1:], float("inf")]
+        cost = sum(tiers[a] * max(0.0, min(quantity, b) - a) for a, b in zip(starts, ends, strict=True))
+        return cost / quantity
+
     def choices(self, like: PriceKey, at: datetime) -> list[Price]:
         """Every other thing that the list sells under the same conditions: same key but for the SKU. By amount, then name."""
         prefix = (like.provider, like.region, like.product)

@@ -56,6 +56,7 @@ class Profile:
     """What a resource is, costs (a month) and does."""
 
     resource: str
+    billed_as: str
     provider: str
     account: str
     region: str
@@ -78,9 +79,9 @@ class Profile:
     series: tuple[Series, ...]
 
     @property
-    def key(self) -> str:
+    def bill_key(self) -> str:
         """How the simulated bill knows it: providers do not agree with themselves on upper and lower case."""
-        return self.resource.lower()
+        return (self.billed_as or self.resource).lower()
 
     @property
     def scope(self) -> Scope:
@@ -115,6 +116,7 @@ def profile_of_row(row: Mapping[str, Any]) -> Profile:
     text = {name: row.get(name) or "" for name in ("provider", "region", "service", "service_category", "resource_type")}
     return Profile(
         resource=row["resource_id"],
+        billed_as=row.get("billed_as") or "",
         account=row.get("account_id") or "",
         in_inventory=bool(row.get("in_inventory")),
         sku=row.get("sku") or "",

@@ -152,7 +152,10 @@ RULES: dict[str, ByUse | ByState] = {
     "Microsoft.Network/loadBalancers": BALANCER,
 }
 
-HOURLY = ("Hours", "Hour", "Hrs")
+
+def hourly(unit: str) -> bool:
+    """Whether a meter counts time that a machine runs: `Hours`, `10 Hours`, `gibibyte hour`."""
+    return unit.lower().endswith(("hour", "hours", "hrs"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,20 +249,19 @@ class Idle:
     def _snapshot(self, profile: Profile, context: Context) -> Decimal | None:
         """What a month of the snapshot costs that must be taken first; of the whole size where the used part is unknown."""
         key = PriceKey(profile.provider, profile.region, "snapshot", "")
-        prices = {p.amount for p in context.prices.choices(key, context.at) if "archive" not in p.key.sku.lower()}
+        listed = [p for p in context.prices.choices(key, context.at) if "archive" not in p.key.sku.lower()]
+        prices = {p.amount for p in listed if p.currency == profile.currency}
         size = profile.property("used_gib") if profile.property("used_gib") is not None else profile.property("size_gib")
         if size is None or len(prices) != 1:
             return None
         return Decimal(str(size)) * prices.pop() * context.months
 
     def _act(self, profile: Profile, action: str, why: str, days: int, context: Context, adds: Decimal = Decimal(0)) -> Verdict:
-        hourly = [line.unit for line in context.bill.lines(profile.key) if line.unit in HOURLY]
-        if action == "Stop" and hourly:
-            changes = tuple(Change(Decimal(0), unit=unit) for unit in sorted(set(hourly)))
-        else:
-            changes = (Change(Decimal(0)),)
+        units = sorted({line.unit for line in context.bill.lines(profile.bill_key) if hourly(line.unit)})
+        every = (Change(Decimal(0)),)
+        changes = tuple(Change(Decimal(0), unit=unit) for unit in units) if action == "Stop" else every
         effect = Effect(changes, adds=adds)
-        net = cents(context.bill.value(profile.key, effect).net)
+        net = cents(context.bill.value(profile.bill_key, effect).net)
         if net <= 0:
             return Keep("watch: nothing would be saved; what it costs is committed or would be paid for its snapshot")
         share = Decimal(str(round(range_share(days), 4)))
@@ -285,6 +287,7 @@ def finding(profile: Profile, verdict: Verdict, facts: tuple[Fact, ...], context
         currency=profile.currency,
         tags={str(k): str(v) for k, v in profile.tags.items()},
         resource_type=profile.resource_type,
+        billed_as=profile.bill_key,
         reversible=isinstance(verdict, Act) and isinstance(verdict.action, Stop),
     )
 

@@ -113,6 +113,7 @@ class Rightsizing:
             tags={str(k): str(v) for k, v in profile.tags.items()},
             effort="medium",
             resource_type=profile.resource_type,
+            billed_as=profile.bill_key,
             explanation=explanation,
             rejected=rejected,
         )
@@ -197,7 +198,7 @@ class Rightsizing:
                 rejected.append(f"{price.key.sku}: {why}")
                 continue
             effect = _resized(profile, price, current, context)
-            outcome = context.bill.value(profile.key, effect)
+            outcome = context.bill.value(profile.bill_key, effect)
             fitting.append(Choice(price, effect, outcome.net, outcome.stranded))
         return fitting, tuple(reversed(rejected))
 
@@ -228,7 +229,7 @@ class Rightsizing:
             return Unknown(("ptu_utilization",)), (), (), ()
         if profile.history_days(("ptu_utilization",)) < self.min_days:
             return Unknown(("history",)), _facts(profile), (), ()
-        lines = context.bill.lines(profile.key)
+        lines = context.bill.lines(profile.bill_key)
         quantity = sum((line.quantity for line in lines if line.category == "Usage"), Decimal(0))
         covered = sum((line.quantity for line in lines if line.commitment), Decimal(0))
         reserved = float(covered / quantity) * units if quantity else 0.0
@@ -242,7 +243,7 @@ class Rightsizing:
         open_units = units - reserved
         factor = Decimal(str(max(0.0, need.amount - reserved) / open_units))
         effect = Effect((Change(factor, covered=False),))
-        net = context.bill.value(profile.key, effect).net
+        net = context.bill.value(profile.bill_key, effect).net
         return (
             self._act(profile, Resize(f"{units:g}", f"{need.amount:g}"), effect, net),
             _facts(profile),
@@ -345,7 +346,7 @@ def _why_not_gpu(price: Price, current: Price, needs: Needs) -> str | None:
 def _resized(profile: Profile, price: Price, current: Price, context: Context) -> Effect:
     """The machine's own meters at the ratio of the two list prices; other meters (storage, traffic) stay."""
     factor = (price.amount / current.amount).quantize(Decimal("0.000000000001"))
-    lines = [line for line in context.bill.lines(profile.key) if line.instance_type]
+    lines = [line for line in context.bill.lines(profile.bill_key) if line.instance_type]
     meters = sorted({line.meter for line in lines})
     if not meters:
         return Effect((Change(factor, unit=current.unit, sku=price.key.sku),))

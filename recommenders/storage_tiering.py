@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from itertools import groupby
 from typing import Annotated, ClassVar
@@ -101,7 +101,7 @@ class StorageTiering:
         )
 
         select * from final
-        where resource_type is null or not contains(resource_type, '::EC2::')
+        where not regexp_matches(lower(coalesce(resource_type, '')), 'volume|disk|snapshot|instance')
         order by resource_id
     """
 
@@ -176,7 +176,8 @@ class StorageTiering:
         """The classes that could hold the objects, dearest storage first."""
         tariffs = []
         missing = []
-        for name, rule in CLASSES.items():
+        for name in CLASSES:
+            rule = bucket.rule(name, context)
             allowed = (rule.at_once or self.restore_hours) and name not in OWNERS_CHOICE
             storage = bucket.price(name, context)
             if name in present and storage is None:
@@ -244,8 +245,16 @@ class Bucket:
         return number(self.properties.get(name))
 
     def price(self, name: str, context: Context) -> float | None:
-        price = context.prices.price(self._key(name), context.at)
-        return None if price is None else float(price.amount)
+        """A GB and month of the class, blended over the list's tiers for what the bucket holds."""
+        return context.prices.blended(self._key(name), context.at, self.held_bytes / GIB)
+
+    def rule(self, name: str, context: Context) -> ClassRule:
+        """The minimum time and size that the price list states, else those of the table."""
+        listed, known = context.prices.price(self._key(name), context.at), CLASSES[name]
+        days, kib = (listed.spec("min_days"), listed.spec("min_object_kib")) if listed else (None, None)
+        return replace(
+            known, min_days=known.min_days if days is None else int(days), min_kib=known.min_kib if kib is None else kib
+        )
 
     def part(self, name: str, part: str, context: Context) -> float | None:
         """A fee of a class: retrieval per GB, requests and transitions per thousand."""

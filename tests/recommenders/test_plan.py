@@ -368,3 +368,13 @@ def test_a_bill_alone_names_what_is_missing_by_spend_at_stake() -> None:
         ("objects", 1, Decimal("30.42")),
     ]
     assert all(m.how.startswith("load") for m in plan.unknowns)
+
+
+def test_a_managed_machine_is_found_through_what_it_runs_on() -> None:
+    estate = Estate().charge("/Managed/VM-1", 88.0, ProviderName="Microsoft Azure")
+    kind = "Microsoft.MachineLearningServices/workspaces/computes"
+    estate.resource("/ws/computes/ci", kind, attached_to="/managed/vm-1", state="Running")
+    estate.metric("/ws/computes/ci", "gpu_utilization", *[0.0] * 20, 50.0)
+    plan = plan_of(estate, "idle")
+    assert only(plan) == ("Stop", "stopped", cents(Decimal(88 * 30) * MONTH))
+    assert plan.recommendations[0].finding.scope.resource == "/ws/computes/ci"

@@ -177,36 +177,79 @@ metrics_of as (
 
 ),
 
+links as (
+
+    -- a managed machine's bill names the machine underneath: what is attached to it, or what it is attached to and nobody lists
+    select
+        owner.key,
+        billed.key as bill_key
+    from latest as owner
+    inner join latest as part on lower(part.attached_to) = owner.key
+    inner join billed on part.key = billed.key
+    where part.resource_type not ilike '%disk%' and part.resource_type not ilike '%volume%'
+    union all
+    select
+        part.key,
+        billed.key as bill_key
+    from latest as part
+    inner join billed on lower(part.attached_to) = billed.key
+    where not exists (select 1 from latest as listed where listed.key = billed.key)
+
+),
+
+bill_keys as (
+
+    select
+        latest.key,
+        coalesce(billed.key, min(links.bill_key)) as bill_key
+    from latest
+    left join (select distinct key from billed) as billed on latest.key = billed.key
+    left join links on latest.key = links.key
+    group by latest.key, billed.key
+
+),
+
+inventory as (
+
+    select
+        latest.*,
+        bill_keys.bill_key
+    from latest
+    inner join bill_keys using (key)
+
+),
+
 joined as (
 
     select
-        coalesce(latest.resource_id, billed.resource_id) as resource_id,
-        coalesce(latest.provider, billed.provider) as provider,
-        coalesce(nullif(billed.account_id, ''), latest.account_id) as account_id,
-        coalesce(nullif(billed.region, ''), latest.region) as region,
+        coalesce(inventory.resource_id, billed.resource_id) as resource_id,
+        billed.key as billed_as,
+        coalesce(inventory.provider, billed.provider) as provider,
+        coalesce(nullif(billed.account_id, ''), inventory.account_id) as account_id,
+        coalesce(nullif(billed.region, ''), inventory.region) as region,
         billed.service,
         billed.service_category,
         billed.resource_name,
-        coalesce(latest.resource_type, billed.resource_type) as resource_type,
-        latest.resource_id is not null as in_inventory,
-        coalesce(latest.sku, billed.instance_type) as sku,
+        coalesce(inventory.resource_type, billed.resource_type) as resource_type,
+        inventory.resource_id is not null as in_inventory,
+        coalesce(inventory.sku, billed.instance_type) as sku,
         billed.instance_type,
-        coalesce(billed.operating_system, json_extract_string(latest.properties, '$.operating_system')) as operating_system,
-        latest.state,
-        latest.created_at,
-        latest.unchanged_days,
-        latest.attached_to,
-        coalesce(latest.tags, tag_sets.tags) as tags,
-        latest.properties,
+        coalesce(billed.operating_system, json_extract_string(inventory.properties, '$.operating_system')) as operating_system,
+        inventory.state,
+        inventory.created_at,
+        inventory.unchanged_days,
+        inventory.attached_to,
+        coalesce(inventory.tags, tag_sets.tags) as tags,
+        inventory.properties,
         billed.currency,
         coalesce(billed.billed_days, 0) as billed_days,
         coalesce(billed.cost, 0) as cost,
         metrics_of.metrics
-    from latest
-    full outer join billed using (key)
+    from inventory
+    full outer join billed on inventory.bill_key = billed.key
     left join (select x_tags_id, any_value(Tags) as tags from tag_sets group by x_tags_id) as tag_sets
         on billed.tags_id = tag_sets.x_tags_id
-    left join metrics_of on coalesce(latest.key, billed.key) = metrics_of.key
+    left join metrics_of on coalesce(inventory.key, billed.key) = metrics_of.key
 
 ),
 
