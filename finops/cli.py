@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import date
@@ -126,8 +126,9 @@ def status(
     from finops.summary import diff_text, status_text
 
     config = settings(context, warehouse)
-    if diff is not None:
-        typer.echo(diff_text(changes_since(opened(config), day(diff)), diff, fmt))
+    since = day(diff)
+    if since is not None:
+        typer.echo(diff_text(changes_since(opened(config), since), str(since), fmt))
         return
     with reading(config) as reader:
         typer.echo(status_text(reader, fmt))
@@ -279,7 +280,7 @@ def demo(
     fmt: FormatOption = "table",
 ) -> None:
     """The sample company, end to end, without credentials: load, reconcile, recommend."""
-    from finops.ingest import run_demo
+    from finops.demo import run_demo
     from finops.summary import demo_text
 
     config = settings(context, folder)
@@ -289,7 +290,7 @@ def demo(
 
 
 @contextmanager
-def progress() -> Iterator[object]:
+def progress() -> Iterator[Callable[[str], object]]:
     """A spinner with the step at hand, on a terminal only; yields `tell(step)`."""
     if not sys.stderr.isatty():
         yield log.info

@@ -98,9 +98,4 @@ def explained(reader: Reader, config: Config, prefix: str, *, as_of: date | None
 def changes_since(warehouse: Warehouse, since: date) -> list[dict[str, Any]]:
     """What the published bill says otherwise than the state of that day. Raises ConfigError where none is kept."""
     newest = warehouse.published()
-    older = warehouse.published_on(since)
-    if older is None:
-        raise ConfigError(
-            f"no published state of {since} or before is kept", where=warehouse.url, hint="maintain keeps seven days and more"
-        )
-    return warehouse.diff(older, newest)
+    return warehouse.diff(warehouse.published_by(since), newest)

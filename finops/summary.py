@@ -17,7 +17,7 @@ from finops.model import Act, Recommendation, action_name
 from finops.render import amount, printable
 
 if TYPE_CHECKING:
-    from finops.ingest import DemoReport
+    from finops.demo import DemoReport
     from finops.intake.report import LoadReport
     from finops.plans import PlanView
     from finops.warehouse.warehouse import Reader
