@@ -15,17 +15,16 @@ from finops.intake.units import EITHER, Group
 from finops.money import CENT
 from finops.tables import TAG_SETS, table
 from finops.warehouse.checks import (
-    StagedTotal,
+    Written,
     reading,
-    staged_billed,
-    staged_charges,
     staged_duplicates,
     staged_invoices,
     staged_nulls,
     staged_units,
+    written_charges,
 )
 from finops.warehouse.raw import canonical_headers, create_raw, header_of
-from finops.warehouse.staging import charges_select, create_staged, rows_select, tag_sets_select
+from finops.warehouse.staging import TAG_SETS_SELECT, charges_select, create_staged, create_tag_ids, rows_select
 
 if TYPE_CHECKING:
     from finops.warehouse.warehouse import Writer
@@ -60,13 +59,9 @@ class Outcome:
 
 def stage_group(writer: Writer, group: Group, source: str | None, others: Others, into: Outcome) -> None:
     """Write one group. Raises InputError or Refused."""
-    connection = writer.connection
     with reading(group.files[0].shown):
-        create_raw(connection, group.fmt, [replace(file.raw, role=file.role) for file in group.files])
-        create_staged(connection, group.fmt)
-        lacking = staged_nulls(connection, table(group.fmt.table))
-    if lacking:
-        raise Refused([_lacking(group, name) for name in lacking])
+        create_raw(writer.connection, group.fmt, [replace(file.raw, role=file.role) for file in group.files])
+        create_staged(writer.connection, group.fmt)
     if group.fmt.table == "charges":
         _charges(writer, group, source, others, into)
     else:
@@ -85,32 +80,40 @@ def _lacking(group: Group, name: str) -> InputError:
 
 
 def _charges(writer: Writer, group: Group, source: str | None, others: Others, into: Outcome) -> None:
+    """Stage once into the table's files, then compare what stands in them with the delivered files' own totals."""
+    name, target = group.fmt.name, table("charges")
+    units = {key: Unit(source or f"{name}:{key[0]}", *key) for key in group.units}
+    replaced = [(held, *key) for key, unit in units.items() for held in (unit.source, *sorted(others.get(key, ())))]
     with reading(group.files[0].shown):
-        totals = staged_charges(writer.connection)
-    _equal_or_refused(group, totals)
-    by_unit: dict[tuple[str, str], list[StagedTotal]] = defaultdict(list)
-    for total in totals:
-        by_unit[(total.account, total.period)].append(total)
-    units = {key: Unit(source or f"{group.fmt.name}:{key[0]}", *key) for key in by_unit}
-    replaced = [(name, *key) for key, unit in units.items() for name in (unit.source, *sorted(others.get(key, ())))]
-    with reading(group.files[0].shown):
-        writer.replace(table("charges"), replaced, charges_select(source, group.fmt.name))
-        writer.replace(TAG_SETS, replaced, tag_sets_select(source, group.fmt.name))
-        into.billed += [Billed(units[row[:2]], *row[2:]) for row in staged_billed(writer.connection)]
-    for key, parts in by_unit.items():
-        expected = _expected(group, *key)
-        into.staged.append(
-            Staged(
-                group=group,
-                unit=units[key],
-                rows=sum(part.rows for part in parts),
-                source_rows=sum(c.rows for c in group.controls if (c.account, c.period) == key),
-                totals={part.currency: (expected.get(part.currency, Decimal(0)), part.billed) for part in parts},
-                first=min(part.first for part in parts),
-                last=max(part.last for part in parts),
-                notes=(*_notes(group, len(parts)), *_pair_note(group, *key)),
-            )
-        )
+        create_tag_ids(writer.connection, source, name)
+        writer.replace(target, replaced, charges_select(source, name))
+        writer.replace(TAG_SETS, replaced, TAG_SETS_SELECT)
+        written = written_charges(writer.connection, writer.written(target, replaced), target)
+    lacking = [column for i, column in enumerate(target.required) if any(part.nulls[i] for part in written)]
+    if lacking:
+        raise Refused([_lacking(group, column) for column in lacking])
+    _equal_or_refused(group, written)
+    for key, unit in units.items():
+        parts = [part for part in written if (part.account, part.period) == key]
+        into.billed += [Billed(unit, p.invoice, p.issuer, p.currency, p.category, p.amount) for p in parts]
+        into.staged.append(_staged(group, unit, parts))
+
+
+def _staged(group: Group, unit: Unit, parts: Sequence[Written]) -> Staged:
+    loaded: dict[str, Decimal] = defaultdict(Decimal)
+    for part in parts:
+        loaded[part.currency] += part.amount
+    expected = _expected(group, unit.account, unit.period)
+    return Staged(
+        group=group,
+        unit=unit,
+        rows=sum(part.rows for part in parts),
+        source_rows=sum(c.rows for c in group.controls if (c.account, c.period) == (unit.account, unit.period)),
+        totals={c: (expected.get(c, Decimal(0)), loaded[c]) for c in sorted(expected.keys() | loaded.keys())},
+        first=min((part.first for part in parts if part.first), default=""),
+        last=max((part.last for part in parts), default=""),
+        notes=(*_notes(group, len(loaded)), *_pair_note(group, unit.account, unit.period)),
+    )
 
 
 def _expected(group: Group, account: str, period: str) -> dict[str, Decimal]:
@@ -148,9 +151,11 @@ def _pair_note(group: Group, account: str, period: str) -> list[str]:
     ]
 
 
-def _equal_or_refused(group: Group, totals: Sequence[StagedTotal]) -> None:
+def _equal_or_refused(group: Group, written: Sequence[Written]) -> None:
     """Σ BilledCost of what was staged is the files' own, unit by unit and currency by currency."""
-    staged = {(t.account, t.period, t.currency): t.billed for t in totals}
+    staged: dict[tuple[str, str, str], Decimal] = defaultdict(Decimal)
+    for part in written:
+        staged[(part.account, part.period, part.currency)] += part.amount
     wanted = {
         (account, period, currency): amount
         for account, period in group.units
@@ -186,6 +191,10 @@ def _notes(group: Group, currencies: int) -> list[str]:
 def _rows(writer: Writer, group: Group, source: str, into: Outcome) -> None:
     """A table other than charges: its natural key is unique, and its units (days, providers, …) are replaced."""
     target = table(group.fmt.table)
+    with reading(group.files[0].shown):
+        lacking = staged_nulls(writer.connection, target)
+    if lacking:
+        raise Refused([_lacking(group, name) for name in lacking])
     with reading(group.files[0].shown):
         count, first = staged_duplicates(writer.connection, target)
     if count:

@@ -16,7 +16,6 @@ from finops.errors import InputError
 from finops.tables import Table
 from finops.warehouse.names import identifier, literal
 from finops.warehouse.raw import SQL_TYPES, RawFile, canonical_headers, cell, create_raw, header_of, scan
-from finops.warehouse.staging import PERIOD
 
 NULLS = ("", "NULL", "null")
 """Cells that stand for no value; FOCUS forbids the words, its own sample data and Athena write them."""
@@ -198,8 +197,9 @@ def repeated(connection: Connection, fmt: Format, files: Sequence[RawFile]) -> l
     if len(files) < 2:
         return []
     create_raw(connection, fmt, files)
-    columns = [c for c in fmt.columns if c.type not in ("map", "json")]
-    keys = ", ".join(identifier(c.name) for c in columns[:24])
+    present = {name for file in files for name in canonical_headers(fmt, file.sniff)}
+    columns = [c for c in fmt.columns if present & {c.name, *c.aliases} and c.type != "map"]
+    keys = ", ".join(identifier(c.name) for c in columns)
     total = sum(row_counts(connection, files).values())
     modulus = max(total // SAMPLED_HASHES, 1)
     return connection.execute(
@@ -218,31 +218,6 @@ def repeated(connection: Connection, fmt: Format, files: Sequence[RawFile]) -> l
         where shared / least(x.n, y.n) >= {REPEATED_SHARE} order by all
         """
     ).fetchall()
-
-
-@dataclass(frozen=True, slots=True)
-class StagedTotal:
-    """What staging made of one unit, in one currency."""
-
-    account: str
-    period: str
-    currency: str
-    rows: int
-    billed: Decimal
-    first: str
-    last: str
-
-
-def staged_charges(connection: Connection) -> list[StagedTotal]:
-    rows = connection.execute(
-        f"""
-        select coalesce("BillingAccountId", ''), coalesce({PERIOD}, ''),
-            coalesce("BillingCurrency", ''), count(*), coalesce(sum("BilledCost"), 0)::decimal(38, 12),
-            min("ChargePeriodStart")::varchar, max("ChargePeriodEnd")::varchar
-        from staged group by all order by all
-        """
-    ).fetchall()
-    return [StagedTotal(*row) for row in rows]
 
 
 def staged_nulls(connection: Connection, target: Table) -> dict[str, int]:
@@ -288,11 +263,34 @@ BILLED_BY_INVOICE = """
 """What an invoice is compared with, by the categories of invoice lines."""
 
 
-def staged_billed(connection: Connection) -> list[tuple[str, str, str, str, str, str, Decimal]]:
-    """(account, period, invoice, issuer, currency, category, Σ BilledCost)."""
-    return connection.execute(
-        f"select coalesce(BillingAccountId, ''), {PERIOD}, {BILLED_BY_INVOICE} from staged group by all order by all"
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What was written of one unit, by currency, invoice, issuer and category; `nulls` counts rows without a required value."""
+
+    account: str
+    period: str
+    invoice: str
+    issuer: str
+    currency: str
+    category: str
+    amount: Decimal
+    rows: int
+    first: str
+    last: str
+    nulls: tuple[int, ...]
+
+
+def written_charges(connection: Connection, relation: str, target: Table) -> list[Written]:
+    """Summed over the files themselves, so that nothing between staging and storage goes unseen."""
+    nulls = ", ".join(f"count(*) filter (where {identifier(name)} is null)" for name in target.required)
+    rows = connection.execute(
+        f"""
+        select coalesce("BillingAccountId", '') as account, x_billing_period as period, {BILLED_BY_INVOICE},
+            count(*) as charges, coalesce(min("ChargePeriodStart")::varchar, ''), coalesce(max("ChargePeriodEnd")::varchar, ''), {nulls}
+        from ({relation}) group by all order by all
+        """
     ).fetchall()
+    return [Written(*row[:7], row[7], row[8], row[9], tuple(row[10:])) for row in rows]
 
 
 def staged_invoices(connection: Connection) -> list[tuple[str, str, str, str, str, str, Decimal]]:

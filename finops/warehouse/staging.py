@@ -25,7 +25,18 @@ def register_references(connection: duckdb.DuckDBPyConnection, package: str) -> 
 
 def staging_sql(fmt: Format) -> str:
     """The text of the format's `stg_*.sql`."""
-    return resources.files(fmt.package).joinpath(fmt.sql).read_text("utf-8")
+    return _text(fmt, fmt.sql)
+
+
+def create_lookups(connection: duckdb.DuckDBPyConnection, fmt: Format) -> None:
+    """Each lookup of the format becomes a temporary table: small, so that joins with it are planned as what they are."""
+    for name in fmt.lookups:
+        stem = identifier(name.removesuffix(".sql"))
+        connection.execute(f"create or replace temp table {stem} as {_text(fmt, name)}")
+
+
+def _text(fmt: Format, name: str) -> str:
+    return resources.files(fmt.package).joinpath(name).read_text("utf-8")
 
 
 def create_staged(connection: duckdb.DuckDBPyConnection, fmt: Format) -> None:
@@ -34,41 +45,48 @@ def create_staged(connection: duckdb.DuckDBPyConnection, fmt: Format) -> None:
     `Tags` is MAP(VARCHAR, VARCHAR) here. Columns that the staging SQL leaves out are null.
     """
     register_references(connection, fmt.package)
+    create_lookups(connection, fmt)
     connection.execute(f"create or replace temp view staged_native as {staging_sql(fmt)}")
     given = {row[0] for row in connection.execute("describe staged_native").fetchall()}
     connection.execute(f"create or replace temp view staged as select {_columns(table(fmt.table), given)} from staged_native")
 
 
-TAGS_ID = "left(md5(to_json(map_from_entries(list_sort(map_entries(Tags))))::varchar), 16)"
+TAGS_JSON = "to_json(map_from_entries(list_sort(map_entries(Tags))))::varchar"
+TAGS_ID = f"left(md5({TAGS_JSON}), 16)"
 """64 bits of a hash of the canonical JSON: the same set has the same id in every source and run."""
 
-
 PERIOD = "coalesce(x_billing_period, strftime(BillingPeriodStart, '%Y-%m'))"
+
+
+def create_tag_ids(connection: duckdb.DuckDBPyConnection, source: str | None, format_name: str) -> None:
+    """Hash each distinct map once: temporary tables `staged_tags` (of each unit) and `tag_ids` (map → id, canonical JSON)."""
+    connection.execute(
+        f"create or replace temp table staged_tags as select distinct {_source(source, format_name)} as x_source,"
+        f" {PERIOD} as x_billing_period, Tags from staged where cardinality(Tags) > 0"
+    )
+    connection.execute(
+        f"create or replace temp table tag_ids as select Tags as tag_map, {TAGS_ID} as tags_id, {TAGS_JSON} as tags_json"
+        " from (select distinct Tags from staged_tags)"
+    )
 
 
 def charges_select(source: str | None, format_name: str) -> str:
     """The rows of `staged` as `charges` stores them. Without a source's name it is the format's and the account."""
     target = table("charges")
-    computed = {
-        "x_source": _source(source, format_name),
-        "x_billing_period": PERIOD,
-        "x_tags_id": f"case when cardinality(Tags) > 0 then {TAGS_ID} end",
-    }
+    computed = {"x_source": _source(source, format_name), "x_billing_period": PERIOD, "x_tags_id": "tag_ids.tags_id"}
     lines = [f"{computed.get(name, identifier(name))} as {identifier(name)}" for name, _ in target.columns]
     exclude = ", ".join(identifier(name) for name in (*target.types, "Tags"))
-    return f"select {', '.join(lines)}, * exclude ({exclude}) from staged"
+    return (
+        f"select {', '.join(lines)}, staged.* exclude ({exclude})"
+        " from staged left join tag_ids on staged.Tags = tag_ids.tag_map"
+    )
 
 
-def tag_sets_select(source: str | None, format_name: str) -> str:
-    """The distinct tag sets of each unit, as canonical JSON with sorted keys."""
-    return f"""
-        select distinct x_source, x_billing_period, {TAGS_ID} as x_tags_id,
-            to_json(map_from_entries(list_sort(map_entries(Tags))))::varchar as Tags
-        from (
-            select distinct {_source(source, format_name)} as x_source, {PERIOD} as x_billing_period, Tags from staged
-            where cardinality(Tags) > 0
-        )
-    """
+TAG_SETS_SELECT = """
+    select distinct staged_tags.x_source, staged_tags.x_billing_period, tag_ids.tags_id as x_tags_id, tag_ids.tags_json as Tags
+    from staged_tags inner join tag_ids on staged_tags.Tags = tag_ids.tag_map
+"""
+"""The distinct tag sets of each unit, as canonical JSON with sorted keys."""
 
 
 def rows_select(source: str, target: Table) -> str:

@@ -1,0 +1,202 @@
+"""What a delivery makes of the warehouse: units, sources, rivals, parts, money, tags."""
+
+from __future__ import annotations
+
+import gzip
+import zipfile
+from decimal import Decimal
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from finops.errors import Refused
+from finops.warehouse.warehouse import Warehouse
+from tests.intake.delivery import billed, deliver, text
+
+SEPTEMBER = ("focus:acc-1", "2026-09", "USD")
+
+
+def _file(folder: Path, name: str, content: str) -> Path:
+    path = folder / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(content)
+    return path
+
+
+def test_one_line_a_source(warehouse: Warehouse, tmp_path: Path) -> None:
+    report = deliver(warehouse, _file(tmp_path, "bill.csv", text({}, {"BilledCost": "2.50"})))
+    (line,) = report.lines
+    assert (line.source, line.table, line.period, line.rows, line.files) == ("focus:acc-1", "charges", "2026-09", 2, 1)
+    assert [str(total) for total in line.totals] == ["12.50 USD"]
+    assert (line.status, line.reconciled) == ("amber", "the files' own rows and total")
+    assert billed(warehouse) == {SEPTEMBER: Decimal("12.5")}
+
+
+def test_loading_twice_changes_nothing(warehouse: Warehouse, tmp_path: Path) -> None:
+    path = _file(tmp_path, "bill.csv", text({}, {"ResourceId": "vm-2"}))
+    contents = []
+    for _ in range(2):
+        deliver(warehouse, path)
+        with warehouse.reader() as reader:
+            contents.append(
+                [
+                    reader.rows(f"select * from {name} order by all")
+                    for name in ("charges", "coverage", "reconciliation", "resource_daily")
+                ]
+            )
+    assert contents[0] == contents[1]
+    assert billed(warehouse) == {SEPTEMBER: Decimal(20)}
+
+
+def test_a_restated_month_replaces_its_unit_alone(loaded: Warehouse, tmp_path: Path) -> None:
+    deliver(loaded, _file(tmp_path, "bill.csv", text({})))
+    deliver(loaded, _file(tmp_path, "bill.csv", text({"BilledCost": "7"})))
+    assert billed(loaded) == {("focus:acc-1", "2026-08", "USD"): Decimal(10), SEPTEMBER: Decimal(7)}
+
+
+def test_containers(warehouse: Warehouse, tmp_path: Path) -> None:
+    """gzip, ZIP, a byte order mark, a semicolon, old line ends and JSON lines hold the same bill."""
+    good = text({"ResourceId": "vm, the first"})
+    import csv
+    import io
+    import json
+
+    rows = list(csv.DictReader(io.StringIO(good)))
+    semicolon = io.StringIO()
+    csv.writer(semicolon, delimiter=";").writerows([list(rows[0]), list(rows[0].values())])
+    with zipfile.ZipFile(tmp_path / "z.zip", "w") as archive:
+        archive.writestr("bill.csv", good)
+    (tmp_path / "b.csv.gz").write_bytes(gzip.compress(good.encode()))
+    (tmp_path / "bom.csv").write_bytes(b"\xef\xbb\xbf" + good.encode())
+    (tmp_path / "cr.csv").write_bytes(good.replace("\n", "\r").encode())
+    (tmp_path / "semi.csv").write_text(semicolon.getvalue())
+    (tmp_path / "lines.jsonl").write_text(json.dumps(rows[0]) + "\n")
+    for name in ("z.zip", "b.csv.gz", "bom.csv", "cr.csv", "semi.csv", "lines.jsonl"):
+        deliver(warehouse, tmp_path / name)
+        assert billed(warehouse) == {SEPTEMBER: Decimal(10)}, name
+        with warehouse.reader() as reader:
+            assert reader.rows("select ResourceId as r from charges") == [{"r": "vm, the first"}], name
+
+
+def test_two_exports_of_one_month_are_refused_by_pairs(loaded: Warehouse, tmp_path: Path) -> None:
+    folder = tmp_path / "d"
+    for name in ("a.csv", "b.csv", "c.csv"):
+        _file(folder, name, text())
+    with pytest.raises(Refused) as refused:
+        deliver(loaded, folder)
+    pairs = [reason.what.split(" are ")[0].removeprefix("and ")[-5:] + reason.where[-5:] for reason in refused.value.reasons]
+    assert sorted(pairs) == ["b.csva.csv", "c.csva.csv", "c.csvb.csv"]
+    assert "2026-09 of acc-1" in str(refused.value)
+
+
+def test_parts_of_one_export_add_up_and_snapshots_do_not(loaded: Warehouse, tmp_path: Path) -> None:
+    first = [{"ResourceId": f"vm-{i}"} for i in range(10)]
+    second = [{"ResourceId": f"vm-{i}"} for i in range(10, 14)]
+    folder = tmp_path / "parts"
+    _file(folder, "bill-00001.csv", text(*first))
+    _file(folder, "bill-00002.csv", text(*second))
+    deliver(loaded, folder)
+    assert billed(loaded)[SEPTEMBER] == Decimal(140)
+    _file(folder, "bill-00002.csv", text(*first, *second))
+    with pytest.raises(Refused, match="share 100% of the smaller one's rows"):
+        deliver(loaded, folder)
+    assert billed(loaded)[SEPTEMBER] == Decimal(140)
+
+
+def test_a_month_that_another_source_holds(loaded: Warehouse, tmp_path: Path) -> None:
+    path = _file(tmp_path, "bill.csv", text({"BilledCost": "3"}))
+    deliver(loaded, path, source="one")
+    with pytest.raises(Refused, match=r"2026-09 of acc-1 is loaded already, as source one(.|\n)*--replace-source"):
+        deliver(loaded, path, source="two")
+    deliver(loaded, path, source="two", replace_source=True)
+    assert billed(loaded) == {("focus:acc-1", "2026-08", "USD"): Decimal(10), ("two", "2026-09", "USD"): Decimal(3)}
+    with loaded.reader() as reader:
+        sources = reader.rows("select distinct x_source as s from coverage where unit = '2026-09'")
+        tied = reader.rows("select distinct x_source as s from reconciliation where x_billing_period = '2026-09'")
+    assert sources == tied == [{"s": "two"}]
+
+
+def test_another_accounts_month_is_another_unit_and_is_said(loaded: Warehouse, tmp_path: Path) -> None:
+    deliver(loaded, _file(tmp_path, "bill.csv", text()), source="bill")
+    report = deliver(loaded, _file(tmp_path, "other.csv", text(BillingAccountId="acc-2")), source="bill")
+    assert report.notes == ("source bill held account acc-1; this delivery adds acc-2",)
+    assert billed(loaded)[("bill", "2026-09", "USD")] == Decimal(20)
+
+
+def test_mixed_currencies_are_never_added(warehouse: Warehouse, tmp_path: Path) -> None:
+    report = deliver(warehouse, _file(tmp_path, "bill.csv", text({}, {"BillingCurrency": "EUR", "BilledCost": "4"})))
+    assert [str(total) for total in report.lines[0].totals] == ["4.00 EUR", "10.00 USD"]
+    assert report.lines[0].notes == ("2 currencies, never added",)
+
+
+def test_hundred_thousand_random_amounts_sum_exactly(warehouse: Warehouse, tmp_path: Path) -> None:
+    random = Random(7)
+    amounts = [Decimal(random.randrange(-(10**13), 10**14)).scaleb(-12) for _ in range(100_000)]
+    path = _file(tmp_path, "bill.csv", text(*({"BilledCost": f"{amount:f}"} for amount in amounts)))
+    deliver(warehouse, path)
+    assert billed(warehouse) == {SEPTEMBER: sum(amounts)}
+
+
+HOSTILE = {
+    "sql": "'); drop table charges; --",
+    '"quoted"': 'x" or 1=1',
+    "html": "<script>alert(1)</script>",
+    "formula": "=cmd|' /C calc'!A0",
+    "line": "a\nb",
+    "größe": "😀",
+}
+
+
+def test_hostile_text_survives_as_data(warehouse: Warehouse, tmp_path: Path) -> None:
+    import json
+
+    folder = tmp_path / "a'; drop [x]*"
+    line = {"Tags": json.dumps(HOSTILE), "ResourceId": HOSTILE["sql"], "ServiceName": HOSTILE["html"], "x_Col'\"; --": "kept"}
+    deliver(warehouse, _file(folder, "bill'[1]*.csv", text(line)), source='it\'s "mine"')
+    with warehouse.reader() as reader:
+        (row,) = reader.rows("select * from charges")
+    assert json.loads(row["Tags"]) == HOSTILE
+    assert list(json.loads(row["Tags"])) == sorted(HOSTILE)
+    assert (row["ResourceId"], row["ServiceName"], row["x_source"]) == (HOSTILE["sql"], HOSTILE["html"], 'it\'s "mine"')
+    assert "kept" in row.values()
+
+
+def test_equal_tags_have_one_id_whatever_their_order(warehouse: Warehouse, tmp_path: Path) -> None:
+    lines = [{"Tags": '{"a": "1", "b": "2"}'}, {"Tags": '{"b": "2", "a": "1"}'}, {"Tags": "{}"}, {"Tags": ""}]
+    deliver(warehouse, _file(tmp_path, "bill.csv", text(*lines)))
+    with warehouse.reader() as reader:
+        ids = reader.rows("select x_tags_id as id, count(*) as n from charges group by all order by n, id")
+        sets = reader.rows("select Tags from tag_sets")
+    assert [row["n"] for row in ids] == [2, 2]
+    assert sum(row["id"] is None for row in ids) == 1
+    assert sets == [{"Tags": '{"a":"1","b":"2"}'}]
+
+
+def test_a_folder_passes_over_markers_by_name(warehouse: Warehouse, tmp_path: Path) -> None:
+    folder = tmp_path / "d"
+    _file(folder, "bill.csv", text())
+    for name in ("_SUCCESS", ".hidden.csv", "README.md", "create-table.sql"):
+        _file(folder, name, "x")
+    report = deliver(warehouse, folder)
+    assert sorted(Path(path).name for path, _ in report.passed_over) == [
+        ".hidden.csv",
+        "README.md",
+        "_SUCCESS",
+        "create-table.sql",
+    ]
+
+
+def test_rates_and_metrics_load_beside_charges(warehouse: Warehouse, tmp_path: Path) -> None:
+    rates = _file(tmp_path, "rates.csv", "date,from_currency,to_currency,rate\n2026-09-30,USD,EUR,0.91\n")
+    hours = "".join(f"vm-1,2026-09-0{d}T00:00:00Z,3600,cpu_utilization,avg,{d}\n" for d in (1, 2, 3))
+    metrics = _file(tmp_path, "metrics.csv", "resource_id,timestamp,period_s,metric,statistic,value\n" + hours)
+    report = deliver(warehouse, rates, metrics, _file(tmp_path, "bill.csv", text()))
+    assert [(line.table, line.rows, line.period) for line in report.lines] == [
+        ("charges", 1, "2026-09"),
+        ("metrics", 3, "2026-09-01 to 2026-09-03"),
+        ("rates", 1, "2026-09"),
+    ]
+    _file(tmp_path, "metrics.csv", "resource_id,timestamp,period_s,metric,statistic,value\n" + hours + hours)
+    with pytest.raises(Refused, match="3 keys of `metrics` occur more than once"):
+        deliver(warehouse, metrics)
