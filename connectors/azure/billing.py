@@ -27,24 +27,40 @@ def canonical(header: str) -> str:
 
 
 def _plain(header: str) -> str:
-    return re.sub(r"[\s_]", "", header.lstrip("\ufeff")).lower()
+    translated = re.search(r"\(([^()]+)\)\s*$", header)  # `Abonnement-GUID (SubscriptionGuid)`: the portal in another language
+    return re.sub(r"[\s_]", "", translated[1] if translated else header.lstrip("\ufeff")).lower()
 
 
 def version(sniff: Sniff) -> str:
-    """The agreement whose dialect the header is, and what it lacks."""
-    names = {_plain(header) for header in sniff.columns}
+    """The agreement whose dialect the header is, and what had to be read into the file."""
+    return "; ".join([_dialect({_plain(header) for header in sniff.columns}), *_currency(sniff), *_dates(sniff)])
+
+
+def _dialect(names: set[str]) -> str:
     if "pretaxcost" in names:
-        dialect = "usage details, pay-as-you-go"
-    elif "partnername" in names:
-        dialect = "cost details, partner agreement"
-    elif "costinpricingcurrency" in names or "exchangeratepricingtobilling" in names:
-        dialect = "cost details, MCA"
-    elif "billingaccountid" in names and "partnumber" in names:
-        dialect = "cost details, EA"
-    else:
-        dialect = "cost details, reduced columns"
-    known = names & {"billingcurrency", "billingcurrencycode", "currency"}
-    return dialect if known else f"{dialect}; no currency column, booked as XXX"
+        return "usage details, pay-as-you-go"
+    if "partnername" in names:
+        return "cost details, partner agreement"
+    if "costinpricingcurrency" in names or "exchangeratepricingtobilling" in names:
+        return "cost details, MCA"
+    return "cost details, EA" if {"billingaccountid", "partnumber"} <= names else "cost details, reduced columns"
+
+
+def _currency(sniff: Sniff) -> list[str]:
+    column = next((h for h in sniff.columns if _plain(h) in {"billingcurrency", "billingcurrencycode", "currency"}), None)
+    if column is None:
+        return ["no currency column, booked as XXX"]
+    unknown = [code for row in sniff.rows if not re.fullmatch("[A-Za-z]{3}", code := row.get(column) or "")]
+    return [f"currency `{unknown[0]}` is no ISO 4217 code, booked as XXX"] if unknown else []
+
+
+def _dates(sniff: Sniff) -> list[str]:
+    """Said where the file's first rows do not prove that the month stands first."""
+    column = next((h for h in sniff.columns if canonical(h) == "date"), "")
+    days = [found for row in sniff.rows if (found := re.match(r"(\d{1,2})/(\d{1,2})/\d", row.get(column) or ""))]
+    if not days or any(int(found[2]) > 12 for found in days):
+        return []
+    return [f"dates such as {days[0].string} read month first"]
 
 
 def _texts() -> tuple[Column, ...]:
@@ -58,8 +74,8 @@ def _texts() -> tuple[Column, ...]:
         resourcelocation availabilityzone consumedservice resourceid resourcename resourcetype productname productid
         partnumber skuid meterid metersubcategory metername meterregion servicefamily servicename servicetier
         unitofmeasure reservationid reservationname benefitid benefitname productordername term publishertype
-        publishername chargetype frequency pricingmodel billingcurrency pricingcurrency invoiceid additionalinfo tags
-        serviceinfo2 partnername resellername"""
+        publishername productorderid chargetype frequency pricingmodel billingcurrency pricingcurrency invoiceid additionalinfo
+        tags serviceinfo2 partnername resellername"""
     return tuple(Column(name, aliases=aliases.get(name, ())) for name in names.split())
 
 
@@ -95,7 +111,7 @@ PROFILE = Profile(
     account="""coalesce(case when contains(billingaccountid, ':') then billingprofileid end, billingaccountid,
       lower(subscriptionid))""",
     period="strftime(coalesce(billingperiodstartdate, date), '%Y-%m')",
-    currency="coalesce(upper(billingcurrency), 'XXX')",
+    currency="coalesce(nullif(regexp_extract(upper(billingcurrency), '^([A-Z]{3})$', 1), ''), 'XXX')",
     billed=f"case when {UNUSED} or ({KIND} = 'usage' and {COMMITTED}) then 0 else costinbillingcurrency end",
     paired=f"{KIND} in ('purchase', 'refund') and {COMMITTED}",
     role=f"""case

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from decimal import Decimal as D
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 
 from connectors.azure import COST_DETAILS, read_manifest
 from finops import focus
+from finops.errors import InputError
+from finops.intake.sniff import look
 from tests.staging import stage, write_csv
 
 RESERVATION = "/providers/Microsoft.Capacity/reservationOrders/O-1/reservations/"
@@ -20,7 +24,8 @@ VM = "/subscriptions/Sub-1/resourceGroups/Web/providers/Microsoft.Compute/virtua
 HEADERS = """BillingAccountId BillingAccountName BillingPeriodStartDate BillingPeriodEndDate SubscriptionId SubscriptionName
     Date ChargeType PricingModel Frequency PublisherType PublisherName MeterCategory MeterSubCategory MeterName PartNumber
     ResourceId ResourceLocation Quantity UnitOfMeasure UnitPrice PayGPrice CostInBillingCurrency BillingCurrency
-    PricingCurrency ExchangeRatePricingToBilling BenefitId BenefitName AdditionalInfo Tags"""
+    PricingCurrency ExchangeRatePricingToBilling ReservationId ProductOrderId
+    EffectivePrice BenefitId BenefitName AdditionalInfo Tags"""
 HEADER = HEADERS.split()
 
 COMMON: dict[str, object] = {
@@ -235,7 +240,9 @@ def test_an_ordinary_machine(tmp_path: Path) -> None:
         "Tags": [("team", "web"), ("env", "prod")],
     }  # fmt: skip
     assert {key: row[key] for key in expected} == expected
-    assert '"x_VCPUs":6' in row["SkuPriceDetails"]
+    assert json.loads(row["SkuPriceDetails"]) == {
+        "CoreCount": 6, "InstanceType": "Standard_NC6s_v3", "OperatingSystem": "Linux", "x_ImageType": "Canonical"
+    }  # fmt: skip
 
 
 def test_commitment_quantities(amortized: Path) -> None:
@@ -244,6 +251,123 @@ def test_commitment_quantities(amortized: Path) -> None:
     # 4 and 20 EUR ÷ 0.8 in USD; 24 h × ratio 2
     assert got == [("Unused", D(5), "USD"), ("Unused", D(48), "Normalized Hours"), ("Used", D(25), "USD"),
                    ("Used", D(48), "Normalized Hours")]  # fmt: skip
+
+
+BY_COMMITMENT = """
+    select CommitmentDiscountId as id, sum(EffectiveCost) filter (ChargeCategory = 'Usage') as spread,
+        sum(BilledCost) filter (ChargeCategory = 'Purchase') as fees
+    from staged where CommitmentDiscountId is not null group by all order by all
+"""
+
+
+def _old(line: dict[str, object]) -> dict[str, object]:
+    """The line as an older file has it: the reservation's id on usage, the order's on fees, no benefit."""
+    if line.get("PricingModel") != "Reservation":
+        return line
+    fee = line["ChargeType"] in ("Purchase", "Refund") if "ChargeType" in line else False
+    return {**line, "BenefitId": "", "ReservationId": "O-1" if fee else "R-1", "ProductOrderId": "O-1"}
+
+
+@pytest.mark.parametrize("old", [False, True], ids=["benefit ids", "reservation ids"])
+def test_every_commitment_spreads_its_fees(tmp_path: Path, old: bool) -> None:
+    change = _old if old else dict
+    one = _write(tmp_path / "one.csv", *[change(line) for line in ACTUAL])
+    other = _write(tmp_path / "other.csv", *[change(line) for line in AMORTIZED])
+    rows = stage(COST_DETAILS, one, other, query=BY_COMMITMENT)
+    plan, reservation = PLAN.lower(), f"{RESERVATION}R-1".lower()
+    # 20 used + 4 unused; 45 used + 15 unused = 100 bought − 40 refunded
+    assert rows == [{"id": plan, "spread": D(24), "fees": D(24)}, {"id": reservation, "spread": D(60), "fees": D(60)}]
+
+
+def test_an_order_of_several_reservations_stays_the_order(tmp_path: Path) -> None:
+    fee = ACTUAL[6]
+    used = [{**COVERED, "BenefitId": f"{RESERVATION}{item}", "CostInBillingCurrency": "1"} for item in ("R-1", "R-2")]
+    paths = _write(tmp_path / "one.csv", fee), _write(tmp_path / "other.csv", *used)
+    found = [row["id"] for row in stage(COST_DETAILS, *paths, query=BY_COMMITMENT)]
+    order = RESERVATION.lower().removesuffix("/reservations/")
+    assert found == [order, f"{order}/reservations/r-1", f"{order}/reservations/r-2"]
+
+
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        (ACTUAL[6:8], [None, None]),  # bought and refunded in one open month
+        (ACTUAL[7:8], ["Correction"]),  # the purchase stands in an earlier bill
+        (({**ACTUAL[6], "ProductOrderId": ""}, {**ACTUAL[7], "BenefitId": RESERVATION.replace("O-1", "O-2")}),
+         [None, "Correction"]),  # another order's refund
+    ],
+    ids=["same month", "earlier month", "another order"],
+)  # fmt: skip
+def test_a_refund_is_a_correction_of_an_earlier_bill_only(
+    tmp_path: Path, lines: tuple[dict[str, object], ...], expected: list[str | None]
+) -> None:
+    rows = stage(COST_DETAILS, _write(tmp_path / "a.csv", *lines), query="from staged order by BilledCost desc")
+    assert [row["ChargeClass"] for row in rows] == expected
+    assert all((row["CommitmentDiscountQuantity"] is None) == (row["ChargeClass"] is not None) for row in rows)
+
+
+def test_a_line_keeps_its_id(tmp_path: Path) -> None:
+    def ids(name: str, *lines: dict[str, object]) -> list[str]:
+        return [row["x_line_id"] for row in stage(COST_DETAILS, _write(tmp_path / name, *lines))]
+
+    lines = (*AMORTIZED, AMORTIZED[0])  # one line twice
+    first, again = ids("a.csv", *lines), ids("b.csv", *reversed(lines))
+    assert sorted(first) == sorted(again)
+    assert len(set(first)) == len(lines)
+    assert not any(":" in name for name in first)
+
+
+@pytest.mark.parametrize(
+    ("prices", "contracted", "listed"),
+    [
+        ({"UnitPrice": "0", "PayGPrice": "0.25"}, D("4.8"), D("4.8")),  # 24 h × 0.25 USD × 0.8
+        ({"UnitPrice": "0.125", "PayGPrice": "0.25"}, D("2.4"), D("4.8")),
+        ({"UnitPrice": "0", "PayGPrice": "0"}, D("1.5"), D("1.5")),  # nothing but the amortized cost is known
+    ],
+)
+def test_what_covered_usage_would_cost(tmp_path: Path, prices: dict[str, object], contracted: D, listed: D) -> None:
+    row = _one(tmp_path, **{**COVERED, **prices, "CostInBillingCurrency": "1.5"})
+    assert (row["ContractedCost"], row["ListCost"], row["EffectiveCost"]) == (contracted, listed, D("1.5"))
+
+
+def test_a_rate_that_gives_the_cost_is_the_price(tmp_path: Path) -> None:
+    own = _one(tmp_path, UnitPrice="", PayGPrice="", EffectivePrice="0.1")  # 24 h × 0.1 = 2.4, in billing currency
+    other = _one(tmp_path, UnitPrice="", PayGPrice="", EffectivePrice="0.125")  # 3.0: another currency's, no price
+    assert [row["ContractedUnitPrice"] for row in (own, other)] == [D("0.1"), None]
+    assert [row["ContractedCost"] for row in (own, other)] == [D("2.4"), D("2.4")]
+
+
+def test_parquet_gives_what_csv_gives(tmp_path: Path, amortized: Path) -> None:
+    parquet = tmp_path / "export.parquet"
+    duckdb.connect().execute(
+        f"copy (select * replace (strptime(Date, '%m/%d/%Y')::date as Date,"
+        f" strptime(BillingPeriodStartDate, '%m/%d/%Y') as BillingPeriodStartDate,"
+        f" CostInBillingCurrency::double as CostInBillingCurrency, Quantity::double as Quantity)"
+        f" from read_csv('{amortized}', all_varchar = true)) to '{parquet}' (format parquet)"
+    )
+    query = "from staged order by x_line_id"
+    from_csv, from_parquet = stage(COST_DETAILS, amortized, query=query), stage(COST_DETAILS, parquet, query=query)
+    assert from_parquet == from_csv
+
+
+def test_a_day_first_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="line 2, column `Date`: `14/10/2026`"):
+        _one(tmp_path, Date="14/10/2026")
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"Date": "10/12/2026"}, "; dates such as 10/12/2026 read month first"),
+        ({"Date": "10/14/2026"}, ""),
+        ({"Date": "2026-10-12"}, ""),
+        ({"BillingCurrency": "MC"}, "; currency `MC` is no ISO 4217 code, booked as XXX"),
+    ],
+)
+def test_what_was_read_into_the_file_is_said(tmp_path: Path, changes: dict[str, object], said: str) -> None:
+    path = _write(tmp_path / "a.csv", {"CostInBillingCurrency": "1", **changes})
+    assert COST_DETAILS.version(look(path, "a.csv", tmp_path).sniff) == f"cost details, MCA{said}"
+    assert {row["BillingCurrency"] for row in stage(COST_DETAILS, path)} == {"XXX" if "MC" in said else "EUR"}
 
 
 @pytest.mark.parametrize(
@@ -256,8 +380,10 @@ def test_commitment_quantities(amortized: Path) -> None:
         ("\ufeffsubscription_id,date,meter category,cost,billingCurrencyCode", "S,2026-10-05,Storage,1.5,EUR", "s", "EUR"),
         ("billingAccountId,billingProfileId,subscriptionId,date,meterCategory,costInBillingCurrency,billingCurrency",
          "a:b_2019-05-31,P-1,S,10/05/2026,Storage,1.5,EUR", "P-1", "EUR"),
+        ("Abonnement-GUID (SubscriptionGuid),Datum (UsageDateTime),Kategorie (MeterCategory),Kosten (PreTaxCost),"
+         "Währung (Currency)", "S,2026-10-05,Storage,1.5,EUR", "s", "EUR"),
     ],
-    ids=["pay-as-you-go", "lower case", "month first", "byte order mark", "MCA"],
+    ids=["pay-as-you-go", "lower case", "month first", "byte order mark", "MCA", "German portal"],
 )  # fmt: skip
 def test_dialects(tmp_path: Path, header: str, row: str, account: str, currency: str) -> None:
     path = tmp_path / "export.csv"
