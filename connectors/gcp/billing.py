@@ -53,12 +53,23 @@ COLUMNS = (
     Column("price.effective_price", "decimal"),
     Column("price.effective_price_default", "decimal"),
     Column("price.tier_start_amount", "decimal"),
+    Column("price.pricing_unit_quantity", "decimal"),
     Column("consumption_model.id"),
     Column("consumption_model.description"),
     Column("subscription.instance_id"),
     Column("transaction_type"),
     Column("seller_name"),
 )
+
+FOCUS_COLUMNS = (
+    Column("BilledCost", "decimal"),
+    Column("BillingPeriodStart", "timestamp"),
+    Column("CommitmentDiscountId"),
+    Column("InvoiceIssuerName"),
+    Column("SkuPriceId"),
+    Column("focus_tags", "json"),
+)
+"""What only Google's FOCUS tables have; the staging SQL is one for both."""
 
 _FLAT = {c.name.replace(".", "_"): c.name for c in COLUMNS}
 
@@ -86,7 +97,7 @@ BILLING_EXPORT = Format(
     table="charges",
     package=PACKAGE,
     sql="stg_billing_export.sql",
-    columns=COLUMNS,
+    columns=(*COLUMNS, *FOCUS_COLUMNS),
     identifies=("billing_account_id", "service.description", "sku.id", "usage_start_time", "cost", "invoice.month"),
     canonical=canonical,
     version=version,
