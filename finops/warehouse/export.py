@@ -32,6 +32,7 @@ FILLED = {
     "ResourceName": "case when ResourceId is not null then ResourceName end",
     "ResourceType": "case when ResourceId is not null then coalesce(ResourceType, ServiceName) end",
     "ServiceCategory": "service_category",
+    "ServiceName": "regexp_replace(strip_accents(ServiceName), '[^\\x00-\\x7F]', '', 'g')",
     "ServiceProviderName": "coalesce(ServiceProviderName, ProviderName)",
     "ServiceSubcategory": "service_subcategory",
     "SkuMeter": "case when SkuId is not null then coalesce(SkuMeter, SkuId) end",
@@ -40,7 +41,8 @@ FILLED = {
     "SubAccountType": "case when SubAccountId is not null then coalesce(SubAccountType, 'Sub Account') end",
 }
 """Column → SQL. An id stands for a name that the source does not have; a pricing currency without its effective cost is no
-second currency; attributes of what is null are null; a service has the one category that most of its rows have."""
+second currency; attributes of what is null are null; a service has the one category that most of its rows have, and a name in
+ASCII, as the validator wants it."""
 
 ROWS = """
 with counted as (
