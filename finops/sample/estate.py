@@ -112,6 +112,7 @@ class Estate:
     start: date
     as_of: date
     metrics_from: date
+    accounts: Mapping[str, Mapping[str, str]]
     providers: Mapping[str, Mapping[str, Any]]
     meters: Mapping[str, Mapping[str, Any]]
     prices: tuple[ListPrice, ...]
@@ -186,6 +187,7 @@ def load(folder: Path) -> Estate:
         start=start,
         as_of=as_of,
         metrics_from=raw["metrics_from"],
+        accounts=raw["accounts"],
         providers=raw["providers"],
         meters=raw["meters"],
         prices=tuple(price for group in book["groups"] for price in _group(group)),

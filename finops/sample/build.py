@@ -1,0 +1,57 @@
+"""Write the sample company's files, and compare them with those that are kept."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import pkgutil
+import shutil
+import tempfile
+from pathlib import Path
+
+import connectors
+from finops.sample import truth
+from finops.sample.estate import load
+from finops.sample.files import write_csv
+
+EXPORT = "export"
+"""The folder, under `sample_data`, that `finops load` takes whole."""
+KEY = ("answers.csv", "truth.csv")
+"""What stands beside it: what must be found, and what finance knows."""
+
+
+def folder() -> Path:
+    """Where the sample company lives: beside the packages, in the source tree and in an installed wheel."""
+    return Path(connectors.__file__).parent.parent / "sample_data"
+
+
+def build(target: Path, source: Path | None = None) -> None:
+    """Write every file under `target` (replacing an earlier export), from the YAML files in `source`."""
+    source = source or folder()
+    shutil.rmtree(target / EXPORT, ignore_errors=True)
+    estate = load(source)
+    truths: list[truth.Truth] = []
+    for name in sorted(module.name for module in pkgutil.iter_modules(connectors.__path__) if module.ispkg):
+        if importlib.util.find_spec(f"connectors.{name}.sample"):
+            truths += importlib.import_module(f"connectors.{name}.sample").write(estate, target) or []
+    write_csv(target / "truth.csv", truth.HEADER, truth.rows(truths))
+    write_csv(target / EXPORT / "open" / "invoices.csv", truth.INVOICES, truth.invoices(truths))
+
+
+def differences() -> list[str]:
+    """The kept files that a fresh run would write otherwise, or not at all."""
+    kept = folder()
+    with tempfile.TemporaryDirectory() as scratch:
+        fresh = Path(scratch)
+        build(fresh)
+        names = {*_files(kept), *_files(fresh)}
+        return sorted(str(name) for name in names if not _same(kept / name, fresh / name))
+
+
+def _files(base: Path) -> list[Path]:
+    exported = [path.relative_to(base) for path in (base / EXPORT).rglob("*") if path.is_file()]
+    return [*exported, *(Path(name) for name in KEY)]
+
+
+def _same(one: Path, other: Path) -> bool:
+    return one.is_file() and other.is_file() and one.read_bytes() == other.read_bytes()
