@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import asdict, dataclass, replace
 from datetime import date
 from decimal import Decimal
@@ -18,6 +19,8 @@ from finops.runner import Owners, plans
 
 if TYPE_CHECKING:
     from finops.warehouse.warehouse import Reader, Warehouse
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,25 +57,33 @@ class PlanView:
 def make_plans(
     reader: Reader, config: Config, selection: Selection, *, as_of: date | None = None, force: bool = False
 ) -> list[PlanView]:
-    """One plan a currency, largest spend first.
+    """One plan a currency, largest spend first; a currency whose bill is red has none unless `force`.
 
-    Raises DataError where the bill does not reconcile (red) and `force` is not given; ConfigError for an unknown kind, or
+    Raises DataError where that leaves no plan; ConfigError for an unknown kind, or
     where nothing was loaded up to `as_of`.
     """
     day = as_of or queries.as_of(reader)
     if day is None:
         raise ConfigError("no bill is loaded", where=config.warehouse, hint="finops load PATH… or finops demo")
-    tied = trust(reader, day)
-    if tied.status == "red" and not force:
-        raise DataError(
-            "the bill does not reconcile, so no recommendation stands on it: " + "; ".join(tied.notes),
-            where=config.warehouse,
-            hint="finops status names the residual; load what is missing, or recommend --force",
-        )
     owners = Owners(tuple(config.tags.owner), tuple(config.tags.environment))
     made = plans(reader, day, kinds=selection.kinds, thresholds=config.recommenders, owners=owners)
     calculation = queries.calculation(reader, reader.published.number)
-    return [PlanView(_shown(plan, selection), tied, calculation) for plan in made]
+    of_currency = queries.sources_by_currency(reader)
+    views = [
+        PlanView(_shown(plan, selection), trust(reader, day, sources=of_currency.get(plan.currency, ())), calculation)
+        for plan in made
+    ]
+    stopped = [view for view in views if view.trust.status == "red" and not force]
+    if stopped:
+        notes = "; ".join(f"{view.plan.currency}: {note}" for view in stopped for note in view.trust.notes)
+        log.warning("no plan in %s: the bill does not reconcile", ", ".join(view.plan.currency for view in stopped))
+        if len(stopped) == len(views):
+            raise DataError(
+                f"the bill does not reconcile, so no recommendation stands on it: {notes}",
+                where=config.warehouse,
+                hint="finops status names the residual; load what is missing, or recommend --force",
+            )
+    return [view for view in views if view not in stopped]
 
 
 def _shown(plan: Plan, selection: Selection) -> Plan:

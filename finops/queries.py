@@ -254,6 +254,14 @@ def sources(reads: Reads) -> list[SourceStatus]:
     return [SourceStatus(**row) for row in rows]
 
 
+def sources_by_currency(reads: Reads) -> dict[str, list[str]]:
+    """Which sources bill in which currency."""
+    rows = reads.rows(
+        "select currency, list(distinct x_source order by x_source) as sources from spend_monthly group by currency"
+    )
+    return {row["currency"]: row["sources"] for row in rows}
+
+
 @dataclass(frozen=True, slots=True)
 class Reconciled:
     """One billing period of one account: how far it is tied, against what, and what is left."""

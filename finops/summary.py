@@ -210,7 +210,8 @@ def _row(recommendation: Recommendation, currency: str, *, full: bool) -> dict[s
     }
 
 
-def _short(resource: str, width: int = 48) -> str:
+def _short(resource: str, width: int = 44) -> str:
+    """The end of a long id: what tells two resources apart stands there."""
     return resource if len(resource) <= width else "…" + resource[-(width - 1) :]
 
 
