@@ -259,7 +259,7 @@ def sources_by_currency(reads: Reads) -> dict[str, list[str]]:
     rows = reads.rows(
         "select currency, list(distinct x_source order by x_source) as sources from spend_monthly group by currency"
     )
-    return {row["currency"]: row["sources"] for row in rows}
+    return {row["currency"]: sorted(row["sources"]) for row in rows}
 
 
 @dataclass(frozen=True, slots=True)
