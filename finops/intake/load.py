@@ -65,18 +65,7 @@ def load(
         with warehouse.reader() as reader:
             held = _held(reader)
         others = _others(taken.files, held, source, replace_source)
-        outcome = Outcome()
-        refused: list[InputError] = []
-        for group in groups(taken.files):
-            tell(f"staging {len(group.files)} file(s) of {group.fmt.title}")
-            try:
-                stage_group(writer, group, source, others, outcome)
-            except Refused as error:
-                refused.extend(error.reasons)
-            except InputError as error:
-                refused.append(error)
-        if refused:
-            raise Refused(refused)
+        outcome = _staged(writer, taken, source, others, tell)
         rows = _reconciliation(outcome, held, others)
         _write_coverage(writer, outcome, others)
         _write_reconciliation(writer, rows, others)
@@ -86,6 +75,23 @@ def load(
         writer.build()
         writer.publish(list(notes))
     return _report(taken, outcome, rows, notes, changed)
+
+
+def _staged(writer: Writer, taken: Taken, source: str | None, others: Others, tell: Tell) -> Outcome:
+    """Every group written, or every reason why one cannot be."""
+    outcome = Outcome()
+    refused: list[InputError] = []
+    for group in groups(taken.files):
+        tell(f"staging {len(group.files)} file(s) of {group.fmt.title}")
+        try:
+            stage_group(writer, group, source, others, outcome)
+        except Refused as error:
+            refused.extend(error.reasons)
+        except InputError as error:
+            refused.append(error)
+    if refused:
+        raise Refused(refused)
+    return outcome
 
 
 def _silent(_: str) -> None:
@@ -191,7 +197,7 @@ def _complete(staged: Staged) -> list[Row]:
             total_expected=expected,
             total_loaded=loaded,
             residual=expected - loaded,
-            status="amber",
+            status="amber" if abs(expected - loaded) < CENT else "red",
             note="; ".join(staged.notes),
         )
         for currency, (expected, loaded) in sorted(staged.totals.items())

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from finops.errors import InputError, Refused
 from finops.intake.landing import missing_value
 from finops.intake.reconcile import Billed, InvoiceLine, Unit
-from finops.intake.units import EITHER, Group
+from finops.intake.units import EITHER, Delivered, Group
 from finops.money import CENT
 from finops.tables import TAG_SETS, table
 from finops.warehouse.checks import (
@@ -103,7 +103,7 @@ def _staged(group: Group, unit: Unit, parts: Sequence[Written]) -> Staged:
     loaded: dict[str, Decimal] = defaultdict(Decimal)
     for part in parts:
         loaded[part.currency] += part.amount
-    expected = _expected(group, unit.account, unit.period)
+    expected = _bill(group, unit.account, unit.period)
     return Staged(
         group=group,
         unit=unit,
@@ -112,12 +112,12 @@ def _staged(group: Group, unit: Unit, parts: Sequence[Written]) -> Staged:
         totals={c: (expected.get(c, Decimal(0)), loaded[c]) for c in sorted(expected.keys() | loaded.keys())},
         first=min((part.first for part in parts if part.first), default=""),
         last=max((part.last for part in parts), default=""),
-        notes=(*_notes(group, len(loaded)), *_pair_note(group, unit.account, unit.period)),
+        notes=(*_notes(group, len(loaded)), *_pair_notes(group, unit.account, unit.period)),
     )
 
 
 def _expected(group: Group, account: str, period: str) -> dict[str, Decimal]:
-    """The control totals of one unit. Of a pair, the first file (what was billed) gives the lines that the second lacks."""
+    """What staging must make of one unit. Of a pair, the first file (what was billed) gives the lines that the second lacks."""
     sums: dict[str, Decimal] = defaultdict(Decimal)
     for file in group.files:
         for control in file.controls:
@@ -134,21 +134,36 @@ def _first_role(group: Group) -> str | None:
     return first if first in group.roles else EITHER
 
 
-def _pair_note(group: Group, account: str, period: str) -> list[str]:
-    """What was billed by the first file alone, where the pair gives another total."""
+def _bill(group: Group, account: str, period: str) -> dict[str, Decimal]:
+    """What was billed for one unit. Of a pair it is the total of the first file, which the pair must come to."""
     first = _first_role(group)
     if first is None:
-        return []
-    alone: dict[str, Decimal] = defaultdict(Decimal)
+        return _expected(group, account, period)
+    sums: dict[str, Decimal] = defaultdict(Decimal)
     for file in group.files:
         for control in file.controls:
             if file.role == first and (control.account, control.period) == (account, period):
-                alone[control.currency] += control.billed
-    return [
-        f"the two files do not cover the same lines: {first} alone is {alone[currency]:,.2f} {currency}, the pair {amount:,.2f}"
-        for currency, amount in sorted(_expected(group, account, period).items())
-        if abs(alone[currency] - amount) >= CENT
-    ]
+                sums[control.currency] += control.billed
+    return dict(sums)
+
+
+def _pair_notes(group: Group, account: str, period: str) -> list[str]:
+    """Where the two files of a pair do not add up to the bill: which of them has lines that the other lacks."""
+    first = _first_role(group)
+    if first is None:
+        return []
+    bill, pair = _bill(group, account, period), _expected(group, account, period)
+    second = next((role for role in group.fmt.roles if role != first and role in group.roles), EITHER)
+    notes = []
+    for currency in sorted(bill.keys() | pair.keys()):
+        billed, made = bill.get(currency, Decimal(0)), pair.get(currency, Decimal(0))
+        if abs(made - billed) >= CENT:
+            more, less = (second, first) if made > billed else (first, second)
+            notes.append(
+                f"the pair is not complementary: the {more} file has ordinary usage that the {less} file lacks"
+                f" ({first} alone is {billed:,.2f} {currency}, the pair {made:,.2f})"
+            )
+    return notes
 
 
 def _equal_or_refused(group: Group, written: Sequence[Written]) -> None:
@@ -183,9 +198,17 @@ def _notes(group: Group, currencies: int) -> list[str]:
         absent = ", ".join(r for r in group.fmt.roles if r != role)
         effect = "EffectiveCost is the billed cost" if role == group.fmt.roles[0] else "commitment purchases are missing"
         notes.append(f"{role} export only, no {absent}: {effect}")
+    for names in dict.fromkeys(_unwritten(file) for file in group.files):
+        notes += [f"no line has the last columns of the header: {', '.join(names)}"] if names else []
     if currencies > 1:
         notes.append(f"{currencies} currencies, never added")
     return notes
+
+
+def _unwritten(file: Delivered) -> tuple[str, ...]:
+    """Last columns of a CSV header that no record has (in the first record: all are equally wide)."""
+    sniff = file.seen.sniff
+    return sniff.columns[len(sniff.rows[0]) :] if sniff.container == "csv" and sniff.rows else ()
 
 
 def _rows(writer: Writer, group: Group, source: str, into: Outcome) -> None:

@@ -6,6 +6,7 @@ import codecs
 import csv
 import gzip
 import zlib
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -181,28 +182,28 @@ def records(path: Path, delimiter: str, shown: str) -> Iterator[tuple[int, list[
 def ragged(path: Path, delimiter: str, shown: str) -> InputError | None:
     """The first record that has not as many fields as the header, if there is one.
 
-    Where all records lack the same last fields the file is whole, and those columns are empty: a truncated file has one short
-    record, its last.
+    Where most records lack the same last fields those columns are empty, and the rest is measured by them. A last record that is
+    shorter than the others is where the file was cut off.
     """
     rows = records(path, delimiter, shown)
     _, header = next(rows)
-    found: tuple[int, int] | None = None
-    widths: set[int] = set()
-    count, last = 0, 0
+    widths: Counter[int] = Counter()
+    first: dict[int, int] = {}  # fields → the first line that has so many
+    last, fields = 0, 0
     for line, record in rows:
-        count, last = count + 1, line
-        widths.add(len(record))
-        if found is None and len(record) != len(header):
-            found = (line, len(record))
-    if found is None or (count > 1 and len(widths) == 1 and found[1] < len(header)):
-        return None
-    return _ragged(shown, *found, len(header), last=found[0] == last)
+        last, fields = line, len(record)
+        widths[fields] += 1
+        first.setdefault(fields, line)
+    common = max(widths, key=lambda width: (widths[width], width == len(header)), default=len(header))
+    expected = common if common < len(header) and widths[common] > 1 else len(header)
+    found = min(((line, width) for width, line in first.items() if width != expected), default=None)
+    return _ragged(shown, *found, expected, len(header), cut=found == (last, fields) and fields < expected) if found else None
 
 
-def _ragged(shown: str, line: int, fields: int, expected: int, *, last: bool) -> InputError:
-    cut = last and fields < expected
+def _ragged(shown: str, line: int, fields: int, expected: int, header: int, *, cut: bool) -> InputError:
+    named = f"the header has {header}" + (f", the other lines {expected}" if expected != header else "")
     return InputError(
-        f"line {line} has {fields} fields, the header has {expected}" + (": the file is cut off" if cut else ""),
+        f"line {line} has {fields} fields, {named}" + (": the file is cut off" if cut else ""),
         where=shown,
         hint="download or export the file again" if cut else "correct the line: a delimiter inside a cell needs quotes",
     )

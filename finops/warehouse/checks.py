@@ -286,7 +286,8 @@ def written_charges(connection: Connection, relation: str, target: Table) -> lis
     rows = connection.execute(
         f"""
         select coalesce("BillingAccountId", '') as account, x_billing_period as period, {BILLED_BY_INVOICE},
-            count(*) as charges, coalesce(min("ChargePeriodStart")::varchar, ''), coalesce(max("ChargePeriodEnd")::varchar, ''), {nulls}
+            count(*) as charges, coalesce(min("ChargePeriodStart")::varchar, ''), coalesce(max("ChargePeriodEnd")::varchar, ''),
+            {nulls}
         from ({relation}) group by all order by all
         """
     ).fetchall()

@@ -60,6 +60,7 @@ def billed(warehouse: Warehouse) -> dict[tuple[str, str, str], Decimal]:
     """(source, period, currency) → Σ BilledCost as published."""
     with warehouse.reader() as reader:
         rows = reader.rows(
-            "select x_source, x_billing_period, BillingCurrency, sum(BilledCost)::decimal(38, 12) as total from charges group by all"
+            "select x_source, x_billing_period, BillingCurrency, sum(BilledCost)::decimal(38, 12) as total"
+            " from charges group by all"
         )
     return {(r["x_source"], r["x_billing_period"], r["BillingCurrency"]): r["total"] for r in rows}
