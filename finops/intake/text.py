@@ -182,8 +182,8 @@ def records(path: Path, delimiter: str, shown: str) -> Iterator[tuple[int, list[
 def ragged(path: Path, delimiter: str, shown: str) -> InputError | None:
     """The first record that has not as many fields as the header, if there is one.
 
-    Where most records lack the same last fields those columns are empty, and the rest is measured by them. A last record that is
-    shorter than the others is where the file was cut off.
+    Where most records lack the same last fields those columns are empty, and the rest is measured by them. A last record
+    that is shorter than the others is where the file was cut off.
     """
     rows = records(path, delimiter, shown)
     _, header = next(rows)
