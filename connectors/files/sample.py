@@ -27,29 +27,29 @@ METRICS = pa.schema(
         ("value", pa.float64()),
     ]
 )
-PRICES = (
+PRICES_COLUMNS = (
     "provider region product sku operating_system license tenancy deployment tier_start term payment instrument unit price "
     "upfront currency effective_from specs"
-).split()
-RESOURCES = (
+)
+RESOURCES_COLUMNS = (
     "observed_at resource_id provider account_id region resource_type sku state created_at attached_to tags properties"
-).split()
-COMMITMENTS = (
+)
+COMMITMENTS_COLUMNS = (
     "observed_at commitment_id provider account_id instrument scope quantity hourly_commitment unit term_start term_end "
     "payment upfront recurring currency"
-).split()
-OBJECTS = (
+)
+OBJECTS_COLUMNS = (
     "bucket prefix storage_class age_days_from age_days_to object_count bytes reads_per_month read_bytes_per_month"
-).split()
+)
 
 
 def write(estate: Estate, folder: Path) -> None:
     """Everything that is no bill, under `open/`, and the key beside it."""
     out = folder / "export" / "open"
-    write_csv(out / "prices.csv", PRICES, _prices(estate))
-    write_csv(out / "resources.csv.gz", RESOURCES, _resources(estate))
-    write_csv(out / "commitments.csv", COMMITMENTS, _commitments(estate))
-    write_csv(out / "objects.csv", OBJECTS, _objects(estate))
+    write_csv(out / "prices.csv", PRICES_COLUMNS.split(), _prices(estate))
+    write_csv(out / "resources.csv.gz", RESOURCES_COLUMNS.split(), _resources(estate))
+    write_csv(out / "commitments.csv", COMMITMENTS_COLUMNS.split(), _commitments(estate))
+    write_csv(out / "objects.csv", OBJECTS_COLUMNS.split(), _objects(estate))
     write_csv(out / "rates.csv", ("date", "from_currency", "to_currency", "rate"), _rates(estate))
     rows = [(s.resource_id, s.timestamp, s.period_s, s.metric, s.dimensions, s.statistic, s.value) for s in samples(estate)]
     write_parquet(out / "metrics.parquet", rows, METRICS)

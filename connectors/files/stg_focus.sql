@@ -51,10 +51,12 @@ worded_units as (
 
     select
         given,
-        regexp_replace(regexp_replace(regexp_replace(trim(given),
-            '\bHrs?\b', 'Hours'),
-            '\b(GB|MB|TB)[- ]Mo\b', '\1-Months'),
-            '/Second-', 'ps-') as unit
+        regexp_replace(regexp_replace(regexp_replace(
+            trim(given),
+            '\bHrs?\b', 'Hours'
+        ),
+        '\b(GB|MB|TB)[- ]Mo\b', '\1-Months'),
+        '/Second-', 'ps-') as unit
     from given_units
     where given is not null
 
@@ -74,10 +76,19 @@ units as (
                 '[A-Za-z][A-Za-z0-9]*( [A-Za-z][A-Za-z0-9]*)*'
                 || '/(Year|Month|Day|Hour|Minute|Second|[0-9]+ (Years|Months|Days|Hours|Minutes|Seconds))'
             ) then unit
-            when regexp_full_match(unit, '.*[A-Za-z][^A-Za-z]*-(Years|Months|Days|Hours|Minutes|Seconds)') then coalesce(
-                nullif(trim(regexp_replace(regexp_extract(unit, '^(.*)-[A-Z][a-z]+$', 1), '[^A-Za-z0-9]+|\b[0-9]+', ' ', 'g')), ''),
-                'Unit'
-            ) || regexp_extract(unit, '-[A-Z][a-z]+$')
+            when regexp_full_match(unit, '.*[A-Za-z][^A-Za-z]*-(Years|Months|Days|Hours|Minutes|Seconds)')
+                then
+                    coalesce(
+                        nullif(
+                            trim(
+                                regexp_replace(
+                                    regexp_extract(unit, '^(.*)-[A-Z][a-z]+$', 1), '[^A-Za-z0-9]+|\b[0-9]+', ' ', 'g'
+                                )
+                            ),
+                            ''
+                        ),
+                        'Unit'
+                    ) || regexp_extract(unit, '-[A-Z][a-z]+$')
             else coalesce(nullif(trim(regexp_replace(unit, '[^A-Za-z0-9]+|\b[0-9]+', ' ', 'g')), ''), 'Units')
         end as unit
     from worded_units
@@ -138,7 +149,8 @@ worded as (
                 when 'commitment-based' then 'Committed'
                 when 'other' then 'Other'
             end as PricingCategory,
-            case lower(CommitmentDiscountStatus) when 'used' then 'Used' when 'unused' then 'Unused' end as CommitmentDiscountStatus,
+            case lower(CommitmentDiscountStatus) when 'used' then 'Used' when 'unused' then 'Unused' end
+                as CommitmentDiscountStatus,
             case lower(CommitmentDiscountCategory) when 'spend' then 'Spend' when 'usage' then 'Usage' end
                 as CommitmentDiscountCategory,
             case ServiceCategory when 'Database' then 'Databases' else ServiceCategory end as ServiceCategory,
@@ -167,7 +179,8 @@ committed as (
                 CommitmentDiscountCategory,
                 case when CommitmentDiscountType ilike '%saving%' then 'Spend' else 'Usage' end
             ) end as CommitmentDiscountCategory,
-            case when CommitmentDiscountId is not null then coalesce(CommitmentDiscountType, 'Commitment') end as CommitmentDiscountType,
+            case when CommitmentDiscountId is not null then coalesce(CommitmentDiscountType, 'Commitment') end
+                as CommitmentDiscountType,
             case when CommitmentDiscountId is not null then CommitmentDiscountName end as CommitmentDiscountName,
             coalesce(EffectiveCost, case when CommitmentDiscountId is null then BilledCost end) as EffectiveCost
         ),
@@ -199,7 +212,10 @@ settled as (
     select
         * replace (
             coalesce(
-                case when ContractedCost != 0 or not costs then ContractedCost end, nullif(priced_at_contract, 0), own_cost, BilledCost
+                case when ContractedCost != 0 or not costs then ContractedCost end,
+                nullif(priced_at_contract, 0),
+                own_cost,
+                BilledCost
             ) as ContractedCost,
             coalesce(
                 case when ListCost != 0 or not costs then ListCost end,
@@ -228,11 +244,12 @@ tagged as (
     select
         *,
         case
-            when not json_valid(Tags) and json_valid('{' || Tags || '}') then cast(json('{' || Tags || '}') as map(varchar, varchar))
-            when not json_valid(Tags) then map {'tags': Tags}
-            when json_type(Tags) = 'OBJECT' then cast(json(Tags) as map(varchar, varchar))
+            when not json_valid(Tags) and json_valid('{' || Tags || '}')
+                then cast(json('{' || Tags || '}') as map (varchar, varchar))
+            when not json_valid(Tags) then map(['tags'], [Tags])
+            when json_type(Tags) = 'OBJECT' then cast(json(Tags) as map (varchar, varchar))
             when json_type(Tags) = 'ARRAY' then map_from_entries(list_distinct(
-                list_transform(cast(json(Tags) as json []), lambda tag: {'k': tag ->> 'key', 'v': tag ->> 'value'})
+                list_transform(cast(json(Tags) as json[]), lambda tag: { 'k': tag ->> 'key', 'v': tag ->> 'value' })
             ))
         end as tag_map,
         case when json_valid(SkuPriceDetails) then SkuPriceDetails end as details,
@@ -250,9 +267,14 @@ machines as (
             details ->> '$.InstanceType',
             details ->> '$.x_InstanceType',
             nullif(regexp_extract(
-                x_usage_type, ':((?:[a-z]+\.)?[a-z][a-z0-9-]*\.(?:nano|micro|small|medium|large|[0-9]*xlarge|metal[a-z0-9-]*))', 1
+                x_usage_type,
+                ':((?:[a-z]+\.)?[a-z][a-z0-9-]*\.(?:nano|micro|small|medium|large|[0-9]*xlarge|metal[a-z0-9-]*))',
+                1
             ), ''),
-            case when ServiceCategory = 'Compute' then coalesce(native_details ->> '$.ServiceType', native_details ->> '$.x_ServiceType') end
+            case
+                when ServiceCategory = 'Compute'
+                    then coalesce(native_details ->> '$.ServiceType', native_details ->> '$.x_ServiceType')
+            end
         ) as machine,
         coalesce(
             x_operating_system,
@@ -281,8 +303,10 @@ final as (
         BillingPeriodEnd,
         BillingPeriodStart,
         CapacityReservationId,
-        case when CapacityReservationId is not null and ChargeCategory = 'Usage' then coalesce(CapacityReservationStatus, 'Used') end
-            as CapacityReservationStatus,
+        case
+            when CapacityReservationId is not null and ChargeCategory = 'Usage'
+                then coalesce(CapacityReservationStatus, 'Used')
+        end as CapacityReservationStatus,
         ChargeCategory,
         ChargeClass,
         ChargeDescription,
@@ -316,8 +340,10 @@ final as (
         ListUnitPrice,
         PricingCategory,
         upper(PricingCurrency) as PricingCurrency,
-        case when ChargeCategory != 'Tax' and PricingCurrencyContractedUnitPrice >= 0 then PricingCurrencyContractedUnitPrice end
-            as PricingCurrencyContractedUnitPrice,
+        case
+            when ChargeCategory != 'Tax' and PricingCurrencyContractedUnitPrice >= 0
+                then PricingCurrencyContractedUnitPrice
+        end as PricingCurrencyContractedUnitPrice,
         PricingCurrencyEffectiveCost,
         case when ChargeCategory != 'Tax' and PricingCurrencyListUnitPrice >= 0 then PricingCurrencyListUnitPrice end
             as PricingCurrencyListUnitPrice,

@@ -31,7 +31,8 @@ final as (
         ContractCommitmentApplicability as scope,
         ContractCommitmentQuantity as quantity,
         case
-            when ContractCommitmentCategory = 'Spend' then cast(cast(ContractCommitmentCost as double) / nullif(hours, 0) as decimal(38, 12))
+            when ContractCommitmentCategory = 'Spend'
+                then cast(cast(ContractCommitmentCost as double) / nullif(hours, 0) as decimal(38, 12))
         end as hourly_commitment,
         coalesce(ContractCommitmentUnit, upper(BillingCurrency)) as unit,
         ContractCommitmentPeriodStart as term_start,
