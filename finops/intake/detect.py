@@ -53,12 +53,14 @@ def _unknown_columns(seen: Seen, fmt: Format) -> list[str]:
 
 
 def _unknown(seen: Seen, formats: Sequence[Format]) -> InputError:
-    def nearness(fmt: Format) -> tuple[float, int]:
-        shared = set(fmt.identifies) & _canonical(seen, fmt)
-        return len(shared) / max(len(fmt.identifies), 1), len(shared)
+    def nearness(fmt: Format) -> tuple[bool, int, int]:
+        """Half of the identifying columns are there; few of them are missing; few of the file's columns are unknown."""
+        shared = len(set(fmt.identifies) & _canonical(seen, fmt))
+        return 2 * shared >= len(fmt.identifies), shared - len(fmt.identifies), -len(_unknown_columns(seen, fmt))
 
-    nearest = max(formats, key=nearness, default=None)
-    if nearest is None or nearness(nearest)[1] == 0:
+    candidates = [fmt for fmt in formats if set(fmt.identifies) & _canonical(seen, fmt)]
+    nearest = max(candidates, key=nearness, default=None)
+    if nearest is None:
         return InputError(
             f"unknown {_columns('column', list(seen.sniff.columns))}: no known format has any of them",
             where=seen.shown,
