@@ -17,8 +17,9 @@ def saving_sql(bill: Bill, key: str, effect: Effect, stranded: Decimal, finding:
     """One select that returns what the effect takes off the bill a month, alone: lines × what is left of them."""
     branches = [_branch(bill, change, bill.lines(key)) for change in effect.changes]
     cases = "\n            ".join(branches)
+    anew = sum((_anew(bill, change, bill.lines(key)) for change in effect.changes), Decimal(0))
     saved = f"case\n            {cases}\n            else 0\n        end" if branches else "0"
-    subtract = "".join(f" - {amount:f}" for amount in (effect.adds, stranded) if amount)
+    subtract = "".join(f" - {amount:f}" for amount in (effect.adds, stranded, anew) if amount)
     plus = f" + {effect.cut:f}" if effect.cut else ""
     return f"""with lines as (
     select
@@ -26,8 +27,7 @@ def saving_sql(bill: Bill, key: str, effect: Effect, stranded: Decimal, finding:
         coalesce(pricing_unit, '') as pricing_unit,
         coalesce(sku_meter, sku_id, '') as meter,
         coalesce(commitment_id, '') as commitment_id,
-        sum(effective_cost - coalesce(promotional_credit, 0)) as cost,
-        sum(coalesce(contracted_cost, list_cost, effective_cost, 0)) as on_demand_cost
+        sum(effective_cost - coalesce(promotional_credit, 0)) as cost
     from resource_daily
     where
         lower(resource_id) = {quoted(key)}
@@ -57,5 +57,17 @@ def _branch(bill: Bill, change: Change, lines: tuple[Line, ...]) -> str:
     loose = sorted({line.commitment for line in lines if line.commitment and not bill.follows(line, change)})
     if loose and change.covered:
         named = ", ".join(quoted(commitment) for commitment in loose)
-        return f"when {where} then cost - case when commitment_id in ({named}) then on_demand_cost else cost end * {left}"
+        return f"when {where} then cost * case when commitment_id in ({named}) then 1 else 1 - {left} end"
     return f"when {where} then cost * (1 - {left})"
+
+
+def _anew(bill: Bill, change: Change, lines: tuple[Line, ...]) -> Decimal:
+    """What usage that leaves its commitment costs on demand after the change."""
+    leaving = [
+        line for line in lines if line.commitment and change.covered and _meant(change, line) and not bill.follows(line, change)
+    ]
+    return sum((line.on_demand * change.factor for line in leaving), Decimal(0))
+
+
+def _meant(change: Change, line: Line) -> bool:
+    return line.category == "Usage" and change.unit in ("", line.unit) and change.meter in ("", line.meter)

@@ -36,16 +36,17 @@ def patch_of(finding: Finding) -> str:
     if template is None:
         return ""
     scope = finding.scope
+    resource = finding.inventory_id or scope.resource
     values = {
-        "resource": scope.resource,
-        "name": scope.resource.rstrip("/").rsplit("/", 1)[-1].rsplit(":", 1)[-1],
+        "resource": resource,
+        "name": resource.rstrip("/").rsplit("/", 1)[-1].rsplit(":", 1)[-1],
         "account": scope.account,
         "region": scope.region,
         "current": str(getattr(action, "current", "")),
         "target": action.target,
-        "group": _segment(scope.resource, "resourcegroups"),
-        "workspace": _segment(scope.resource, "workspaces"),
-        "parent": _segment(scope.resource, "accounts"),
+        "group": _segment(resource, "resourcegroups"),
+        "workspace": _segment(resource, "workspaces"),
+        "parent": _segment(resource, "accounts"),
     }
     return template.format(**{name: shlex.quote(value) for name, value in values.items()}).strip()
 

@@ -196,11 +196,16 @@ class Sequencer:
             steps=self._steps(kinds),
             recommendations=tuple(self._recommendation(t, rank, owners) for rank, t in enumerate(ranked, 1)),
             keeps=tuple(self._kept),
-            unknowns=missing_facts(self._unknown, how or {}),
+            unknowns=missing_facts(self._open_questions(), how or {}),
             unknown_verdicts=len(self._unknown),
             failed=tuple(failed),
             notes=tuple(notes),
         )
+
+    def _open_questions(self) -> list[Finding]:
+        """What is unknown of resources that stay."""
+        gone = {t.finding.bill_key for t in self._taken if _deletes(t.act)}
+        return [finding for finding in self._unknown if finding.bill_key not in gone]
 
     def _steps(self, kinds: Sequence[str]) -> tuple[Step, ...]:
         current = cents(self.before.total)

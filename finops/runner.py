@@ -127,6 +127,7 @@ def line_of_row(row: Mapping[str, Any]) -> Line:
         quantity=Decimal(row["quantity"]) * MONTH_PER_WINDOW,
         cost=Decimal(row["cost"]) * MONTH_PER_WINDOW,
         on_demand=Decimal(row["on_demand_cost"]) * MONTH_PER_WINDOW,
+        listed=Decimal(row["list_cost"]) * MONTH_PER_WINDOW,
     )
 
 

@@ -46,6 +46,7 @@ class Line:
     quantity: Decimal
     cost: Decimal
     on_demand: Decimal
+    listed: Decimal = ZERO
 
     @property
     def usable(self) -> bool:
@@ -83,7 +84,7 @@ class Bill:
             if line.commitment and line.category == "Usage":
                 self._services.setdefault(line.commitment, set()).add(line.service)
         for resource in sorted(grouped):
-            self._lines[resource] = tuple(grouped[resource])
+            self._lines[resource] = tuple(_on_demand(grouped[resource]))
             for service in {line.service for line in grouped[resource] if line.usable}:
                 self._by_service.setdefault(service, []).append(resource)
 
@@ -93,6 +94,12 @@ class Bill:
 
     def cost(self, resource: str) -> Decimal:
         return sum((line.cost for line in self._lines.get(resource, ())), ZERO)
+
+    def discount(self, resource: str) -> Decimal:
+        """What the account pays of list prices for uncovered usage of the resource; 1 where the bill states no list price."""
+        lines = [line for line in self.lines(resource) if line.usable and line.listed > 0]
+        listed = sum((line.listed for line in lines), ZERO)
+        return sum((line.cost for line in lines), ZERO) / listed if listed else Decimal(1)
 
     def lines(self, resource: str) -> tuple[Line, ...]:
         return self._lines.get(resource, ())
@@ -154,7 +161,8 @@ class Bill:
 
     def _covers(self, commitment: str, line: Line) -> bool:
         known = self.commitments.get(commitment)
-        return known is not None and line.service in self._services.get(commitment, ()) and known.covers(line)
+        known_service = line.service in self._services.get(commitment, ())
+        return known is not None and known_service and bool(line.instance_type) and known.covers(line)
 
     def _move(self, commitment: str, amount: Decimal, source: str, before: dict[str, tuple[Line, ...]]) -> Decimal:
         """Let a freed commitment cover other usage, one unit of cost for one; return what it cannot.
@@ -167,7 +175,7 @@ class Bill:
             if amount <= 0:
                 break
             lines = self._lines.get(resource, ())
-            if resource == source or not any(line.usable and self._covers(commitment, line) for line in lines):
+            if not any(line.usable and self._covers(commitment, line) for line in lines):
                 continue
             before.setdefault(resource, lines)
             moved: list[Line] = []
@@ -181,6 +189,18 @@ class Bill:
             before.setdefault(unused, self._lines.get(unused, ()))
             self._lines[unused] = (*self._lines.get(unused, ()), _unused(self._lines, source, unused, commitment, amount))
         return amount
+
+
+def _on_demand(lines: list[Line]) -> list[Line]:
+    """Covered usage at the price that the same meter of the resource has uncovered, where the bill shows one.
+
+    Exports state list prices beside a commitment, whatever the account has negotiated.
+    """
+    shown = {line.meter: line.cost / line.quantity for line in lines if line.usable and line.quantity > 0}
+    return [
+        replace(line, on_demand=micro(line.quantity * shown[line.meter])) if line.commitment and line.meter in shown else line
+        for line in lines
+    ]
 
 
 def _selects(change: Change, line: Line) -> bool:

@@ -79,14 +79,20 @@ class Path:
 
 
 def cheapest_path(bands: Sequence[Band], tariffs: Sequence[Tariff], months_to_repay: float) -> Path:
-    """The exact shortest path over (age band, class): objects only move to classes with cheaper storage, and never leave a
-    class, or die, before its minimum days. `tariffs` are in order of falling storage price."""
+    """The exact shortest path over (age band, class). `tariffs` are in order of falling storage price.
+
+    Objects only move to classes with cheaper storage, never leave a class, or die, before its minimum days, and enter one
+    only when they are as old as its minimum: what has lived so long may be expected to live as long again, and what dies
+    young pays no early deletion.
+    """
     life = bands[-1].day_to
     best: dict[tuple[int, int], Path] = {}
     for index, band in enumerate(bands):
         reached: dict[tuple[int, int], Path] = {}
         for rank, tariff in enumerate(tariffs):
-            if band.storage_class != tariff.name and life is not None and life - band.day_from < tariff.rule.min_days:
+            young = band.day_from < tariff.rule.min_days
+            dying = life is not None and life - band.day_from < tariff.rule.min_days
+            if band.storage_class != tariff.name and (young or dying):
                 stays = [e for (r, e) in best if r == rank]
                 if not stays:
                     continue
@@ -152,7 +158,9 @@ def target_of(bands: Sequence[Band], classes: Sequence[str]) -> str:
     entered = {name: band.day_from for band, name in reversed(moved)}
     if len(entered) == 1:
         return next(iter(entered))
-    return ", ".join(f"{name} {day} d" for name, day in sorted(entered.items(), key=lambda item: item[1]))
+    steps = [f"{name} {day} d" for name, day in sorted(entered.items(), key=lambda item: item[1])]
+    life = bands[-1].day_to
+    return ", ".join([*steps, f"delete {life} d"] if life is not None else steps)
 
 
 def tiering_sql(

@@ -50,6 +50,10 @@ class Offer:
     discounts: Mapping[Meter, float]
 
     @property
+    def label(self) -> str:
+        return f"{self.instrument}/{self.term}/{self.payment or 'none'}"
+
+    @property
     def locks(self) -> bool:
         """Whether it holds for one family or machine only: such plans lose money when a fleet changes its hardware."""
         return "family" in self.instrument or "reservation" in self.instrument or "resource" in self.instrument
@@ -91,7 +95,8 @@ class Commitments:
                 coalesce(service, '') as service,
                 instance_type,
                 coalesce(operating_system, '') as operating_system,
-                sum(effective_cost) as cost
+                sum(effective_cost) as cost,
+                sum(coalesce(list_cost, effective_cost)) as listed
             from hours
             where commitment_id is null and coalesce(pricing_category, 'Standard') = 'Standard' and effective_cost > 0
             group by all
@@ -105,7 +110,7 @@ class Commitments:
     def judge_all(self, candidates: Sequence[Row], context: Context, /) -> Iterable[Finding]:
         residual = _residual_shares(context)
         demand = _demand(candidates, residual, context)
-        daily = any(row["hours"] > 1 for row in candidates)
+        coarse = {row["provider"] for row in candidates if row["hours"] > 1}
         taken: dict[Meter, float] = {}
         for provider in sorted({meter.provider for meter in demand}):
             offers, missing = self._offers(provider, list(demand), context)
@@ -114,8 +119,9 @@ class Commitments:
                 if missing:
                     yield _finding(provider, "", Unknown((missing,)), (), context, cost=cost)
                 continue
+            paid = _paid_of_list([row for row in candidates if row["provider"] == provider])
             for offer in offers:
-                yield from self._judge(offer, demand, taken, context, daily=daily)
+                yield from self._judge(offer, demand, taken, context, (paid, provider in coarse))
 
     def _offers(self, provider: str, meters: Sequence[Meter], context: Context) -> tuple[list[Offer], str]:
         """What is sold for these meters, broadest first."""
@@ -134,8 +140,14 @@ class Commitments:
         return sorted(offers, key=lambda o: (o.locks, -len(o.discounts), o.instrument)), ""
 
     def _judge(
-        self, offer: Offer, demand: Mapping[Meter, Floats], taken: dict[Meter, float], context: Context, *, daily: bool
+        self,
+        offer: Offer,
+        demand: Mapping[Meter, Floats],
+        taken: dict[Meter, float],
+        context: Context,
+        basis: tuple[float, bool],
     ) -> Iterable[Finding]:
+        paid, daily = basis
         meters = [meter for meter in offer.discounts if meter in demand and meter not in taken]
         if not meters:
             return
@@ -143,20 +155,21 @@ class Commitments:
         discounts = np.array([offer.discounts[meter] for meter in meters])
         if offer.locks:
             why = "abstains from a lock on one family: over a year every such policy lost money where hardware changed"
-            yield _finding(offer.provider, offer.instrument, Keep(why), (), context, cost=float(hourly.sum(axis=1).mean()))
+            yield _finding(offer.provider, offer.label, Keep(why), (), context, cost=float(hourly.sum(axis=1).mean()))
             return
         long = hourly[-self.long_hours :]
         best = min(best_level(hourly[-hours:], discounts) for hours in (self.short_hours, self.long_hours))
-        amount = Decimal(repr(best)).quantize(STEP, rounding="ROUND_DOWN")
-        level = evaluate(long, discounts, float(amount))
+        # Plans are sold at list rates; what the account has negotiated comes off their bill too.
+        amount = Decimal(repr(best / paid)).quantize(STEP, rounding="ROUND_DOWN")
+        level = evaluate(long, discounts, float(amount) * paid)
         if level.saving * HOURS_PER_MONTH < self.min_saving:
             why = "what is left to cover does not run enough hours to pay for a commitment"
-            yield _finding(offer.provider, offer.instrument, Keep(why), (), context, cost=float(long.sum(axis=1).mean()))
+            yield _finding(offer.provider, offer.label, Keep(why), (), context, cost=float(long.sum(axis=1).mean()))
             return
         taken |= dict.fromkeys(meters, 1.0)
         verdict, facts = self._act(offer, level, amount, long, discounts, context, daily=daily)
         sql = _sql(offer, meters, level, context)
-        yield _finding(offer.provider, offer.instrument, verdict, facts, context, cost=float(long.sum(axis=1).mean()), sql=sql)
+        yield _finding(offer.provider, offer.label, verdict, facts, context, cost=float(long.sum(axis=1).mean()), sql=sql)
 
     def _act(
         self, offer: Offer, level: Level, amount: Decimal, hourly: Floats, discounts: Floats, context: Context, *, daily: bool
@@ -168,19 +181,18 @@ class Commitments:
         slices = ladder(amount, self.slices, STEP)
         even = break_even_month(level, months)
         facts = (
-            Fact("commitment", amount, f"{context.currency} an hour", "demand_hourly"),
+            Fact("commitment", amount, f"{context.currency} an hour, at list rates", "demand_hourly"),
             Fact("use of the commitment", round(level.used, 4), "of 1", "demand_hourly"),
             Fact("break-even", round(even, 1), f"months of {months}", "demand_hourly"),
             *(Fact(f"saving at {cut:.0%} less use", round(s * HOURS_PER_MONTH, 2), "a month", "") for cut, s in less.items()),
         )
         parts = " + ".join(str(part) for part in slices)
-        target = f"{offer.instrument} {offer.term}, {amount} {context.currency}/h in {self.slices} purchases ({parts})"
-        action = Commit(offer.instrument, offer.term, offer.payment, amount, f"{context.currency}/h", target)
+        action = Commit(offer.instrument, offer.term, offer.payment or "none", amount, f"{context.currency}/h", str(amount))
         assumes = ["usage stays as all other actions leave it"]
         if daily:
             assumes.append("usage is even within each day: the bill has no hours")
         saving = Saving(Estimate(low, monthly, monthly), monthly * 12, Decimal(0), context.currency, assumes=tuple(assumes))
-        why = f"exact optimum of the last 7 and 30 days, the lower; pays for itself after {even:.1f} of {months} months"
+        why = f"exact optimum of the last 7 and 30 days, the lower; repaid after {even:.1f} of {months} months; buy {parts}"
         return Act(action, saving, 0.6 if daily else 0.8, why, Effect(adds=-monthly)), facts
 
 
@@ -213,6 +225,12 @@ def _demand(rows: Sequence[Row], residual: Mapping[Meter, float], context: Conte
         share = float(row["cost"]) / row["hours"] * residual.get(meter, 1.0)
         series[max(0, start) : min(count, start + row["hours"])] += share
     return {meter: series for meter, series in demand.items() if series.any()}
+
+
+def _paid_of_list(rows: Sequence[Row]) -> float:
+    """The share of list prices that the account pays on demand."""
+    listed = sum(float(row["listed"]) for row in rows)
+    return sum(float(row["cost"]) for row in rows) / listed if listed > 0 else 1.0
 
 
 def _hours(moment: datetime, first: datetime) -> int:
@@ -255,7 +273,7 @@ def _finding(
     sql: str = "",
 ) -> Finding:
     """`cost` is the on-demand cost an hour of what could be covered."""
-    scope = Scope(provider, service=instrument)
+    scope = Scope(provider, resource=instrument)
     return Finding(
         recommender="commitments",
         kind="commitments",

@@ -230,7 +230,7 @@ class Idle:
             return Keep("in use: attached, or it serves something"), facts
         signals = [s for s in rule.contradicted_by if profile.has(s.metric)]
         facts += [_fact(profile, signal) for signal in signals]
-        run, _ = streak(list(_days(profile, signals).items()), context.as_of)
+        run = _quiet(_days(profile, signals), context.as_of)
         wait = self.orphan_days if rule.min_days == "orphan_days" else self.idle_days
         age = profile.age_days(context.as_of)
         if signals and run < wait:
@@ -254,7 +254,7 @@ class Idle:
         size = profile.property("used_gib") if profile.property("used_gib") is not None else profile.property("size_gib")
         if size is None or len(prices) != 1:
             return None
-        return Decimal(str(size)) * prices.pop() * context.months
+        return Decimal(str(size)) * prices.pop() * context.months * context.bill.discount(profile.bill_key)
 
     def _act(self, profile: Profile, action: str, why: str, days: int, context: Context, adds: Decimal = Decimal(0)) -> Verdict:
         units = sorted({line.unit for line in context.bill.lines(profile.bill_key) if hourly(line.unit)})
@@ -265,7 +265,7 @@ class Idle:
         if net <= 0:
             return Keep("watch: nothing would be saved; what it costs is committed or would be paid for its snapshot")
         share = Decimal(str(round(range_share(days), 4)))
-        assumes = ["the use of the last 30 days goes on"] + (["a snapshot is kept at the list price"] if adds else [])
+        assumes = ["the use of the last 30 days goes on"] + (["a snapshot is kept, at the account's discount"] if adds else [])
         saving = Saving(
             Estimate(cents(net * (1 - share)), net, net), net * 12, Decimal(0), profile.currency, assumes=tuple(assumes)
         )
@@ -279,7 +279,8 @@ def finding(profile: Profile, verdict: Verdict, facts: tuple[Fact, ...], context
     return Finding(
         recommender="idle",
         kind="idle",
-        scope=profile.scope,
+        scope=profile.billed_scope,
+        inventory_id=profile.resource,
         verdict=verdict,
         evidence=Evidence(facts, context.window, round(min(1.0, days / 30), 2), ""),
         as_of=context.as_of,
@@ -300,6 +301,12 @@ def _days(profile: Profile, signals: list[Signal]) -> dict[date, bool]:
             for day, idle in signal.idle(series):
                 days[day] = days.get(day, True) and idle
     return days
+
+
+def _quiet(days: dict[date, bool], as_of: date) -> int:
+    """Days since the last activity; a disk that is detached measures nothing, so that days without data are quiet."""
+    active = [day for day, idle in days.items() if not idle]
+    return (as_of - max(active)).days if active else (as_of - min(days)).days if days else 0
 
 
 def _fact(profile: Profile, signal: Signal) -> Fact:

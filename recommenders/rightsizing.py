@@ -104,7 +104,8 @@ class Rightsizing:
         yield Finding(
             recommender=self.kind,
             kind=self.kind,
-            scope=profile.scope,
+            scope=profile.billed_scope,
+            inventory_id=profile.resource,
             verdict=verdict,
             evidence=Evidence(facts, context.window, round(min(1.0, days / 30), 2), ""),
             as_of=context.as_of,
@@ -136,8 +137,9 @@ class Rightsizing:
         fitting, rejected = self._fitting(profile, kind, current, needs, context)
         if not fitting:
             return Keep("no smaller machine holds what it does: " + _binding(needs, size)), facts, needs.explanation, rejected
-        best = max(fitting, key=lambda c: (c.net, c.price.key.sku))
+        # The cheapest machine, not the cheapest until today's commitments end: a size outlives them. What they strand is shown.
         least = profile.monthly_cost * Decimal(str(self.min_saving_share))
+        best = next((c for c in fitting if c.net > least), fitting[0])
         if best.net <= least:
             why = "a commitment covers it, so that a smaller machine would save nothing before it ends"
             return Keep(why if best.stranded > 0 else "already within 5 % of its best size"), facts, needs.explanation, rejected

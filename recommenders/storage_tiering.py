@@ -132,11 +132,11 @@ class StorageTiering:
             return
         stored = sum(hidden.values()) / bucket.bytes_per_gb(context)
         rate = price * bucket.scale(price, context)
-        target = "; ".join(
+        target = ", ".join(
             text
             for name, text in (
-                ("noncurrent_bytes", f"expire noncurrent versions after {self.expire_days} d"),
-                ("incomplete_multipart_bytes", f"abort incomplete uploads after {self.abort_days} d"),
+                ("noncurrent_bytes", f"expire noncurrent versions after {self.expire_days} days"),
+                ("incomplete_multipart_bytes", f"abort multipart uploads after {self.abort_days} days"),
             )
             if hidden[name]
         )

@@ -42,7 +42,8 @@ final as (
         max(charge_date) as last_day,
         cast(sum(coalesce(pricing_quantity, 0)) as decimal(38, 12)) as quantity,
         cast(sum(coalesce(effective_cost, 0) - coalesce(promotional_credit, 0)) as decimal(38, 12)) as cost,
-        cast(sum(coalesce(contracted_cost, list_cost, effective_cost, 0)) as decimal(38, 12)) as on_demand_cost
+        cast(sum(coalesce(contracted_cost, list_cost, effective_cost, 0)) as decimal(38, 12)) as on_demand_cost,
+        cast(sum(coalesce(list_cost, 0)) as decimal(38, 12)) as list_cost
     from recent
     group by all
 

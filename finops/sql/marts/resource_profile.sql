@@ -223,7 +223,7 @@ joined as (
 
     select
         coalesce(inventory.resource_id, billed.resource_id) as resource_id,
-        billed.key as billed_as,
+        case when inventory.key = billed.key then inventory.resource_id else billed.resource_id end as billed_as,
         coalesce(inventory.provider, billed.provider) as provider,
         coalesce(nullif(billed.account_id, ''), inventory.account_id) as account_id,
         coalesce(nullif(billed.region, ''), inventory.region) as region,
