@@ -1,7 +1,7 @@
 -- stg_focus: FOCUS Cost and Usage of any provider, 1.0 to 1.4 → FOCUS 1.2 columns, with those of 1.3 and 1.4 beside them.
 -- grain: one row a row of the file
--- Repairs, each only where the file leaves the value out or breaks FOCUS; what is billed and effective is never changed, but that
--- a missing effective cost outside commitments is what is billed. Why each is safe: README.md of this folder.
+-- Repairs, each only where the file leaves the value out or breaks FOCUS; what is billed and effective is never changed, but
+-- that a missing effective cost outside commitments is what is billed. Why each is safe: README.md of this folder.
 with raw as (
 
     select * from raw
@@ -189,8 +189,8 @@ committed as (
 
 ),
 
--- A list or contracted cost of nothing beside a real cost is a price that the provider left out: the row's own cost stands in, so
--- that no saving appears from it.
+-- A list or contracted cost of nothing beside a real cost is a price that the provider left out: the row's own cost stands in,
+-- so that no saving appears from it.
 costed as (
 
     select
