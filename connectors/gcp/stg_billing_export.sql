@@ -189,9 +189,14 @@ classed as (
         (month_start + interval 1 month) at time zone 'America/Los_Angeles' as period_end,
         kind = 'regular' and is_commitment_sku as is_fee,
         kind = 'regular' and has_model_price and not is_commitment_sku as is_discounted,
+        -- FOCUS tables: the quantity that cost and price agree on, where the given one is none of the units used
         case
-            when "BilledCost" is null then "usage.amount_in_pricing_units"
+            when "BilledCost" is null or (
+                abs("usage.amount_in_pricing_units"::double * unit_price::double - cost::double)
+                <= greatest(0.00001, 0.01 * abs(cost::double))
+            ) then "usage.amount_in_pricing_units"
             when unit_price > 0 then (cost::double / unit_price::double)::decimal(38, 12)
+            when lower("usage.unit") = lower("usage.pricing_unit") then "usage.amount"
             else "usage.amount_in_pricing_units"
         end as pricing_amount,
         'usage ' || coalesce("location.region", '') || ' ' || case
@@ -749,6 +754,8 @@ measured as (
 
     select
         *,
+        -- the FOCUS view writes the billing account here where a charge has no project
+        nullif(nullif("project.id", ''), billing_account_id) as project_id,
         case when category = 'Usage' and not is_unused and units[2] is not null then parts[3] end as consumed,
         case when is_priced and units[1] is not null then parts[4] end as priced,
         case
@@ -836,7 +843,9 @@ final as (
         end, -1), -1) end as "ContractedUnitPrice",
         effective as "EffectiveCost",
         coalesce(
-            case when transaction_type = 'THIRD_PARTY_AGENCY' then seller_name end, "InvoiceIssuerName", 'Google Cloud'
+            case when transaction_type = 'THIRD_PARTY_AGENCY' then seller_name end,
+            case when "InvoiceIssuerName" not ilike 'google%' then "InvoiceIssuerName" end,
+            'Google Cloud'
         ) as "InvoiceIssuerName",
         coalesce(parts[1], 0) as "ListCost",
         case when priced is not null and "price.list_price" >= 0
@@ -854,8 +863,10 @@ final as (
         priced as "PricingQuantity",
         case when priced is not null then units[1] end as "PricingUnit",
         'Google Cloud' as "ProviderName",
-        case when coalesce(transaction_type, '') <> 'GOOGLE' then coalesce(seller_name, 'Google Cloud') else 'Google Cloud' end
-            as "PublisherName",
+        coalesce(
+            case when coalesce(transaction_type, '') <> 'GOOGLE' and seller_name not ilike 'google%' then seller_name end,
+            'Google Cloud'
+        ) as "PublisherName",
         "location.region" as "RegionId",
         region_name as "RegionName",
         coalesce("resource.global_name", "resource.name") as "ResourceId",
@@ -870,9 +881,9 @@ final as (
             details, lambda p: struct_pack(k := p.k, v := p.v)
         )))::varchar end as "SkuPriceDetails",
         price_id as "SkuPriceId",
-        nullif("project.id", '') as "SubAccountId",
-        case when nullif("project.id", '') is not null then coalesce("project.name", "project.id") end as "SubAccountName",
-        case when nullif("project.id", '') is not null then 'Project' end as "SubAccountType",
+        project_id as "SubAccountId",
+        case when project_id is not null then coalesce("project.name", project_id) end as "SubAccountName",
+        case when project_id is not null then 'Project' end as "SubAccountType",
         tag_map as "Tags",
         coalesce(cost_type, 'regular') as x_charge_type,
         "service.id" as x_service_code,

@@ -1,4 +1,4 @@
-"""The FOCUS view's defects are repaired; the pricing export becomes prices."""
+"""The pricing export becomes prices."""
 
 from __future__ import annotations
 
@@ -7,43 +7,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from connectors.gcp import FOCUS_VIEW, PRICING_EXPORT
+from connectors.gcp import PRICING_EXPORT
 from tests.staging import stage
-
-VIEW: dict[str, Any] = {
-    "BilledCost": "8",
-    "EffectiveCost": "8",
-    "BillingAccountId": "01-AB",
-    "SubAccountId": "01-AB",
-    "BillingCurrency": "USD",
-    "BillingPeriodStart": "2026-02-01T08:00:00Z",
-    "BillingPeriodEnd": "2026-02-28T08:00:00Z",
-    "ChargePeriodStart": "2026-02-03T10:00:00Z",
-    "ChargePeriodEnd": "2026-02-03T11:00:00Z",
-    "ChargeCategory": "usage",
-    "PricingCategory": "standard",
-    "ServiceName": "Cloud SQL",
-    "ServiceCategory": ["GCP", "Databases"],
-    "Tags": [
-        {"key": "team", "value": "project", "x_type": "project_label"},
-        {"key": "team", "value": "label", "x_type": "label"},
-    ],
-    "x_Credits": [{"Type": "PROMOTION", "Amount": "-2"}],
-    "x_CostType": "regular",
-    "x_ExportTime": "2026-02-04T00:00:00Z",
-    "x_Project": {"id": "p1", "name": "P one"},
-}
-
-
-def test_the_view_is_repaired(tmp_path: Path) -> None:
-    path = tmp_path / "view.jsonl"
-    path.write_text(json.dumps(VIEW) + "\n")
-    query = """select *, strftime("BillingPeriodEnd", '%m-%d %H') as period_end from staged"""
-    (row,) = stage(FOCUS_VIEW, path, query=query)
-    assert (row["ChargeCategory"], row["PricingCategory"], row["ServiceCategory"]) == ("Usage", "Standard", "Databases")
-    assert (row["SubAccountId"], row["SubAccountName"], row["period_end"]) == ("p1", "P one", "03-01 08")
-    assert dict(row["Tags"]) == {"team": "label"}
-    assert (row["BilledCost"], row["x_promotional_credit"]) == (Decimal(8), Decimal(-2))
 
 
 def test_prices_have_tiers_regions_and_the_last_export(tmp_path: Path) -> None:
