@@ -70,8 +70,7 @@ def land_json(connection: Connection, path: Path, fmt: Format, sniff: Sniff, tar
     """Parse once: one JSON column for each top-level key that the sample shows or the format declares."""
     declared = {name.split(".")[0] for column in fmt.columns for name in (column.name, *column.aliases)}
     shown = {parts[0] for parts in sniff.paths.values()}
-    lowered = {top.lower() for top in shown}
-    tops = sorted(shown | {top for top in declared if top.lower() not in lowered})
+    tops = sorted({top.lower(): top for top in (*sorted(declared), *shown)}.values())  # the engine's names have no case
     columns = ", ".join(f"{literal(top)}: 'JSON'" for top in tops)
     _land(
         connection,
