@@ -10,14 +10,21 @@ from pathlib import Path
 from typing import Any
 
 from connectors.aws.sample_columns import NAMES, SCHEMA
+from connectors.aws.sample_product import LOCATIONS, product
 from finops.sample.estate import Commitment, Estate, midnight, next_month
 from finops.sample.files import write_json, write_parquet
 from finops.sample.truth import Bridge, Truth
 from finops.sample.usage import PLACES, Line, Use, bill, identity
 
 PROVIDER = "aws"
-LOCATIONS = {"us-east-1": "US East (N. Virginia)", "us-west-2": "US West (Oregon)"}
 CENT = Decimal("0.01")
+KEPT_BY_NEGATION = (
+    "line_item_usage_type",
+    "line_item_operation",
+    "line_item_product_code",
+    "product_servicecode",
+    "product_region_code",
+)
 Row = dict[str, Any]
 
 
@@ -29,9 +36,9 @@ def write(estate: Estate, folder: Path) -> list[Truth]:
     for period in estate.periods():
         rows = bill_of.month(period)
         month = f"BILLING_PERIOD={period:%Y-%m}"
-        data = f"data/{month}/{export}-00001.snappy.parquet".replace(".snappy", "")
-        write_parquet(folder / "export" / "aws" / export / data, [[r.get(n) for n in NAMES] for r in rows], SCHEMA)
-        write_json(folder / "export" / "aws" / export / f"metadata/{month}/{export}-Manifest.json", _manifest(export, period, data))
+        data, base = f"data/{month}/{export}-00001.parquet", folder / "export" / "aws" / export
+        write_parquet(base / data, [[row.get(name) for name in NAMES] for row in rows], SCHEMA)
+        write_json(base / f"metadata/{month}/{export}-Manifest.json", _manifest(export, period, data))
         truths.append(bill_of.truth(period, rows))
     return truths
 
@@ -74,7 +81,8 @@ class Bill:
             for row in rows
             if (invoice := row["bill_invoice_id"])
         ]
-        return Truth(PROVIDER, self.payer["id"], period, "USD", len(rows), sum(billed.values(), Decimal(0)), effective, dict(billed), bridges)
+        total = sum(billed.values(), Decimal(0))
+        return Truth(PROVIDER, self.payer["id"], period, "USD", len(rows), total, effective, dict(billed), bridges)
 
     def _base(self, period: date, kind: str, start: datetime, end: datetime, account: str, cost: Decimal, net: Decimal) -> Row:
         invoice = self.facts["invoices"].get(f"{period:%Y-%m}", ["", ""])[0]
@@ -110,7 +118,7 @@ class Bill:
         kind = "Usage" if c is None else "SavingsPlanCoveredUsage" if c.kind == "spend" else "DiscountedUsage"
         cost = Decimal(0) if kind == "DiscountedUsage" else line.list_cost
         row = self._base(period, kind, line.start, line.end, line.resource.account, cost, self._net(cost))
-        row |= self._product(line) | {
+        row |= product(self.estate, line) | {
             "identity_line_item_id": identity(line.resource.id, line.meter.kind, line.meter.tier_start, line.start, kind),
             "line_item_resource_id": line.resource.id,
             "line_item_usage_amount": float(line.quantity),
@@ -122,7 +130,8 @@ class Bill:
             "line_item_net_unblended_rate": str((line.price * self.net).normalize() if cost else 0),
         }
         if c is None:
-            row |= {"discount": {"edp_discount": float(self._net(cost) - cost)}, "discount_total_discount": float(self._net(cost) - cost)}
+            off = float(self._net(cost) - cost)
+            row |= {"discount": {"edp_discount": off}, "discount_total_discount": off}
             yield row
         elif c.kind == "usage":
             yield row | self._reserved(line, c)
@@ -164,8 +173,8 @@ class Bill:
     def _negation(self, period: date, line: Line, c: Commitment, covered: Row) -> Row:
         cost = -line.list_cost
         row = self._base(period, "SavingsPlanNegation", line.start, line.end, line.resource.account, cost, self._net(cost))
-        kept = ("line_item_usage_type", "line_item_operation", "line_item_product_code", "product_servicecode", "product_region_code")
-        return row | {name: covered[name] for name in kept} | {
+        row |= {name: covered[name] for name in KEPT_BY_NEGATION}
+        return row | {
             "identity_line_item_id": identity(covered["identity_line_item_id"], "negation"),
             "line_item_line_item_description": "SavingsPlanNegation used by AccountId : "
             f"{covered['line_item_usage_account_id']} and UsageSku : {covered['product_sku']}",
@@ -249,7 +258,7 @@ class Bill:
         for (account, code, name), amount in sorted(off.items()):
             if amount:
                 row = self._month_row(period, "EdpDiscount", names[account], amount, Decimal(0))
-                result.append(row | {"line_item_product_code": code, "product": {"product_name": name}, "line_item_line_item_description": "Enterprise Program Discount"})
+                result.append(row | _named(code, name, "Enterprise Program Discount"))
         return result
 
     def _others(self, period: date, rows: list[Row]) -> Iterator[Row]:
@@ -258,67 +267,38 @@ class Bill:
         net = sum((Decimal(repr(r["line_item_net_unblended_cost"])) for r in rows), Decimal(0))
         payer = self.facts["billing_account"]
         fee = self._month_row(period, "Fee", payer, support, support)
-        yield fee | {"line_item_product_code": "AWSSupportBusiness", "product": {"product_name": "AWS Support (Business)"}, "line_item_line_item_description": "AWS Support (Business)"}
+        yield fee | _named("AWSSupportBusiness", "AWS Support (Business)", "AWS Support (Business)")
         credit = Decimal(self.facts["credits"].get(f"{period:%Y-%m}", "0"))
         if credit:
             row = self._month_row(period, "Credit", "serve", credit, credit)
-            yield row | {"line_item_product_code": "AmazonSageMaker", "product": {"product_name": "Amazon SageMaker"}, "line_item_line_item_description": "AWS Activate credit"}
+            yield row | _named("AmazonSageMaker", "Amazon SageMaker", "AWS Activate credit")
         yield self._tax(period, self._net_tax(net + support + credit), {})
         invoice = self.facts["invoices"].get(f"{period:%Y-%m}", ["", ""])[1]
-        seller = {"bill_billing_entity": "AWS Marketplace", "bill_invoicing_entity": market["seller"], "line_item_legal_entity": market["seller"], "bill_invoice_id": invoice}
+        seller = {
+            "bill_billing_entity": "AWS Marketplace",
+            "bill_invoicing_entity": market["seller"],
+            "line_item_legal_entity": market["seller"],
+            "bill_invoice_id": invoice,
+        }
         monthly = Decimal(market["monthly"])
         row = self._month_row(period, "Fee", "train", monthly, monthly) | seller
-        yield row | {"line_item_product_code": market["code"], "product": {"product_name": market["product"]}, "line_item_line_item_description": "Team plan, monthly"}
+        yield row | _named(market["code"], market["product"], "Team plan, monthly")
         yield self._tax(period, self._net_tax(monthly), seller)
 
     def _tax(self, period: date, amount: Decimal, seller: Row) -> Row:
         row = self._month_row(period, "Tax", self.facts["billing_account"], amount, amount) | seller
         code = self.facts["marketplace"]["code"] if seller else "AmazonEC2"
         name = self.facts["marketplace"]["product"] if seller else "Amazon Elastic Compute Cloud"
-        return row | {"line_item_product_code": code, "product": {"product_name": name}, "line_item_line_item_description": "VAT 19 %", "line_item_tax_type": "VAT"}
+        return row | _named(code, name, "VAT 19 %") | {"line_item_tax_type": "VAT"}
 
     def _month_row(self, period: date, kind: str, account: str, cost: Decimal, net: Decimal) -> Row:
         end = midnight(min(next_month(period), self.estate.as_of + timedelta(days=1)))
         row = self._base(period, kind, midnight(period), end, account, cost, net)
-        return row | {"identity_line_item_id": identity(kind, account, period, cost), "line_item_usage_amount": 1.0, "line_item_usage_type": "", "line_item_operation": ""}
-
-    def _product(self, line: Line) -> Row:
-        kind = self.estate.meters[line.meter.kind]
-        sku, region = line.meter.sku, line.resource.region
-        code = identity(kind["code"], kind["usage"], sku, region, line.meter.deployment)[:16].upper()
-        machine = "." in sku and kind["unit"] == "Hrs"
-        specs = line.resource.properties if machine else {}
-        facts = {
-            "product_name": kind["name"],
-            "operating_system": kind.get("os"),
-            "vcpu": specs.get("vcpu"),
-            "memory": f"{specs['memory_gib']} GiB" if "memory_gib" in specs else None,
-            "gpu": specs.get("gpu_count"),
-            "database_engine": "PostgreSQL" if kind["code"] == "AmazonRDS" else None,
-            "deployment_option": line.meter.deployment or None,
-            "license_model": line.resource.properties.get("license") if kind["code"] == "AmazonRDS" else None,
-            "tenancy": "Shared" if kind["code"] == "AmazonEC2" and machine else None,
-        }
-        return {
-            "line_item_product_code": kind["code"],
-            "line_item_usage_type": kind["usage"].replace("{sku}", sku),
-            "line_item_operation": kind["operation"],
-            "line_item_line_item_description": f"${line.price} per {kind['unit']} {kind['usage'].replace('{sku}', sku)} ({LOCATIONS[region]})",
-            "pricing_unit": kind["unit"],
-            "pricing_term": "OnDemand",
-            "pricing_rate_code": f"{code}.JRTCKXETXF.6YS6EN2CT7",
-            "pricing_rate_id": str(int(code[:8], 16)),
-            "product": {name: str(value) for name, value in facts.items() if value is not None},
-            "product_instance_type": sku if machine else "",
-            "product_instance_family": sku.rsplit(".", 1)[0] if machine else "",
-            "product_location": LOCATIONS[region],
-            "product_location_type": "AWS Region",
-            "product_product_family": kind["family"],
-            "product_region_code": region,
-            "product_servicecode": kind["code"],
-            "product_sku": code,
-            "product_usagetype": kind["usage"].replace("{sku}", sku),
-            "product_operation": kind["operation"],
+        return row | {
+            "identity_line_item_id": identity(kind, account, period, cost),
+            "line_item_usage_amount": 1.0,
+            "line_item_usage_type": "",
+            "line_item_operation": "",
         }
 
     def _tags(self, line: Line) -> dict[str, str]:
@@ -330,6 +310,14 @@ class Bill:
 
     def _net_tax(self, amount: Decimal) -> Decimal:
         return (amount * Decimal(self.facts["tax_rate"])).quantize(CENT)
+
+
+def _named(code: str, name: str, description: str) -> Row:
+    return {
+        "line_item_product_code": code,
+        "product": {"product_name": name},
+        "line_item_line_item_description": description,
+    }
 
 
 def _effective(row: Row) -> Decimal:

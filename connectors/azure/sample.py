@@ -14,15 +14,18 @@ from finops.sample.truth import Bridge, Truth
 from finops.sample.usage import PLACES, Line, Use, bill, identity
 
 PROVIDER = "azure"
-COLUMNS = """invoiceId previousInvoiceId billingAccountId billingAccountName billingProfileId billingProfileName invoiceSectionId
-invoiceSectionName resellerName resellerMpnId costCenter billingPeriodEndDate billingPeriodStartDate servicePeriodEndDate
-servicePeriodStartDate date serviceFamily productOrderId productOrderName consumedService meterId meterName meterCategory
-meterSubCategory meterRegion ProductId ProductName SubscriptionId subscriptionName publisherType publisherId publisherName
-resourceGroupName ResourceId resourceLocation location effectivePrice quantity unitOfMeasure chargeType billingCurrency
-pricingCurrency costInBillingCurrency costInPricingCurrency costInUsd paygCostInBillingCurrency paygCostInUsd
-exchangeRatePricingToBilling exchangeRateDate isAzureCreditEligible serviceInfo1 serviceInfo2 additionalInfo tags PayGPrice
-frequency term reservationId reservationName pricingModel unitPrice costAllocationRuleName benefitId benefitName
-provider""".split()
+NAMES = """
+invoiceId previousInvoiceId billingAccountId billingAccountName billingProfileId billingProfileName invoiceSectionId
+invoiceSectionName resellerName resellerMpnId costCenter billingPeriodEndDate billingPeriodStartDate
+servicePeriodEndDate servicePeriodStartDate date serviceFamily productOrderId productOrderName consumedService
+meterId meterName meterCategory meterSubCategory meterRegion ProductId ProductName SubscriptionId subscriptionName
+publisherType publisherId publisherName resourceGroupName ResourceId resourceLocation location effectivePrice
+quantity unitOfMeasure chargeType billingCurrency pricingCurrency costInBillingCurrency costInPricingCurrency
+costInUsd paygCostInBillingCurrency paygCostInUsd exchangeRatePricingToBilling exchangeRateDate
+isAzureCreditEligible serviceInfo1 serviceInfo2 additionalInfo tags PayGPrice frequency term reservationId
+reservationName pricingModel unitPrice costAllocationRuleName benefitId benefitName provider
+"""
+COLUMNS = NAMES.split()
 MODELS = {"usage": "Reservation", "spend": "SavingsPlan"}
 Row = dict[str, Any]
 

@@ -43,7 +43,8 @@ def _row(estate: Estate, item: Mapping[str, Any], provider: str, region: str, re
     target = item.get("target", "")
     instrument = item.get("instrument", "")
     if "target_terms" in item:
-        target = str(total(estate, item["target_terms"], provider, region, instrument).quantize(Decimal("0.001")))
+        hourly = total(estate, item["target_terms"], provider, region, instrument).quantize(Decimal("0.001"))
+        target = f"{instrument} 1y, {hourly} {facts['currency']}/h"
     net = estate.discount(provider) * estate.rate(provider, estate.as_of)
     saving = (total(estate, item["saving"], provider, region, instrument) * net).quantize(CENT)
     acts = item["verdict"] == "act"

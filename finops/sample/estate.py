@@ -84,7 +84,11 @@ class Resource:
 
 @dataclass(frozen=True, slots=True)
 class Commitment:
-    """A commitment in force. `hourly`: currency for spend, units of `skus` (by weight) for usage; `rates` per unit of each sku."""
+    """A commitment in force.
+
+    hourly   currency where spend is committed; else units, of which one of a sku takes its weight
+    rates    what a covered unit of each sku costs
+    """
 
     key: str
     id: str
@@ -200,9 +204,10 @@ def load(folder: Path) -> Estate:
 def _group(group: Mapping[str, Any]) -> Iterator[ListPrice]:
     factor = Decimal(str(group.get("factor", 1)))
     derived = [{}, *group.get("derived", ())]
-    tiers = {sku: rows for sku, rows in group.get("tiers", {}).items()}
     plain = {sku: [("0", price, specs)] for sku, (price, specs) in group["skus"].items()}
-    tiered = {sku: [(tier, price, {}) for tier, price in rows] for sku, rows in tiers.items()}
+    tiered: dict[str, list[tuple[str, str, dict[str, Any]]]] = {
+        sku: [(tier, price, {}) for tier, price in rows] for sku, rows in group.get("tiers", {}).items()
+    }
     for region in group["regions"]:
         for sku, rows in {**tiered, **plain}.items():
             for tier, price, specs in rows:
