@@ -51,7 +51,9 @@ class Builder:
             if not any(self._store.changed.get(name) for name in check.reads):
                 continue
             for name in check.reads:
-                self._view(name, self._files(name, self._store.changed.get(name, set())))
+                # The whole period, of all sources: two of them may hold one account.
+                periods = {partition for _, partition in self._store.changed.get(name, ())}
+                self._view(name, [file for file in self._current(name) if file.partition in periods])
             found = self._connection.sql(check.sql).limit(5).to_arrow_table().to_pylist()
             if found and check.severity == "error":
                 raise DataError(f"audit {check.name} failed: {check.title} {_shown(found)}")

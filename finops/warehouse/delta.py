@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import duckdb
 from deltalake import CommitProperties, DeltaTable, Field, Schema, Transaction
-from deltalake.exceptions import CommitFailedError, DeltaError
+from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 from deltalake.transaction import AddAction, RemoveAction
 
 from finops.errors import BusyError
@@ -34,9 +35,8 @@ class Commits:
     def open(self, names: Iterable[str]) -> None:
         """Take the handles of the tables that exist, at their latest versions."""
         for name in names:
-            url = self.storage.table_url(name)
-            if DeltaTable.is_deltatable(url, dict(self.storage.options)):
-                self.handles[name] = DeltaTable(url, storage_options=dict(self.storage.options))
+            with suppress(TableNotFoundError):
+                self.handles[name] = DeltaTable(self.storage.table_url(name), storage_options=dict(self.storage.options))
 
     def files(self, name: str) -> set[str]:
         """Names of the table's active files."""

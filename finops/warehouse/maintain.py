@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from dataclasses import dataclass
+from itertools import pairwise
 
 import duckdb
 
@@ -61,7 +62,7 @@ def _vacuum(storage: Storage, now: float) -> dict[str, int]:
     known = snapshots.numbers(storage)
     order = sorted(known)
     # A snapshot was current until the next one was published.
-    ended = {number: known[following] for number, following in zip(order, order[1:], strict=False)}
+    ended = {number: known[following] for number, following in pairwise(order)}
     stale = [number for number in order if number in ended and ended[number] < now - KEEP_S]
     needed: dict[str, set[str]] = defaultdict(set)
     for number in set(order) - set(stale):
