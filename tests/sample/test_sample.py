@@ -145,7 +145,8 @@ def test_the_compute_floor_is_constant_and_about_41(estate: Estate) -> None:
 def test_a_ninth_of_the_spend_has_no_owner() -> None:
     """October's usage without a team, all in dollars: about 11 %."""
     query = """
-        select sum(EffectiveCost) as spent, sum(EffectiveCost) filter (coalesce(Tags::varchar, '') not like '%team%') as untagged
+        select sum(EffectiveCost) as spent,
+            sum(EffectiveCost) filter (coalesce(Tags::varchar, '') not like '%team%') as untagged
         from staged where ChargeCategory = 'Usage' and coalesce(CommitmentDiscountStatus, '') <> 'Unused'"""
     untagged = spent = 0.0
     for source, fmt in FORMATS.items():
