@@ -9,7 +9,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-import connectors
+from finops.plugins import CONNECTORS, ours
 from finops.sample import truth
 from finops.sample.estate import load
 from finops.sample.files import write_csv
@@ -22,7 +22,7 @@ KEY = ("answers.csv", "truth.csv")
 
 def folder() -> Path:
     """Where the sample company lives: beside the packages, in the source tree and in an installed wheel."""
-    return Path(connectors.__file__).parent.parent / "sample_data"
+    return Path(ours(CONNECTORS).__path__[0]).parent / "sample_data"
 
 
 def build(target: Path, source: Path | None = None) -> None:
@@ -31,9 +31,9 @@ def build(target: Path, source: Path | None = None) -> None:
     shutil.rmtree(target / EXPORT, ignore_errors=True)
     estate = load(source)
     truths: list[truth.Truth] = []
-    for name in sorted(module.name for module in pkgutil.iter_modules(connectors.__path__) if module.ispkg):
-        if importlib.util.find_spec(f"connectors.{name}.sample"):
-            truths += importlib.import_module(f"connectors.{name}.sample").write(estate, target) or []
+    for name in sorted(module.name for module in pkgutil.iter_modules(ours(CONNECTORS).__path__) if module.ispkg):
+        if importlib.util.find_spec(f"{CONNECTORS}.{name}.sample"):
+            truths += importlib.import_module(f"{CONNECTORS}.{name}.sample").write(estate, target) or []
     write_csv(target / "truth.csv", truth.HEADER, truth.rows(truths))
     write_csv(target / EXPORT / "open" / "invoices.csv", truth.INVOICES, truth.invoices(truths))
 
