@@ -271,7 +271,6 @@ class Finding:
     reversible: bool = True
     resource_type: str = ""
     billed_as: str = ""  # the bill's key of the resource, where the scope is narrower (a prefix) or the bill names another
-    inventory_id: str = ""  # the id that commands use, where the bill names another
     explanation: tuple[str, ...] = ()
     rejected: tuple[str, ...] = ()
 

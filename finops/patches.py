@@ -36,7 +36,7 @@ def patch_of(finding: Finding) -> str:
     if template is None:
         return ""
     scope = finding.scope
-    resource = finding.inventory_id or scope.resource
+    resource = scope.resource
     values = {
         "resource": resource,
         "name": resource.rstrip("/").rsplit("/", 1)[-1].rsplit(":", 1)[-1],

@@ -84,9 +84,8 @@ class Profile:
         return (self.billed_as or self.resource).lower()
 
     @property
-    def billed_scope(self) -> Scope:
-        """Under the id that the bill uses, which for a managed machine is not the inventory's."""
-        return Scope(self.provider, self.account, self.region, self.service, self.billed_as or self.resource)
+    def scope(self) -> Scope:
+        return Scope(self.provider, self.account, self.region, self.service, self.resource)
 
     def property(self, name: str) -> float | None:
         return number(self.properties.get(name))

@@ -160,8 +160,9 @@ class Commitments:
         long = hourly[-self.long_hours :]
         best = min(best_level(hourly[-hours:], discounts) for hours in (self.short_hours, self.long_hours))
         # Plans are sold at list rates; what the account has negotiated comes off their bill too.
-        amount = Decimal(repr(best / paid)).quantize(STEP, rounding="ROUND_DOWN")
-        level = evaluate(long, discounts, float(amount) * paid)
+        below = Decimal(repr(best / paid)).quantize(STEP, rounding="ROUND_DOWN")
+        around = [(amount, evaluate(long, discounts, float(amount) * paid)) for amount in (below, below + STEP)]
+        amount, level = max(around, key=lambda pair: pair[1].saving)
         if level.saving * HOURS_PER_MONTH < self.min_saving:
             why = "what is left to cover does not run enough hours to pay for a commitment"
             yield _finding(offer.provider, offer.label, Keep(why), (), context, cost=float(long.sum(axis=1).mean()))
@@ -187,7 +188,8 @@ class Commitments:
             *(Fact(f"saving at {cut:.0%} less use", round(s * HOURS_PER_MONTH, 2), "a month", "") for cut, s in less.items()),
         )
         parts = " + ".join(str(part) for part in slices)
-        action = Commit(offer.instrument, offer.term, offer.payment or "none", amount, f"{context.currency}/h", str(amount))
+        target = f"{offer.instrument} {offer.term}, {amount} {context.currency}/h"
+        action = Commit(offer.instrument, offer.term, offer.payment or "none", amount, f"{context.currency}/h", target)
         assumes = ["usage stays as all other actions leave it"]
         if daily:
             assumes.append("usage is even within each day: the bill has no hours")
@@ -273,7 +275,7 @@ def _finding(
     sql: str = "",
 ) -> Finding:
     """`cost` is the on-demand cost an hour of what could be covered."""
-    scope = Scope(provider, resource=instrument)
+    scope = Scope(provider, service=instrument)
     return Finding(
         recommender="commitments",
         kind="commitments",

@@ -279,8 +279,7 @@ def finding(profile: Profile, verdict: Verdict, facts: tuple[Fact, ...], context
     return Finding(
         recommender="idle",
         kind="idle",
-        scope=profile.billed_scope,
-        inventory_id=profile.resource,
+        scope=profile.scope,
         verdict=verdict,
         evidence=Evidence(facts, context.window, round(min(1.0, days / 30), 2), ""),
         as_of=context.as_of,

