@@ -43,6 +43,12 @@ class Reader:
         self._prepare(sql)
         return self._connection.cursor().sql(sql, params=dict(params) if params else None).to_arrow_table()
 
+    @property
+    def connection(self) -> duckdb.DuckDBPyConnection:
+        """The connection itself, with `charges` as a view: what streams a whole bill reads from it."""
+        self._prepare("charges")
+        return self._connection
+
     def user_sql(self, statement: str) -> list[dict[str, Any]]:
         """A stranger's statement: exactly one SELECT, on the published files and nothing else. Raises ConfigError."""
         try:
