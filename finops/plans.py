@@ -67,6 +67,8 @@ def make_plans(
         raise ConfigError("no bill is loaded", where=config.warehouse, hint="finops load PATH… or finops demo")
     owners = Owners(tuple(config.tags.owner), tuple(config.tags.environment))
     made = plans(reader, day, kinds=selection.kinds, thresholds=config.recommenders, owners=owners)
+    if not made:
+        raise ConfigError(f"no bill is loaded of the 30 days up to {day}", where=config.warehouse, hint="finops status")
     calculation = queries.calculation(reader, reader.published.number)
     of_currency = queries.sources_by_currency(reader)
     views = [

@@ -1,0 +1,140 @@
+"""Every command in every format on the sample company, against its golden output (`pytest --update` rewrites them)."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Ran
+
+GOLDEN = Path(__file__).parents[1] / "golden"
+Call = Callable[..., Ran]
+
+COMMANDS = {
+    "status": ["status"],
+    "costs": ["costs", "--by", "service,month", "--where", "provider=AWS"],
+    "costs-by-tag": ["costs", "--by", "tag:team", "--metric", "billed"],
+    "recommend": ["recommend"],
+    "recommend-idle": ["recommend", "idle", "--min-saving", "1000"],
+    "sql": ["sql", "select ProviderName, count(*) as lines, sum(BilledCost) as billed from charges group by all order by all"],
+}
+
+
+@pytest.mark.parametrize("fmt", ["table", "json", "csv", "md"])
+@pytest.mark.parametrize("name", COMMANDS)
+def test_output_is_as_before(finops: Call, company: Path, request: pytest.FixtureRequest, name: str, fmt: str) -> None:
+    ran = finops(*COMMANDS[name], "--warehouse", company, "--format", fmt)
+    assert ran.code == 0, ran.err
+    assert ran.err == ""
+    text = _without_times(ran.out)
+    golden = GOLDEN / f"{name}.{fmt}.txt"
+    if request.config.getoption("--update"):
+        golden.write_text(text, "utf-8")
+    assert text == golden.read_text("utf-8")
+
+
+def _without_times(text: str) -> str:
+    """When the files of the sample were written is the only thing that differs between two runs."""
+    return re.sub(r"20\d\d-\d\d-\d\d[T ](?!00:00)\d\d:\d\d(:\d\d(\.\d+)?)?\+00:00", "TIME", text)
+
+
+def test_the_plan_adds_up(finops: Call, company: Path) -> None:
+    documents = json.loads(finops("recommend", "--warehouse", company, "--format", "json").out)
+    for document in documents if isinstance(documents, list) else [documents]:
+        steps = document["waterfall"]
+        current, after = Decimal(steps[0]["monthly"]), Decimal(steps[-1]["monthly"])
+        savings = [Decimal(step["saving"]) for step in steps[1:-1]]
+        assert current - sum(savings) == after
+        assert after >= 0
+        recommended = sum(Decimal(r["saving"]["expected"]) for r in document["recommendations"])
+        assert recommended == sum(savings)
+        assert document["verdicts"]["act"] == len(document["recommendations"])
+        assert document["failed"] == []
+
+
+def test_the_sql_of_every_recommendation_gives_its_number(finops: Call, company: Path) -> None:
+    documents = json.loads(finops("recommend", "--warehouse", company, "--format", "json").out)
+    checked = 0
+    for document in documents:
+        for recommendation in document["recommendations"]:
+            statement = recommendation["evidence"]["sql"]
+            assert statement.lstrip().lower().startswith(("with", "select"))
+            rows = json.loads(finops("sql", statement, "--warehouse", company, "--format", "json").out)
+            (value,) = rows[0].values()
+            assert abs(Decimal(value) - Decimal(recommendation["saving"]["alone"])) <= Decimal("0.01"), recommendation["id"]
+            checked += 1
+    assert checked >= 20
+
+
+def test_explain_shows_the_whole_chain(finops: Call, company: Path) -> None:
+    documents = json.loads(finops("recommend", "--warehouse", company, "--format", "json").out)
+    first = documents[0]["recommendations"][0]
+    ran = finops("explain", first["id"][:6], "--warehouse", company)
+    assert ran.code == 0, ran.err
+    for part in (first["id"], "Facts", "Do: ", "Saving: ", "SQL", first["saving"]["alone"], "Patch:"):
+        assert part in ran.out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["costs", "--by", "servce"], 2, ["unknown column `servce`", "`service`"]),
+        (["costs", "--from", "yesterday"], 2, ["`yesterday` is no date"]),
+        (["costs", "--where", "nothing"], 2, ["no condition"]),
+        (["recommend", "idel"], 2, ["idel"]),
+        (["explain", "zzzz"], 2, ["no recommendation `zzzz`"]),
+        (["sql", "drop table charges"], 2, ["SELECT"]),
+        (["sql", "select 1; select 2"], 2, ["exactly one"]),
+        (["sql", "select * from read_csv('/etc/passwd')"], 2, ["disabled"]),
+        (["recommend", "--as-of", "2020-01-01"], 2, ["no bill is loaded", "2020-01-01"]),
+    ],
+)
+def test_a_wrong_call_says_what_and_what_to_try(
+    finops: Call, company: Path, arguments: list[str], code: int, words: list[str]
+) -> None:
+    ran = finops(*arguments, "--warehouse", company)
+    assert ran.code == code
+    assert ran.out == ""
+    assert ran.err.startswith("error: ")
+    assert "Traceback" not in ran.err
+    for word in words:
+        assert word in ran.err
+
+
+def test_fail_on_exits_with_three(finops: Call, company: Path) -> None:
+    assert finops("recommend", "--fail-on", "1000", "--warehouse", company).code == 3
+    assert finops("recommend", "--fail-on", "1e12", "--warehouse", company).code == 0
+
+
+def test_an_empty_warehouse_teaches(finops: Call, tmp_path: Path) -> None:
+    for command in (["status"], ["costs"], ["recommend"], ["sql", "select 1"]):
+        ran = finops(*command, "--warehouse", tmp_path / "none")
+        assert ran.code == 2
+        assert "finops load" in ran.err
+    assert not (tmp_path / "none").exists()
+
+
+def test_thresholds_are_listed_by_help(finops: Call) -> None:
+    ran = finops("recommend", "--help", "idle")
+    assert "recommenders.idle." in ran.out
+    assert "Usage:" in finops("recommend", "--help").out
+
+
+def test_export_writes_every_provider_and_period(finops: Call, company: Path, tmp_path: Path) -> None:
+    ran = finops("export", "focus", "--out", tmp_path, "--focus-version", "1.2", "--warehouse", company, "--format", "json")
+    assert ran.code == 0, ran.err
+    written = {(file["provider"], file["period"]) for file in json.loads(ran.out)}
+    assert written >= {("AWS", "2026-10"), ("Google Cloud", "2026-08")}
+    assert len(list(tmp_path.glob("*.parquet"))) == len(json.loads(ran.out))
+
+
+def test_init_writes_settings_once(finops: Call, tmp_path: Path) -> None:
+    path = tmp_path / "finops.toml"
+    assert finops("init", path).code == 0
+    assert finops("--config", path, "status", "--warehouse", tmp_path / "w").code == 2
+    assert "there already" in finops("init", path).err

@@ -1,0 +1,57 @@
+"""What many tests share: the sample company, loaded once, and the command line, called as a user calls it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from finops.cli import main
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """One call of the command line."""
+
+    code: int
+    out: str
+    err: str
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--update", action="store_true", help="rewrite the golden files")
+
+
+@pytest.fixture
+def finops(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., Ran]:
+    """Call `finops` with these arguments, in this process."""
+
+    def call(*arguments: object) -> Ran:
+        monkeypatch.setattr(sys, "argv", ["finops", *map(str, arguments)])
+        capsys.readouterr()
+        try:
+            main()
+            code = 0
+        except SystemExit as stop:
+            code = int(stop.code or 0)
+        captured = capsys.readouterr()
+        return Ran(code, captured.out, captured.err)
+
+    return call
+
+
+@pytest.fixture(scope="session")
+def company(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The warehouse that `finops demo` makes; read-only for tests."""
+    from finops.demo import sample_company
+    from finops.intake.load import load
+    from finops.warehouse.warehouse import Warehouse
+
+    os.environ.pop("FINOPS_WAREHOUSE", None)
+    path = tmp_path_factory.mktemp("company") / "warehouse"
+    load(Warehouse.open(str(path)), [sample_company()])
+    return path
