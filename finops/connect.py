@@ -95,6 +95,7 @@ class Format:
     version: Callable[[Sniff], str]
     profile: Profile | None = None
     gathers: tuple[Gather, ...] = ()
+    lookups: tuple[str, ...] = ()  # SQL over `raw`, run before `sql`, in order: each file's rows are the table of its stem
     extensions: bool = False  # undeclared columns named x_… pass through to the table
     closed: bool = False  # a file with undeclared columns is refused by name (a misspelt optional column would be lost)
     roles: tuple[str, ...] = ()  # the roles that together make one complete delivery

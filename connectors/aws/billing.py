@@ -98,12 +98,15 @@ CUR_PROFILE = Profile(
     billed="line_item_unblended_cost",
 )
 
+CUR_LOOKUPS = ("stg_cur_net.sql", "stg_cur_plan_hours.sql", "stg_cur_skus.sql", "stg_cur_tags.sql")
+
 CUR = Format(
     name="aws-cur",
     title="AWS Cost and Usage Report (legacy)",
     table="charges",
     package="connectors.aws",
     sql="stg_cur.sql",
+    lookups=CUR_LOOKUPS,
     columns=(*CUR_COLUMNS, Column("product", "map")),
     identifies=("bill_payer_account_id", "line_item_usage_start_date", "line_item_unblended_cost"),
     canonical=canonical,
@@ -126,6 +129,7 @@ CUR2 = Format(
     table="charges",
     package="connectors.aws",
     sql="stg_cur.sql",
+    lookups=CUR_LOOKUPS,
     columns=(*CUR_COLUMNS, *_columns("map", "product resource_tags cost_category")),
     identifies=("bill_payer_account_id", "line_item_usage_start_date", "line_item_unblended_cost", "product"),
     canonical=canonical,

@@ -1,35 +1,51 @@
 -- stg_cur: AWS Cost and Usage Report, legacy and 2.0, as FOCUS charges.
 -- grain: one row a line item, except: SavingsPlanNegation rows and (where net columns are used) discount rows are gone;
---   fees with an unused part have a second row (x_line_id ends in ':unused'); what negation leaves over is an Adjustment row.
+--   fees with an unused part have a second row (x_line_id ends in ':unused'); what negation leaves over is an Adjustment row
+--   (':residual').
 -- invariant: sum(BilledCost) = sum(line_item_unblended_cost) per account, month and currency, to half a cent.
+-- lookups: stg_cur_net (units of net columns), stg_cur_plan_hours, stg_cur_skus and stg_cur_tags (once a distinct key).
 with lines as not materialized (
 
     select
-        *,
-        coalesce(line_item_line_item_type, 'Usage') as kind,
-        coalesce(line_item_currency_code, 'USD') as currency,
-        coalesce(bill_billing_period_start_date, date_trunc('month', line_item_usage_start_date)) as period_start,
-        coalesce(product_region_code, product_region) as region_code,
-        kind like '%Discount' as is_discount
-    from raw
+        r.*,
+        coalesce(r.line_item_line_item_type, 'Usage') as kind,
+        coalesce(r.line_item_currency_code, 'USD') as currency,
+        coalesce(r.bill_billing_period_start_date, date_trunc('month', r.line_item_usage_start_date)) as period_start,
+        coalesce(r.line_item_line_item_type, '') like '%Discount' as is_discount,
+        hash(
+            r.line_item_product_code,
+            r.product_sku,
+            r.line_item_usage_type,
+            r.line_item_operation,
+            coalesce(r.product_region_code, r.product_region),
+            r.pricing_unit
+        ) as sku_key,
+        hash(r.resource_tags, r.cost_category) as tag_key
+    from raw as r
 
 ),
 
-services as (
+net_units as (
 
-    select * from aws_services
-
-),
-
-regions as (
-
-    select * from aws_regions
+    select * from stg_cur_net
 
 ),
 
-units as (
+plan_hours as (
 
-    select * from aws_units
+    select * from stg_cur_plan_hours
+
+),
+
+skus as (
+
+    select * from stg_cur_skus
+
+),
+
+tag_sets as (
+
+    select * from stg_cur_tags
 
 ),
 
@@ -39,58 +55,21 @@ resource_types as (
 
 ),
 
--- Net columns or discount rows, never both: net ones only where they say the same total as the bill (half a cent).
-bases as (
-
-    select
-        bill_payer_account_id as payer,
-        period_start as period,
-        currency,
-        count(line_item_net_unblended_cost) > 0
-        and abs(
-            coalesce(sum(coalesce(line_item_net_unblended_cost, line_item_unblended_cost)) filter (not is_discount), 0)
-            - sum(line_item_unblended_cost)
-        ) <= 0.005 as is_net
-    from lines
-    group by all
-
-),
-
 typed as not materialized (
 
     select
-        lines.*,
-        bases.is_net,
-        case when bases.is_net then coalesce(lines.line_item_net_unblended_cost, lines.line_item_unblended_cost)
-            else lines.line_item_unblended_cost
+        l.*,
+        n.payer is not null as is_net,
+        case when n.payer is not null then coalesce(l.line_item_net_unblended_cost, l.line_item_unblended_cost)
+            else l.line_item_unblended_cost
         end as cost,
-        case when bases.is_net
-            then coalesce(lines.savings_plan_net_savings_plan_effective_cost, lines.savings_plan_savings_plan_effective_cost)
-            else lines.savings_plan_savings_plan_effective_cost
+        case when n.payer is not null
+            then coalesce(l.savings_plan_net_savings_plan_effective_cost, l.savings_plan_savings_plan_effective_cost)
+            else l.savings_plan_savings_plan_effective_cost
         end as plan_effective
-    from lines
-    inner join bases
-        on lines.bill_payer_account_id = bases.payer and lines.period_start = bases.period and lines.currency = bases.currency
-
-),
-
--- What each savings plan covered each hour, and whether its negation rows cancel the on-demand cost of that.
-plan_hours as (
-
-    select
-        bill_payer_account_id as payer,
-        period_start as period,
-        currency,
-        coalesce(savings_plan_savings_plan_a_r_n, '') as plan,
-        line_item_usage_start_date as starts_at,
-        max(line_item_usage_end_date) as ends_at,
-        any_value(bill_invoice_id) as invoice_id,
-        coalesce(sum(cost) filter (kind <> 'SavingsPlanRecurringFee'), 0) as residual,
-        coalesce(sum(plan_effective) filter (kind = 'SavingsPlanCoveredUsage'), 0) as covered,
-        sum(cost) filter (kind = 'SavingsPlanRecurringFee') as fee
-    from typed
-    where kind in ('SavingsPlanCoveredUsage', 'SavingsPlanNegation', 'SavingsPlanRecurringFee')
-    group by all
+    from lines as l
+    left join net_units as n
+        on l.bill_payer_account_id = n.payer and l.period_start = n.period and l.currency = n.currency
 
 ),
 
@@ -103,215 +82,6 @@ plan_fees as (
     from plan_hours
     where fee is not null
     group by all
-
-),
-
--- Everything that a line says about what was bought, once a distinct key.
-keys as (
-
-    select
-        line_item_product_code as code,
-        product_sku as sku,
-        line_item_usage_type as usage_type,
-        line_item_operation as operation,
-        region_code as region,
-        pricing_unit as unit,
-        any_value(product) as product,
-        any_value(product_product_name) as product_name,
-        any_value(product_servicename) as servicename,
-        any_value(product_product_family) as family,
-        any_value(product_location) as location,
-        any_value(product_from_location) as from_location,
-        any_value(product_from_region_code) as from_region,
-        any_value(product_instance_type) as instance_type,
-        any_value(product_instance_family) as instance_family,
-        any_value(product_vcpu) as vcpu,
-        any_value(product_memory) as memory,
-        any_value(product_operating_system) as operating_system,
-        any_value(product_pre_installed_sw) as pre_installed_sw,
-        any_value(product_license_model) as license_model,
-        any_value(product_tenancy) as tenancy,
-        any_value(product_capacitystatus) as capacitystatus,
-        any_value(product_physical_processor) as physical_processor,
-        any_value(product_processor_architecture) as processor_architecture,
-        any_value(product_network_performance) as network_performance,
-        any_value(product_storage) as storage,
-        any_value(product_gpu) as gpu,
-        any_value(product_gpu_memory) as gpu_memory,
-        any_value(product_database_engine) as database_engine,
-        any_value(product_deployment_option) as deployment_option,
-        any_value(product_storage_class) as storage_class,
-        any_value(product_volume_api_name) as volume_api_name,
-        any_value(product_volume_type) as volume_type,
-        any_value(product_max_iopsvolume) as max_iopsvolume,
-        any_value(product_max_throughputvolume) as max_throughputvolume,
-        any_value(product_transfer_type) as transfer_type,
-        any_value(product_group) as product_group,
-        any_value(product_normalization_size_factor) as normalization_size_factor
-    from lines
-    group by all
-
-),
-
-attributed as (
-
-    select
-        code,
-        sku,
-        usage_type,
-        operation,
-        region,
-        unit,
-        coalesce(product_name, product['product_name'], servicename, product['servicename']) as product_name,
-        coalesce(family, product['product_family'], '') as family,
-        coalesce(
-            region, product['region_code'], product['region'], from_region, product['from_region_code']
-        ) as region_id,
-        coalesce(location, product['location'], from_location, product['from_location']) as location,
-        coalesce(operating_system, product['operating_system']) as operating_system,
-        nullif(regexp_extract(usage_type, ':((?:[a-z]+\.)?[a-z][a-z0-9-]*\.[a-z0-9-]+)(?:-[A-Z][A-Za-z]*)?$', 1), '') as metered_type,
-        nullif(regexp_replace(coalesce(instance_type, product['instance_type']), '-[A-Z].*$', ''), '') as listed_type,
-        map_concat(
-            map_from_entries(
-                list_filter(
-                    [
-                        {'k': 'instance_type', 'v': instance_type},
-                        {'k': 'instance_family', 'v': instance_family},
-                        {'k': 'vcpu', 'v': vcpu},
-                        {'k': 'memory', 'v': memory},
-                        {'k': 'operating_system', 'v': operating_system},
-                        {'k': 'pre_installed_sw', 'v': pre_installed_sw},
-                        {'k': 'license_model', 'v': license_model},
-                        {'k': 'tenancy', 'v': tenancy},
-                        {'k': 'capacitystatus', 'v': capacitystatus},
-                        {'k': 'physical_processor', 'v': physical_processor},
-                        {'k': 'processor_architecture', 'v': processor_architecture},
-                        {'k': 'network_performance', 'v': network_performance},
-                        {'k': 'storage', 'v': storage},
-                        {'k': 'gpu', 'v': gpu},
-                        {'k': 'gpu_memory', 'v': gpu_memory},
-                        {'k': 'database_engine', 'v': database_engine},
-                        {'k': 'deployment_option', 'v': deployment_option},
-                        {'k': 'storage_class', 'v': storage_class},
-                        {'k': 'volume_api_name', 'v': volume_api_name},
-                        {'k': 'volume_type', 'v': volume_type},
-                        {'k': 'max_iopsvolume', 'v': max_iopsvolume},
-                        {'k': 'max_throughputvolume', 'v': max_throughputvolume},
-                        {'k': 'transfer_type', 'v': transfer_type},
-                        {'k': 'group', 'v': product_group},
-                        {'k': 'normalization_size_factor', 'v': normalization_size_factor}
-                    ],
-                    lambda p: p.v is not null
-                )
-            ),
-            coalesce(product, map([]::varchar[], []::varchar[]))
-        ) as attributes
-    from keys
-
-),
-
-details as (
-
-    select
-        *,
-        list_filter(
-            list_transform(
-                map_entries(attributes),
-                lambda e: {
-                    'k': case e.key
-                        when 'instance_type' then 'InstanceType'
-                        when 'instance_family' then 'InstanceSeries'
-                        when 'vcpu' then 'CoreCount'
-                        when 'memory' then 'MemorySize'
-                        when 'operating_system' then 'OperatingSystem'
-                        when 'storage_class' then 'StorageClass'
-                        when 'volume_api_name' then 'DiskType'
-                        when 'max_iopsvolume' then 'DiskMaxIops'
-                        when 'gpu' then 'GpuCount'
-                        else 'x_' || e.key
-                    end,
-                    'v': case when e.key in ('vcpu', 'gpu', 'memory', 'max_iopsvolume')
-                        then to_json(try_cast(replace(replace(e.value, ' GiB', ''), ',', '') as double))
-                        else to_json(e.value)
-                    end
-                }
-            ),
-            lambda p: p.v is not null and p.v <> 'null' and p.v <> '""'
-        ) as entries
-    from attributed
-
-),
-
-skus as (
-
-    select
-        d.code,
-        d.sku,
-        d.usage_type,
-        d.operation,
-        d.region,
-        d.unit,
-        coalesce(exact.service_name, whole.service_name, named.service_name, d.product_name, d.code, 'Unknown') as service_name,
-        coalesce(exact.service_category, whole.service_category, named.service_category, 'Other') as service_category,
-        coalesce(exact.service_subcategory, whole.service_subcategory, named.service_subcategory, 'Other (Other)')
-            as service_subcategory,
-        coalesce(regions.region_id, d.region_id) as region_id,
-        coalesce(regions.region_name, d.location, d.region_id) as region_name,
-        case when d.operating_system = 'NA' then null else d.operating_system end as operating_system,
-        case when not regexp_matches(coalesce(d.usage_type, ''), 'EBSOptimized|CPUCredits|DataTransfer|-Bytes')
-            then coalesce(d.metered_type, case when d.listed_type like '%.%' then d.listed_type end)
-        end as machine,
-        coalesce(coalesce(exact.ml_workload, whole.ml_workload, named.ml_workload) = 'true', false)
-        or coalesce(
-            regexp_matches(coalesce(d.metered_type, d.listed_type), '^(ml\..*|(p|g|gr|inf|trn|dl)[0-9][a-z0-9-]*\..*)$'), false
-        ) as ml_workload,
-        coalesce(
-            units.focus_unit,
-            case when regexp_full_match(
-                d.unit,
-                '([0-9]+ )?[A-Za-z][A-Za-z0-9]*( [A-Za-z][A-Za-z0-9]*)*'
-                || '|[A-Za-z][A-Za-z0-9]*( [A-Za-z][A-Za-z0-9]*)*(-(Months|Days|Hours|Minutes|Seconds)|/(Month|Day|Hour|Minute|Second))'
-            ) then d.unit end,
-            nullif(trim(regexp_replace(regexp_replace(d.unit, '^([0-9]+)([A-Za-z])', '\1 \2'), '[^A-Za-z0-9]+', ' ', 'g')), '')
-        ) as unit_name,
-        case when len(d.entries) > 0 then cast(to_json(map_from_entries(d.entries)) as varchar) end as price_details
-    from details as d
-    left join services as exact
-        on lower(d.code) = lower(exact.service_code) and d.family = exact.product_family and exact.product_family is not null
-    left join services as whole
-        on lower(d.code) = lower(whole.service_code) and coalesce(whole.product_family, '') = ''
-    left join (select distinct service_name, service_category, service_subcategory, ml_workload from services) as named
-        on d.product_name = named.service_name
-    left join regions
-        on regions.region_id = coalesce(
-            d.region_id,
-            (select min(r.region_id) from regions as r where r.region_name = d.location or r.old_name = d.location),
-            (select min(r.region_id) from regions as r where r.usage_prefix = split_part(d.usage_type, '-', 1))
-        )
-    left join units
-        on d.unit = units.pricing_unit
-
-),
-
--- User-defined keys without prefix, the provider's own as 'aws:…', once a distinct set.
-tag_sets as (
-
-    select
-        resource_tags,
-        cost_category,
-        map_from_entries(
-            list_distinct(
-                list_transform(
-                    list_filter(map_entries(resource_tags), lambda e: e.value is not null and e.value <> ''),
-                    lambda e: {
-                        'k': regexp_replace(regexp_replace(e.key, '^user[:_]', ''), '^aws[:_]', 'aws:'),
-                        'v': e.value
-                    }
-                )
-            )
-        ) as tags,
-        case when cardinality(cost_category) > 0 then cast(to_json(cost_category) as varchar) end as cost_categories
-    from (select distinct resource_tags, cost_category from lines)
 
 ),
 
@@ -474,8 +244,7 @@ charges as not materialized (
         l.line_item_availability_zone as AvailabilityZone,
         coalesce(l.split_line_item_parent_resource_id, l.line_item_resource_id) as ResourceId,
         coalesce(
-            tag_sets.tags['Name'],
-            tag_sets.tags['name'],
+            tag_sets.resource_name,
             case when starts_with(l.line_item_resource_id, 'arn:')
                 then nullif(split_part(split_part(l.line_item_resource_id, ':', -1), '/', -1), '')
             end
@@ -573,15 +342,9 @@ charges as not materialized (
         l.is_unused
     from priced as l
     left join skus as s
-        on l.line_item_product_code is not distinct from s.code
-        and l.product_sku is not distinct from s.sku
-        and l.line_item_usage_type is not distinct from s.usage_type
-        and l.line_item_operation is not distinct from s.operation
-        and l.region_code is not distinct from s.region
-        and l.pricing_unit is not distinct from s.unit
+        on l.sku_key = s.sku_key
     left join tag_sets
-        on l.resource_tags is not distinct from tag_sets.resource_tags
-        and l.cost_category is not distinct from tag_sets.cost_category
+        on l.tag_key = tag_sets.tag_key
 
 ),
 

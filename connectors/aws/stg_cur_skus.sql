@@ -1,0 +1,211 @@
+-- stg_cur_skus: what the lines of a Cost and Usage Report say of what was bought, once a distinct key.
+-- grain: sku_key, the hash of product code, SKU, usage type, operation, region and pricing unit
+with keys as (
+
+    select
+        hash(
+            line_item_product_code,
+            product_sku,
+            line_item_usage_type,
+            line_item_operation,
+            coalesce(product_region_code, product_region),
+            pricing_unit
+        ) as sku_key,
+        any_value(line_item_product_code) as code,
+        any_value(product_sku) as sku,
+        any_value(line_item_usage_type) as usage_type,
+        any_value(line_item_operation) as operation,
+        any_value(coalesce(product_region_code, product_region)) as region,
+        any_value(pricing_unit) as unit,
+        any_value(product) as product,
+        any_value(product_product_name) as product_name,
+        any_value(product_servicename) as servicename,
+        any_value(product_product_family) as family,
+        any_value(product_location) as location,
+        any_value(product_from_location) as from_location,
+        any_value(product_from_region_code) as from_region,
+        any_value(product_instance_type) as instance_type,
+        any_value(product_instance_family) as instance_family,
+        any_value(product_vcpu) as vcpu,
+        any_value(product_memory) as memory,
+        any_value(product_operating_system) as operating_system,
+        any_value(product_pre_installed_sw) as pre_installed_sw,
+        any_value(product_license_model) as license_model,
+        any_value(product_tenancy) as tenancy,
+        any_value(product_capacitystatus) as capacitystatus,
+        any_value(product_physical_processor) as physical_processor,
+        any_value(product_processor_architecture) as processor_architecture,
+        any_value(product_network_performance) as network_performance,
+        any_value(product_storage) as storage,
+        any_value(product_gpu) as gpu,
+        any_value(product_gpu_memory) as gpu_memory,
+        any_value(product_database_engine) as database_engine,
+        any_value(product_deployment_option) as deployment_option,
+        any_value(product_storage_class) as storage_class,
+        any_value(product_volume_api_name) as volume_api_name,
+        any_value(product_volume_type) as volume_type,
+        any_value(product_max_iopsvolume) as max_iopsvolume,
+        any_value(product_max_throughputvolume) as max_throughputvolume,
+        any_value(product_transfer_type) as transfer_type,
+        any_value(product_group) as product_group,
+        any_value(product_normalization_size_factor) as normalization_size_factor
+    from raw
+    group by sku_key
+
+),
+
+services as (
+
+    select * from aws_services
+
+),
+
+regions as (
+
+    select * from aws_regions
+
+),
+
+units as (
+
+    select * from aws_units
+
+),
+
+attributed as (
+
+    select
+        sku_key,
+        code,
+        sku,
+        usage_type,
+        operation,
+        region,
+        unit,
+        coalesce(product_name, product['product_name'], servicename, product['servicename']) as product_name,
+        coalesce(family, product['product_family'], '') as family,
+        coalesce(
+            region, product['region_code'], product['region'], from_region, product['from_region_code']
+        ) as region_id,
+        coalesce(location, product['location'], from_location, product['from_location']) as location,
+        coalesce(operating_system, product['operating_system']) as operating_system,
+        nullif(regexp_extract(usage_type, ':((?:[a-z]+\.)?[a-z][a-z0-9-]*\.[a-z0-9-]+)(?:-[A-Z][A-Za-z]*)?$', 1), '') as metered_type,
+        nullif(regexp_replace(coalesce(instance_type, product['instance_type']), '-[A-Z].*$', ''), '') as listed_type,
+        map_concat(
+            map_from_entries(
+                list_filter(
+                    [
+                        {'k': 'instance_type', 'v': instance_type},
+                        {'k': 'instance_family', 'v': instance_family},
+                        {'k': 'vcpu', 'v': vcpu},
+                        {'k': 'memory', 'v': memory},
+                        {'k': 'operating_system', 'v': operating_system},
+                        {'k': 'pre_installed_sw', 'v': pre_installed_sw},
+                        {'k': 'license_model', 'v': license_model},
+                        {'k': 'tenancy', 'v': tenancy},
+                        {'k': 'capacitystatus', 'v': capacitystatus},
+                        {'k': 'physical_processor', 'v': physical_processor},
+                        {'k': 'processor_architecture', 'v': processor_architecture},
+                        {'k': 'network_performance', 'v': network_performance},
+                        {'k': 'storage', 'v': storage},
+                        {'k': 'gpu', 'v': gpu},
+                        {'k': 'gpu_memory', 'v': gpu_memory},
+                        {'k': 'database_engine', 'v': database_engine},
+                        {'k': 'deployment_option', 'v': deployment_option},
+                        {'k': 'storage_class', 'v': storage_class},
+                        {'k': 'volume_api_name', 'v': volume_api_name},
+                        {'k': 'volume_type', 'v': volume_type},
+                        {'k': 'max_iopsvolume', 'v': max_iopsvolume},
+                        {'k': 'max_throughputvolume', 'v': max_throughputvolume},
+                        {'k': 'transfer_type', 'v': transfer_type},
+                        {'k': 'group', 'v': product_group},
+                        {'k': 'normalization_size_factor', 'v': normalization_size_factor}
+                    ],
+                    lambda p: p.v is not null
+                )
+            ),
+            coalesce(product, map([]::varchar[], []::varchar[]))
+        ) as attributes
+    from keys
+
+),
+
+details as (
+
+    select
+        *,
+        list_filter(
+            list_transform(
+                map_entries(attributes),
+                lambda e: {
+                    'k': case e.key
+                        when 'instance_type' then 'InstanceType'
+                        when 'instance_family' then 'InstanceSeries'
+                        when 'vcpu' then 'CoreCount'
+                        when 'memory' then 'MemorySize'
+                        when 'operating_system' then 'OperatingSystem'
+                        when 'storage_class' then 'StorageClass'
+                        when 'volume_api_name' then 'DiskType'
+                        when 'max_iopsvolume' then 'DiskMaxIops'
+                        when 'gpu' then 'GpuCount'
+                        else 'x_' || e.key
+                    end,
+                    'v': case when e.key in ('vcpu', 'gpu', 'memory', 'max_iopsvolume')
+                        then to_json(try_cast(replace(replace(e.value, ' GiB', ''), ',', '') as double))
+                        else to_json(e.value)
+                    end
+                }
+            ),
+            lambda p: p.v is not null and p.v <> 'null' and p.v <> '""'
+        ) as entries
+    from attributed
+
+),
+
+final as (
+
+    select
+        d.sku_key,
+        coalesce(exact.service_name, whole.service_name, named.service_name, d.product_name, d.code, 'Unknown') as service_name,
+        coalesce(exact.service_category, whole.service_category, named.service_category, 'Other') as service_category,
+        coalesce(exact.service_subcategory, whole.service_subcategory, named.service_subcategory, 'Other (Other)')
+            as service_subcategory,
+        coalesce(regions.region_id, d.region_id) as region_id,
+        coalesce(regions.region_name, d.location, d.region_id) as region_name,
+        case when d.operating_system = 'NA' then null else d.operating_system end as operating_system,
+        case when not regexp_matches(coalesce(d.usage_type, ''), 'EBSOptimized|CPUCredits|DataTransfer|-Bytes')
+            then coalesce(d.metered_type, case when d.listed_type like '%.%' then d.listed_type end)
+        end as machine,
+        coalesce(coalesce(exact.ml_workload, whole.ml_workload, named.ml_workload) = 'true', false)
+        or coalesce(
+            regexp_matches(coalesce(d.metered_type, d.listed_type), '^(ml\..*|(p|g|gr|inf|trn|dl)[0-9][a-z0-9-]*\..*)$'), false
+        ) as ml_workload,
+        coalesce(
+            units.focus_unit,
+            case when regexp_full_match(
+                d.unit,
+                '([0-9]+ )?[A-Za-z][A-Za-z0-9]*( [A-Za-z][A-Za-z0-9]*)*'
+                || '|[A-Za-z][A-Za-z0-9]*( [A-Za-z][A-Za-z0-9]*)*(-(Months|Days|Hours|Minutes|Seconds)|/(Month|Day|Hour|Minute|Second))'
+            ) then d.unit end,
+            nullif(trim(regexp_replace(regexp_replace(d.unit, '^([0-9]+)([A-Za-z])', '\1 \2'), '[^A-Za-z0-9]+', ' ', 'g')), '')
+        ) as unit_name,
+        case when len(d.entries) > 0 then cast(to_json(map_from_entries(d.entries)) as varchar) end as price_details
+    from details as d
+    left join services as exact
+        on lower(d.code) = lower(exact.service_code) and d.family = exact.product_family and exact.product_family is not null
+    left join services as whole
+        on lower(d.code) = lower(whole.service_code) and coalesce(whole.product_family, '') = ''
+    left join (select distinct service_name, service_category, service_subcategory, ml_workload from services) as named
+        on d.product_name = named.service_name
+    left join regions
+        on regions.region_id = coalesce(
+            d.region_id,
+            (select min(r.region_id) from regions as r where r.region_name = d.location or r.old_name = d.location),
+            (select min(r.region_id) from regions as r where r.usage_prefix = split_part(d.usage_type, '-', 1))
+        )
+    left join units
+        on d.unit = units.pricing_unit
+
+)
+
+select * from final

@@ -1,0 +1,52 @@
+-- stg_cur_tags: tag sets and cost categories of a Cost and Usage Report, once a distinct pair.
+-- grain: tag_key, the hash of both maps
+-- User-defined keys lose their prefix, the provider's own are 'aws:…'. Of keys that then are one the first counts.
+with pairs as (
+
+    select
+        hash(resource_tags, cost_category) as tag_key,
+        any_value(resource_tags) as resource_tags,
+        any_value(cost_category) as cost_category
+    from raw
+    where resource_tags is not null or cost_category is not null
+    group by tag_key
+
+),
+
+renamed as (
+
+    select
+        tag_key,
+        cost_category,
+        list_transform(
+            list_filter(map_entries(resource_tags), lambda e: e.value is not null and e.value <> ''),
+            lambda e: {'k': regexp_replace(regexp_replace(e.key, '^user[:_]', ''), '^aws[:_]', 'aws:'), 'v': e.value}
+        ) as entries
+    from pairs
+
+),
+
+cleaned as (
+
+    select
+        tag_key,
+        cost_category,
+        map_from_entries(
+            list_filter(entries, lambda e, i: list_position(list_transform(entries, lambda other: other.k), e.k) = i)
+        ) as tags
+    from renamed
+
+),
+
+final as (
+
+    select
+        tag_key,
+        case when cardinality(tags) > 0 then tags end as tags,
+        coalesce(tags['Name'], tags['name']) as resource_name,
+        case when cardinality(cost_category) > 0 then cast(to_json(cost_category) as varchar) end as cost_categories
+    from cleaned
+
+)
+
+select * from final
