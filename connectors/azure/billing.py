@@ -126,6 +126,7 @@ COST_DETAILS = Format(
     table="charges",
     package="connectors.azure",
     sql="stg_cost_details.sql",
+    lookups=("stg_cost_details_units.sql", "stg_cost_details_regions.sql"),
     columns=COLUMNS,
     identifies=("subscriptionid", "date", "metercategory", "costinbillingcurrency"),
     canonical=canonical,

@@ -3,27 +3,13 @@
 with
 raw_lines as (select * from raw),
 
+units as (select * from stg_cost_details_units),
+
 services as (select * from azure_services),
 
-regions as (select * from azure_regions),
+regions as (select * from stg_cost_details_regions),
 
 resource_types as (select * from azure_resource_types),
-
-regions_by_alias as (
-    select
-        lower(replace(alias, ' ', '')) as alias_key,
-        any_value(region_id) as region_id,
-        any_value(region_name) as region_name
-    from (
-        select region_id, region_name, region_id as alias from regions
-        union all
-        select region_id, region_name, region_name as alias from regions
-        union all
-        select region_id, region_name, unnest(string_split(aliases, '|')) as alias from regions
-    )
-    where alias <> ''
-    group by 1
-),
 
 -- the provider's words, brought to one spelling; a currency that is no ISO 4217 code is booked as none (XXX)
 worded as (
@@ -45,11 +31,6 @@ worded as (
             when starts_with(trim(tags), '{') then tags
             when tags is not null then '{' || tags || '}'
         end as tags_json,
-        regexp_extract(
-            trim(regexp_replace(coalesce(unitofmeasure, ''), '([0-9][KkMm])/', '\1 /')),
-            '^(?i)(?:per\s+)?([0-9]+(?:\.[0-9]+)?)?\s*([km](?:\s|s?$))?\s*(.*)$',
-            ['block', 'scale', 'rest']
-        ) as measure,
         md5(to_json([
             billingaccountid, billingprofileid, subscriptionid, invoiceid, billingperiodstartdate::varchar, date::varchar,
             chargetype, pricingmodel, frequency, resourceid, resourcelocation, productname, partnumber, productid, skuid,
@@ -152,7 +133,8 @@ committed as (
                 || coalesce(kept.item_id, orders.only_item)
             )
         end as benefit_key,
-        coalesce(kept.order_id, kept.resource_key || ':' || coalesce(kept.partnumber, kept.meterid, kept.productname)) as purchase_key
+        coalesce(kept.order_id, kept.resource_key || ':' || coalesce(kept.partnumber, kept.meterid, kept.productname))
+            as purchase_key
     from kept
     left join orders on kept.order_id = orders.order_id and kept.model = orders.model
 ),
@@ -167,30 +149,12 @@ purchases as (
     where kind = 'purchase'
 ),
 
--- a block of '100 Hours' is counted in hours and priced by the hour; one of '10K' is counted and priced by the block
-measured as (
-    select
-        *,
-        coalesce(nullif(measure.block, '')::decimal(38, 12), 1)
-        * case upper(left(measure.scale, 1)) when 'K' then 1000 when 'M' then 1000000 else 1 end as block,
-        case
-            when measure.rest = '' or lower(measure.rest) in ('unassigned', 'unit', 'units') then 'Units'
-            when starts_with(measure.rest, '/') then 'Units/' || trim(measure.rest[2:])
-            when lower(measure.rest) in ('hour', 'hours', 'hr', 'hrs', 'stunden', '小时') then 'Hours'
-            when lower(replace(measure.rest, ' ', '')) = 'gb/month' then 'GB-Months'
-            when lower(replace(measure.rest, ' ', '')) = 'gb/hour' then 'GB-Hours'
-            when lower(measure.rest) in ('gb second', 'gb seconds') then 'GB-Seconds'
-            when lower(measure.rest) = 'gb' then 'GB'
-            when contains(measure.rest, '/') or regexp_matches(measure.rest, '(?i)(^|[^a-z])[kmgtp]i?b$|s$')
-                then measure.rest
-            else measure.rest || 's'
-        end as unit
-    from committed
-),
-
 matched as (
     select
         measured.*,
+        units.in_blocks,
+        units.block,
+        units.unit,
         coalesce(types.resource_type_name, nullif(measured.native_type, '')) as resource_type_name,
         coalesce(
             case when contains(lower(measured.metersubcategory), 'openai') then 'Azure OpenAI Service' end,
@@ -200,15 +164,19 @@ matched as (
             measured.metercategory,
             'Unassigned'
         ) as service_name,
-        regions_by_alias.region_id,
-        regions_by_alias.region_name
+        regions.region_id,
+        regions.region_name
     from (
-        select *, lower(regexp_extract(resource_key, '.*/providers/([^/]+/[^/]+)', 1)) as native_type from measured
+        select
+            *,
+            lower(regexp_extract(resource_key, '.*/providers/([^/]+/[^/]+)', 1)) as native_type
+        from committed
     ) as measured
-    left join services as by_type on by_type.match = 'type' and by_type.key = measured.native_type
+    left join units on measured.unitofmeasure is not distinct from units.unitofmeasure
+    left join services as by_type on by_type.match = 'type' and measured.native_type = by_type.key
     left join services as by_meter on by_meter.match = 'meter' and by_meter.key = lower(measured.metercategory)
-    left join resource_types as types on types.resource_type = measured.native_type
-    left join regions_by_alias on regions_by_alias.alias_key = lower(replace(measured.resourcelocation, ' ', ''))
+    left join resource_types as types on measured.native_type = types.resource_type
+    left join regions on measured.resourcelocation = regions.resourcelocation
 ),
 
 service_categories as (
@@ -218,7 +186,7 @@ service_categories as (
         any_value(service_subcategory) as service_subcategory,
         bool_or(ml_workload = 'true') as ml_workload
     from services
-    group by 1
+    group by service_name
 ),
 
 costed as (
@@ -236,8 +204,6 @@ costed as (
             when matched.pricing_code in ('', matched.billing_code) then 1
             else matched.exchangeratepricingtobilling
         end as rate,
-        -- counted by the block when the measure says 10K or 1M, by the single unit otherwise
-        matched.measure.scale <> '' as in_blocks,
         case
             when json_extract_string(matched.info, '$.ServiceType') similar to '(?i)(standard|basic)_.*'
                 then json_extract_string(matched.info, '$.ServiceType')
@@ -264,18 +230,18 @@ costed as (
 priced as (
     select
         *,
-        cast(case
+        (case
             when kind = 'tax' then null
             when unitprice > 0 then round(unitprice * rate, 12)
             when is_usage and is_committed and paygprice > 0 then round(paygprice * rate, 12)
             when is_own_price then effectiveprice
-        end as decimal(38, 12)) as contracted_price,
-        cast(case
+        end)::decimal(38, 12) as contracted_price,
+        (case
             when kind = 'tax' then null
             when paygprice > 0 then round(paygprice * rate, 12)
             when unitprice > 0 then round(unitprice * rate, 12)
             when is_own_price then effectiveprice
-        end as decimal(38, 12)) as list_price,
+        end)::decimal(38, 12) as list_price,
         case
             when machine is null then null
             when lower(coalesce(metersubcategory, '') || ' ' || coalesce(productname, '')) like '%windows%' then 'Windows'
@@ -293,21 +259,21 @@ detailed as (
         case
             when info is not null or machine is not null then to_json(map_from_entries(list_concat(
                 list_filter([
-                    {'k': 'CoreCount', 'v': case when machine is not null and cores > 0 then to_json(cores) end},
-                    {'k': 'InstanceSeries', 'v': case
+                    { 'k': 'CoreCount', 'v': case when machine is not null and cores > 0 then to_json(cores) end },
+                    { 'k': 'InstanceSeries', 'v': case
                         when machine is not null
                             then to_json(nullif(regexp_extract(metersubcategory, '^([A-Za-z0-9/]+) Series', 1), ''))
-                    end},
-                    {'k': 'InstanceType', 'v': to_json(machine)},
-                    {'k': 'OperatingSystem', 'v': to_json(operating_system)}
+                    end },
+                    { 'k': 'InstanceType', 'v': to_json(machine) },
+                    { 'k': 'OperatingSystem', 'v': to_json(operating_system) }
                 ], lambda pair: pair.v is not null),
                 list_transform(
                     list_filter(
-                        map_entries(try_cast(info::json as map(varchar, json))),
+                        map_entries(try_cast(info::json as map (varchar, json))),
                         lambda pair: pair.value is not null
                         and not (machine is not null and (pair.key = 'ServiceType' or (pair.key = 'VCPUs' and cores > 0)))
                     ),
-                    lambda pair: {'k': 'x_' || pair.key, 'v': pair.value}
+                    lambda pair: { 'k': 'x_' || pair.key, 'v': pair.value }
                 )
             )))::varchar
         end as details
@@ -319,10 +285,14 @@ final as (
         availabilityzone as AvailabilityZone,
         billed as BilledCost,
         account_id as BillingAccountId,
-        case when contains(coalesce(billingaccountid, ''), ':') then billingprofilename
-            when billingaccountid is not null then billingaccountname else subscriptionname end as BillingAccountName,
-        case when contains(coalesce(billingaccountid, ''), ':') then 'Billing Profile'
-            when billingaccountid is not null then 'Billing Account' else 'Subscription' end as BillingAccountType,
+        case
+            when contains(coalesce(billingaccountid, ''), ':') then billingprofilename
+            when billingaccountid is not null then billingaccountname else subscriptionname
+        end as BillingAccountName,
+        case
+            when contains(coalesce(billingaccountid, ''), ':') then 'Billing Profile'
+            when billingaccountid is not null then 'Billing Account' else 'Subscription'
+        end as BillingAccountType,
         coalesce(nullif(billing_code, ''), 'XXX') as BillingCurrency,
         period_start::timestamptz as BillingPeriodStart,
         coalesce((billingperiodenddate + 1), (period_start + interval 1 month)::date)::timestamptz as BillingPeriodEnd,
@@ -394,7 +364,8 @@ final as (
         end as PricingCurrencyEffectiveCost,
         if(pricing_code = '' or kind = 'tax' or paygprice <= 0, null, paygprice) as PricingCurrencyListUnitPrice,
         if(kind = 'tax', null, quantity) as PricingQuantity,
-        if(kind = 'tax' or quantity is null, null, if(in_blocks and block > 1, block::bigint || ' ' || unit, unit)) as PricingUnit,
+        if(kind = 'tax' or quantity is null, null, if(in_blocks and block > 1, block::bigint || ' ' || unit, unit))
+            as PricingUnit,
         'Microsoft Azure' as ProviderName,
         if(is_marketplace, coalesce(publishername, 'Microsoft Marketplace'), 'Microsoft') as PublisherName,
         region_id as RegionId,
@@ -414,7 +385,9 @@ final as (
         subscriptionname as SubAccountName,
         if(subscriptionid is null, null, 'Subscription') as SubAccountType,
         case
-            when json_type(try_cast(tags_json as json)) = 'OBJECT' then try_cast(try_cast(tags_json as json) as map(varchar, varchar))
+            when
+                json_type(try_cast(tags_json as json)) = 'OBJECT'
+                then try_cast(try_cast(tags_json as json) as map (varchar, varchar))
         end as Tags,
         'Microsoft Azure' as ServiceProviderName,
         'Microsoft Azure' as HostProviderName,

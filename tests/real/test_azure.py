@@ -1,40 +1,131 @@
-"""Azure's real and third-party cost details: every dialect loads, and the files' own totals come out."""
+"""Azure's real and third-party cost details: every file loads to its own total, or is refused for what is wrong with it."""
 
 from __future__ import annotations
 
+import json
 import os
+from dataclasses import replace
 from decimal import Decimal as D
 from pathlib import Path
+from typing import Any
 
+import duckdb
 import pytest
 
-from connectors.azure import COST_DETAILS
-from tests.staging import stage
+from connectors.azure import COST_DETAILS, read_manifest
+from connectors.files.focus import FOCUS
+from finops.errors import Refused
+from finops.intake.detect import detect
+from finops.intake.landing import landed
+from finops.intake.load import load
+from finops.intake.sniff import look
+from finops.warehouse.checks import roles
+from finops.warehouse.focus_rules import violations
+from finops.warehouse.raw import create_raw
+from finops.warehouse.staging import create_staged
+from finops.warehouse.warehouse import Warehouse
+from tests.staging import write_csv
 
 FOLDER = Path(os.environ["FINOPS_SHARED"]) / "data/billing/azure"
-TOTALS = "select sum(BilledCost) as billed, sum(EffectiveCost) as effective, count(*) as lines from staged"
+ACTUAL, AMORTIZED = "EA_ActualCost_Small.csv", "EA_AmortizedCost_Small.csv"
+
+XXX = "no currency column, booked as XXX"
+LOADED = (
+    # file, Σ BilledCost, lines, currency, what its version or the reconciliation's note says
+    (ACTUAL, "8.545007786742", 11, "USD", "actual export only, no amortized"),
+    (AMORTIZED, "15.797780136169", 28, "USD", "amortized export only, no actual"),
+    ("koku-azure_camelCased.csv", "0.00011016", 3, "USD", "usage details, pay-as-you-go"),
+    ("koku-azure_version_2.csv", "19.998413754", 5, "XXX", "currency `MC` is no ISO 4217 code, booked as XXX"),
+    ("nise-azure-2026-09.csv", "36.587878559076", 240, "USD", "cost details"),
+    ("opencost-Enterprise.csv", "0", 1, "CAD", "actual export only, no amortized"),
+    ("opencost-EnterpriseCamel.csv", "0.012", 1, "USD", "dates such as 02/02/2021 read month first"),
+    ("opencost-PayAsYouGo.csv", "0.075", 1, "USD", "usage details, pay-as-you-go"),
+    ("opencost-Template.csv", "16.393506212225", 87, "XXX", "no line has the last columns of the header: resourcelocation"),
+    ("opencost-Template.csv", "16.393506212225", 87, "XXX", XXX),
+    ("spruce-native-us-dates.csv", "2.258747", 2, "XXX", XXX),
+)
+REFUSED = (
+    ("EA_NoRows.csv", "no rows: the file (Azure cost details (actual, amortized)) has a header and nothing else"),
+    # one line of a date alone: neither a subscription nor a cost
+    ("opencost-BOM.csv", "column `BilledCost` has no value, and every row needs one"),
+)
+
+
+@pytest.fixture
+def warehouse(tmp_path: Path) -> Warehouse:
+    return Warehouse.open(str(tmp_path / "warehouse"), memory_limit="1GB")
+
+
+def _read(warehouse: Warehouse, sql: str) -> list[dict[str, Any]]:
+    with warehouse.reader() as reader:
+        return reader.rows(sql)
+
+
+SUMS = """
+    select sum(BilledCost) as billed, sum(EffectiveCost) as effective, count(*) as lines, min(BillingCurrency) as currency
+    from charges
+"""
+TIES = "select total_expected, total_loaded, residual, status, note from reconciliation"
+
+
+@pytest.mark.parametrize(("name", "billed", "lines", "currency", "said"), LOADED)
+def test_a_file_loads_to_its_own_total(
+    warehouse: Warehouse, name: str, billed: str, lines: int, currency: str, said: str
+) -> None:
+    report = load(warehouse, [FOLDER / name])
+    (row,) = _read(warehouse, SUMS)
+    assert (row["billed"], row["lines"], row["currency"]) == (D(billed), lines, currency)
+    assert {tie["status"] for tie in _read(warehouse, TIES)} == {"amber"}
+    assert said in "; ".join((report.lines[0].version, *report.lines[0].notes))
+
+
+@pytest.mark.parametrize(("name", "reason"), REFUSED)
+def test_a_file_is_refused_for_what_is_wrong(warehouse: Warehouse, name: str, reason: str) -> None:
+    with pytest.raises(Refused) as refused:
+        load(warehouse, [FOLDER / name])
+    assert reason in [error.what for error in refused.value.reasons]
+    assert _read(warehouse, "select * from charges") == []
+
+
+def test_every_file_has_its_line_in_a_table() -> None:
+    known = {name for name, *_ in (*LOADED, *REFUSED)}
+    assert {path.name for path in FOLDER.glob("*.csv")} == known
+
+
+def test_the_shared_pair_is_loaded_and_red(warehouse: Warehouse) -> None:
+    # the two samples are cut from different lines: billed are the amortized file's ordinary lines, 15.797780136169, and the one
+    # reservation purchase of 3.25; the actual file's own total is 8.545007786742
+    load(warehouse, [FOLDER / ACTUAL, FOLDER / AMORTIZED])
+    (row,) = _read(warehouse, SUMS)
+    assert (row["billed"], row["effective"], row["lines"]) == (D("19.047780136169"), D("16.296932136637"), 29)
+    (tie,) = _read(warehouse, TIES)
+    assert (tie["total_expected"], tie["residual"], tie["status"]) == (D("8.545007786742"), D("-10.502772349427"), "red")
+    assert "the pair is not complementary: the amortized file has ordinary usage that the actual file lacks" in tie["note"]
 
 
 @pytest.mark.parametrize(
-    ("name", "billed", "lines"),
-    [
-        ("EA_ActualCost_Small.csv", "8.545007786742", 11),
-        ("koku-azure_camelCased.csv", "0.00011016", 3),
-        ("koku-azure_version_2.csv", "19.998413754", 5),
-        ("nise-azure-2026-09.csv", "36.587878559076", 240),
-        ("opencost-Enterprise.csv", "0", 1),
-        ("opencost-EnterpriseCamel.csv", "0.012", 1),
-        ("opencost-PayAsYouGo.csv", "0.075", 1),
-        ("spruce-native-us-dates.csv", "2.258747", 2),
-    ],
+    "names", [*[(name,) for name in dict.fromkeys(n for n, *_ in LOADED)], (ACTUAL, AMORTIZED)], ids="+".join
 )
-def test_every_dialect(name: str, billed: str, lines: int) -> None:
-    (row,) = stage(COST_DETAILS, FOLDER / name, query=TOTALS)
-    assert (row["billed"], row["lines"]) == (D(billed), lines)
+def test_focus_rules(tmp_path: Path, names: tuple[str, ...]) -> None:
+    connection = duckdb.connect()
+    connection.execute("set TimeZone = 'UTC'")
+    files = [landed(connection, COST_DETAILS, look(FOLDER / name, name, tmp_path), tmp_path) for name in names]
+    played = roles(connection, COST_DETAILS, files)
+    create_raw(connection, COST_DETAILS, [replace(file, role=played[file.scan]) for file in files])
+    create_staged(connection, COST_DETAILS)
+    assert violations(connection) == []
 
 
-def test_the_pair_has_the_amortized_total() -> None:
-    # the two samples are cut from different lines: their ordinary lines differ, so only the amortized total can be met;
-    # billed is the amortized file's ordinary lines, 15.797780136169, and the one reservation purchase of 3.25
-    (row,) = stage(COST_DETAILS, FOLDER / "EA_ActualCost_Small.csv", FOLDER / "EA_AmortizedCost_Small.csv", query=TOTALS)
-    assert (row["billed"], row["effective"], row["lines"]) == (D("19.047780136169"), D("16.296932136637"), 29)
+def test_the_manifest() -> None:
+    manifest = read_manifest(
+        json.loads((FOLDER / "koku-export-manifest.json").read_text("utf-8-sig")), "koku-export-manifest.json"
+    )
+    assert manifest
+    assert manifest.files
+
+
+@pytest.mark.parametrize("name", ["FocusCost_1.0.json", "FocusCost_1.2-preview.json"])
+def test_native_focus_schemas_are_recognised(tmp_path: Path, name: str) -> None:
+    header = [column["ColumnName"] for column in json.loads((FOLDER / name).read_text("utf-8-sig"))["Columns"]]
+    path = write_csv(tmp_path / "export.csv", header, ["1"] * len(header))
+    assert detect(look(path, path.name, tmp_path), [COST_DETAILS, FOCUS]) is FOCUS
