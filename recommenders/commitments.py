@@ -79,7 +79,7 @@ class Commitments:
                 *,
                 greatest(1, date_diff('hour', charge_hour, period_end)) as hours
             from demand_hourly
-            where charge_hour >= $as_of::date - 29 and charge_hour < $as_of::date + 1
+            where period_end > $as_of::date - 29 and charge_hour < $as_of::date + 1
 
         ),
 
@@ -160,9 +160,8 @@ class Commitments:
         long = hourly[-self.long_hours :]
         best = min(best_level(hourly[-hours:], discounts) for hours in (self.short_hours, self.long_hours))
         # Plans are sold at list rates; what the account has negotiated comes off their bill too.
-        below = Decimal(repr(best / paid)).quantize(STEP, rounding="ROUND_DOWN")
-        around = [(amount, evaluate(long, discounts, float(amount) * paid)) for amount in (below, below + STEP)]
-        amount, level = max(around, key=lambda pair: pair[1].saving)
+        amount = Decimal(repr(best / paid)).quantize(STEP)
+        level = evaluate(long, discounts, float(amount) * paid)
         if level.saving * HOURS_PER_MONTH < self.min_saving:
             why = "what is left to cover does not run enough hours to pay for a commitment"
             yield _finding(offer.provider, offer.label, Keep(why), (), context, cost=float(long.sum(axis=1).mean()))

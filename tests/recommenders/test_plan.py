@@ -338,7 +338,7 @@ def flat(daily: float = 240.0, **more: object) -> Estate:
 
 def test_flat_usage_is_committed_to_the_last_thousandth() -> None:
     plan = plan_of(flat(), "commitments")
-    # 10 an hour at d = 1 − 0.5607/0.768 costs 7.30078: 7.301 saves (10 − 7.301) × 730, 7.300 five cents less
+    # 10 an hour at d = 1 − 0.5607/0.768 costs 7.30078, to the nearest thousandth 7.301: (10 − 7.301) × 730
     kind, target, saving = only(plan)
     assert (kind, target) == ("Commit", "savings_plan_compute 1y, 7.301 USD/h")
     assert saving == Decimal("1970.27")
