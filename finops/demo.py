@@ -35,4 +35,4 @@ def run_demo(warehouse: Warehouse, config: Config, *, progress: Tell) -> DemoRep
 
 def sample_company() -> Path:
     """The folder of the sample company's exports, beside the package in a checkout as in the wheel."""
-    return Path(str(finops.__file__)).resolve().parent.parent / "sample_data" / "exports"
+    return Path(str(finops.__file__)).resolve().parent.parent / "sample_data" / "export"

@@ -49,10 +49,10 @@ def plan_document(plan: Plan, trust: Trust, calculation: Mapping[str, object]) -
 
 def recommendation_document(recommendation: Recommendation) -> dict[str, Any]:
     """One recommendation, with everything that `explain` shows."""
-    finding, saving = recommendation.finding, recommendation.saving
+    finding = recommendation.finding
     if not isinstance(finding.verdict, Act):
         raise TypeError("only findings that act are recommended")
-    act, scope, evidence, monthly = finding.verdict, finding.scope, finding.evidence, saving.effective_monthly
+    act, scope, evidence = finding.verdict, finding.scope, finding.evidence
     return {
         "id": finding.id,
         "kind": finding.kind,
@@ -68,17 +68,7 @@ def recommendation_document(recommendation: Recommendation) -> dict[str, Any]:
         "effort": finding.effort,
         "reversible": finding.reversible,
         "action": action_document(act.action),
-        "saving": {
-            "low": money(monthly.low),
-            "expected": money(monthly.expected),
-            "high": money(monthly.high),
-            "alone": money(recommendation.alone),
-            "cash_12m": money(saving.cash_12m),
-            "stranded": money(-recommendation.stranded),
-            "basis": saving.basis,
-            "one_off": money(saving.one_off),
-            "assumes": list(saving.assumes),
-        },
+        "saving": saving_document(recommendation),
         "confidence": act.confidence,
         "why": act.why,
         "explanation": list(finding.explanation),
@@ -90,6 +80,22 @@ def recommendation_document(recommendation: Recommendation) -> dict[str, Any]:
             "facts": [fact_document(fact) for fact in evidence.facts],
             "sql": evidence.sql,
         },
+    }
+
+
+def saving_document(recommendation: Recommendation) -> dict[str, Any]:
+    """The range a month, and what is alone, in cash, stranded and paid once."""
+    saving, monthly = recommendation.saving, recommendation.saving.effective_monthly
+    return {
+        "low": money(monthly.low),
+        "expected": money(monthly.expected),
+        "high": money(monthly.high),
+        "alone": money(recommendation.alone),
+        "cash_12m": money(saving.cash_12m),
+        "stranded": money(-recommendation.stranded),
+        "basis": saving.basis,
+        "one_off": money(saving.one_off),
+        "assumes": list(saving.assumes),
     }
 
 

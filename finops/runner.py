@@ -25,7 +25,7 @@ from finops.simulate import Bill, Line
 HOW = {
     "history": "load earlier days of the metrics and of the inventory; the verdict follows when there is enough",
     "inventory of resources": "load a file with the columns of `resources` (resource_id, provider, resource_type, state, …)",
-    "objects": "load an S3, GCS or Blob inventory, or a file with the columns of `objects` (bucket, storage_class, bytes, …)",
+    "objects": "load an object inventory: a file with the columns of `objects` (bucket, storage_class, bytes, …)",
     "price of": "load a price list: a file with the columns of `prices` (provider, region, product, sku, unit, price, …)",
     "properties": "load an inventory whose `properties` hold the machine's vcpu, memory_gib and gpu_count",
     "memory_utilization": "no hypervisor sees memory: install the provider's agent, then load metrics with memory_utilization",
