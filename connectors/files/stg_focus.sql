@@ -155,7 +155,9 @@ worded as (
                 as CommitmentDiscountCategory,
             case ServiceCategory when 'Database' then 'Databases' else ServiceCategory end as ServiceCategory,
             upper(BillingCurrency) as BillingCurrency
-        )
+        ),
+        -- a unit price of nothing beside a cost is a price that was left out
+        coalesce(greatest(BilledCost, EffectiveCost) > 0, false) as is_priced
     from named
 
 ),
@@ -166,8 +168,13 @@ committed as (
         * replace (
             case when ChargeCategory != 'Tax' then PricingCategory end as PricingCategory,
             case when ChargeCategory != 'Tax' then PricingQuantity end as PricingQuantity,
-            case when ChargeCategory != 'Tax' and ListUnitPrice >= 0 then ListUnitPrice end as ListUnitPrice,
-            case when ChargeCategory != 'Tax' and ContractedUnitPrice >= 0 then ContractedUnitPrice end as ContractedUnitPrice,
+            case
+                when ChargeCategory != 'Tax' and (ListUnitPrice > 0 or (ListUnitPrice = 0 and not is_priced)) then ListUnitPrice
+            end as ListUnitPrice,
+            case
+                when ChargeCategory != 'Tax' and (ContractedUnitPrice > 0 or (ContractedUnitPrice = 0 and not is_priced))
+                    then ContractedUnitPrice
+            end as ContractedUnitPrice,
             case
                 when ChargeCategory = 'Usage' and CommitmentDiscountStatus is distinct from 'Unused' then ConsumedQuantity
             end as ConsumedQuantity,
@@ -252,9 +259,37 @@ tagged as (
                 list_transform(cast(json(Tags) as json[]), lambda tag: { 'k': tag ->> 'key', 'v': tag ->> 'value' })
             ))
         end as tag_map,
-        case when json_valid(SkuPriceDetails) then SkuPriceDetails end as details,
-        case when json_valid(x_sku_details) then x_sku_details end as native_details
+        case when json_valid(SkuPriceDetails) then SkuPriceDetails end as given_details,
+        case when json_valid(x_sku_details) and json_type(x_sku_details) = 'OBJECT' then x_sku_details end as native_details
     from settled
+
+),
+
+-- An export without price details whose own are beside them: what FOCUS has a key for under that key, the rest with x_.
+detailed as (
+
+    select
+        *,
+        coalesce(given_details, case
+            when native_details is not null and SkuPriceId is not null then cast(to_json(map_from_entries(list_transform(
+                list_filter(
+                    map_entries(try_cast(cast(native_details as json) as map (varchar, json))),
+                    lambda pair: pair.value is not null and json_type(pair.value) != 'NULL'
+                ),
+                lambda pair: {
+                    'k': case
+                        when
+                            pair.key = 'ServiceType' and regexp_matches(pair.value ->> '$', '^(Standard|Basic)_')
+                            then 'InstanceType'
+                        when pair.key = 'VCPUs' and try_cast(pair.value ->> '$' as integer) > 0 then 'CoreCount'
+                        when starts_with(pair.key, 'x_') then pair.key
+                        else 'x_' || pair.key
+                    end,
+                    'v': pair.value
+                }
+            ))) as varchar)
+        end) as details
+    from tagged
 
 ),
 
@@ -287,7 +322,7 @@ machines as (
                 when 'RunInstances:000g' then 'SUSE'
             end
         ) as system
-    from tagged
+    from detailed
 
 ),
 
