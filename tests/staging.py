@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,8 +19,9 @@ from finops.warehouse.raw import create_raw
 from finops.warehouse.staging import create_staged
 
 
-def stage(fmt: Format, *paths: Path | str, query: str = "select * from staged") -> list[dict[str, Any]]:
-    """The rows of `query` over `staged` (and `raw`), as dictionaries."""
+@contextmanager
+def staged(fmt: Format, *paths: Path | str) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection with the views `raw` and `staged` over the files."""
     connection = duckdb.connect()
     connection.execute("set TimeZone = 'UTC'")
     with tempfile.TemporaryDirectory() as folder:
@@ -28,6 +30,12 @@ def stage(fmt: Format, *paths: Path | str, query: str = "select * from staged") 
         played = roles(connection, fmt, files)
         create_raw(connection, fmt, [replace(file, role=played.get(file.scan, "")) for file in files])
         create_staged(connection, fmt)
+        yield connection
+
+
+def stage(fmt: Format, *paths: Path | str, query: str = "select * from staged") -> list[dict[str, Any]]:
+    """The rows of `query` over `staged` (and `raw`), as dictionaries."""
+    with staged(fmt, *paths) as connection:
         return connection.sql(query).to_arrow_table().to_pylist()
 
 

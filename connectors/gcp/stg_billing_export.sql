@@ -212,7 +212,7 @@ classed as (
         end as resource_hint,
         sku_text ilike '%dollar based%' or offset_total <> 0 or not regexp_matches(sku_text, '(?i)^commitment v[0-9]') as is_dollar_fee,
         'spend ' || lower(regexp_extract(
-            sku_text, '(?i)(?:dollar based v?[0-9]*:? *)?(.*?)(?: in [^:]*?)?(?: for [0-9]+ years?)?$', 1
+            sku_text, '(?i)(?:.*dollar based v?[0-9]*:? *)?(.*?)(?: commitments?)?(?: in [^:]*?)?(?: for [0-9]+ years?)?$', 1
         )) as fee_hint
     from typed
 
@@ -230,7 +230,11 @@ grouped as (
             lambda c: struct_pack(
                 hint := case
                     when c.kind = 'COMMITTED_USAGE_DISCOUNT' then resource_hint
-                    else 'spend ' || lower(regexp_extract(c.title, '(?i)(?:.*dollar based:? *)?(.*?)(?: commitments?)?$', 1))
+                    else 'spend ' || lower(regexp_extract(
+                        c.title,
+                        '(?i)(?:.*dollar based v?[0-9]*:? *)?(.*?)(?: commitments?)?(?: in [^:]*?)?(?: for [0-9]+ years?)?$',
+                        1
+                    ))
                 end,
                 is_dollar := c.kind <> 'COMMITTED_USAGE_DISCOUNT',
                 title := c.title,
@@ -476,7 +480,8 @@ pooled_covered as (
 ),
 
 -- What one unit of the commitment covers at on-demand prices: a US cent in spend commitments, one core-hour (…) in others.
--- Without a fee's units its discount is unknown: then a credit stands for as much fee, which is the most it can be.
+-- Without a fee's units, or with other units (hours, say: a fee is never twice what it covers), its discount is unknown: then
+-- a credit stands for as much fee, which is the most it can be.
 weighed as (
 
     select
@@ -485,11 +490,10 @@ weighed as (
         pool_days.commitments,
         pool_days.only_commitment,
         attributed.sku_fee,
-        case
+        pool_days.rated_fee::double / nullif(pool_days.fee_units, 0)::double / case
             when cover.is_dollar then 0.01 * coalesce(nullif(currency_conversion_rate, 0), 1)
             else cost::double / nullif(pricing_amount, 0)::double
-        end as covered_unit_cost,
-        pool_days.rated_fee::double / nullif(pool_days.fee_units, 0)::double as fee_unit_price,
+        end as fee_rate,
         sum(cover.amount) over (
             partition by pooled_covered.billing_account_id, pooled_covered.month_start, pooled_covered.currency,
             pooled_covered.pool, pooled_covered.usage_day, pooled_covered."sku.id"
@@ -520,13 +524,13 @@ shares as (
         case
             when coalesce(pool_fee, 0) <= 0 then 'no fee'
             when sku_fee is not null then 'attributed'
-            when fee_unit_price > 0 and covered_unit_cost > 0 then 'unit price'
+            when fee_rate > 0 and fee_rate < 2 then 'unit price'
             else 'credit'
         end as basis,
         case
             when coalesce(pool_fee, 0) <= 0 then 0
             when sku_fee is not null then sku_fee::double * cover.amount::double / sku_credit::double
-            when fee_unit_price > 0 and covered_unit_cost > 0 then cover.amount::double * fee_unit_price / covered_unit_cost
+            when fee_rate > 0 and fee_rate < 2 then cover.amount::double * fee_rate
             else cover.amount::double
         end as fee_share
     from weighed
@@ -604,6 +608,9 @@ fee_days as (
         any_value("project.name") as "project.name",
         min(usage_start_time) as usage_start_time,
         max(usage_end_time) as usage_end_time,
+        any_value("price.pricing_unit_quantity") as "price.pricing_unit_quantity",
+        coalesce(any_value(unit_price), sum(cost)::double / nullif(sum(pricing_amount), 0)::double) as unit_price,
+        coalesce(any_value("price.list_price"), sum(cost)::double / nullif(sum(pricing_amount), 0)::double) as "price.list_price",
         sum(fee)::decimal(38, 12) as fee,
         sum(pricing_amount) filter (where offset_total = 0)::decimal(38, 12) as fee_units
     from pooled_fees
@@ -646,6 +653,8 @@ unused as (
     select
         * exclude (fee),
         'unused' as part_role,
+        -- nothing was used: list, contracted, consumed and priced are none
+        [0, 0, null, case when fee_units is not null then 0 end]::decimal(38, 12)[] as parts,
         true as is_derived,
         false as is_fee,
         false as is_discounted,
@@ -724,7 +733,7 @@ named as (
         or regexp_matches(sku_text, '(?i)\b(gpu|tpu|nvidia|gemini|vertex)\b') as is_ml,
         coalesce(regions.region_name, charges."location.region") as region_name,
         coalesce(resource_types.resource_type, nullif(charges.collection, '/')) as resource_type,
-        charges.category in ('Usage', 'Purchase') and not is_unused as is_priced,
+        charges.category in ('Usage', 'Purchase') as is_priced,
         -- FOCUS units: 'gibibyte month' → 'GiB-Months', 'byte-seconds' → 'B-Seconds', 'hour' → 'Hours'
         list_transform(
             ["usage.pricing_unit", "usage.unit"],
@@ -758,6 +767,18 @@ measured as (
         nullif(nullif("project.id", ''), billing_account_id) as project_id,
         case when category = 'Usage' and not is_unused and units[2] is not null then parts[3] end as consumed,
         case when is_priced and units[1] is not null then parts[4] end as priced,
+        -- the bill's own price where none is given
+        case when is_priced and parts[4] is not null and units[1] is not null then coalesce(
+            case
+                when cost_at_effective_price_default is null then unit_price
+                else coalesce("price.effective_price_default" / coalesce(nullif("price.pricing_unit_quantity", 0), 1), unit_price)
+            end,
+            parts[2]::double / nullif(parts[4], 0)::double
+        ) end::decimal(38, 12) as contracted_unit_price,
+        case when is_priced and parts[4] is not null and units[1] is not null then coalesce(
+            "price.list_price" / coalesce(nullif("price.pricing_unit_quantity", 0), 1),
+            parts[1]::double / nullif(parts[4], 0)::double
+        ) end::decimal(38, 12) as list_unit_price,
         case
             when commitment_key is null or charge_class is not null or category not in ('Usage', 'Purchase') then null
             when is_dollar and part_role = 'fee' then part_cost + part_credit
@@ -835,12 +856,7 @@ final as (
         consumed as "ConsumedQuantity",
         case when consumed is not null then units[2] end as "ConsumedUnit",
         coalesce(parts[2], 0) as "ContractedCost",
-        case when priced is not null then nullif(greatest(case
-            when cost_at_effective_price_default is null then unit_price
-            else coalesce(
-                "price.effective_price_default" / coalesce(nullif("price.pricing_unit_quantity", 0), 1), unit_price
-            )
-        end, -1), -1) end as "ContractedUnitPrice",
+        case when contracted_unit_price >= 0 then contracted_unit_price end as "ContractedUnitPrice",
         effective as "EffectiveCost",
         coalesce(
             case when transaction_type = 'THIRD_PARTY_AGENCY' then seller_name end,
@@ -848,8 +864,7 @@ final as (
             'Google Cloud'
         ) as "InvoiceIssuerName",
         coalesce(parts[1], 0) as "ListCost",
-        case when priced is not null and "price.list_price" >= 0
-            then "price.list_price" / coalesce(nullif("price.pricing_unit_quantity", 0), 1) end as "ListUnitPrice",
+        case when list_unit_price >= 0 then list_unit_price end as "ListUnitPrice",
         case
             when category = 'Purchase' then 'Standard'
             when category <> 'Usage' then null

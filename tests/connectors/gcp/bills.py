@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from connectors.gcp import BILLING_EXPORT
-from tests.staging import stage, write_csv
+from finops.connect import Format
+from finops.warehouse.focus_rules import violations
+from tests.staging import staged, write_csv
 
 SUBSCRIPTION = "subscriptions/e52f"
 BASE: dict[str, Any] = {
@@ -52,7 +54,22 @@ def credit(kind: str, amount: str) -> str:
 def bill(tmp_path: Path, *changes: dict[str, Any], query: str = "select * from staged") -> list[dict[str, Any]]:
     header = list(dict.fromkeys([*BASE, *(key for change in changes for key in change)]))
     rows = [[{**BASE, **change}.get(name) for name in header] for change in changes]
-    return stage(BILLING_EXPORT, write_csv(tmp_path / "bill.csv", header, *rows), query=query)
+    unpriced = UNPRICED if any(not row[header.index("usage.amount_in_pricing_units")] for row in rows) else ()
+    return charges(BILLING_EXPORT, write_csv(tmp_path / "bill.csv", header, *rows), query=query, besides=unpriced)
+
+
+UNPRICED = ("ContractedUnitPrice-C-006-C", "ListUnitPrice-C-005-C", "PricingQuantity-C-005-C")
+"""Rules that a line without an amount in pricing units cannot keep."""
+
+
+def charges(
+    fmt: Format, *paths: Path, query: str = "select * from staged", besides: tuple[str, ...] = ()
+) -> list[dict[str, Any]]:
+    """The rows of `query`, of charges that break no rule of FOCUS."""
+    with staged(fmt, *paths) as connection:
+        broken = violations(connection, strict=True, besides=besides)
+        assert not broken, broken
+        return connection.sql(query).to_arrow_table().to_pylist()
 
 
 def effective(rows: list[dict[str, Any]]) -> dict[str, Decimal]:

@@ -12,8 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from connectors.gcp import BILLING_EXPORT
-from tests.connectors.gcp.bills import BASE, CUD, FEE, SUBSCRIPTION, bill, credit, effective
-from tests.staging import stage
+from tests.connectors.gcp.bills import BASE, CUD, FEE, SUBSCRIPTION, bill, charges, credit, effective
 
 # Google's published example: $50 an hour committed at 25 % off. Total = 37.50 + usage − credit.
 CREDIT_MODEL = [
@@ -154,7 +153,7 @@ def test_nested_layouts(tmp_path: Path, layout: str) -> None:
             row |= {name: {"list": [{"element": item} for item in row[name]]} for name in ("credits", "labels")}
         row["cost"] = 50.0
         pq.write_table(pa.Table.from_pylist([row]), path)
-    (staged,) = stage(BILLING_EXPORT, path)
+    (staged,) = charges(BILLING_EXPORT, path)
     assert (staged["BilledCost"], staged["x_promotional_credit"]) == (Decimal("47.5"), Decimal("-2.5"))
     assert dict(staged["Tags"]) == {"team": "ml"}
     assert staged["ServiceCategory"] == "Compute"

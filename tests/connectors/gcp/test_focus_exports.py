@@ -15,7 +15,7 @@ from connectors.gcp import BILLING_EXPORT, FOCUS_EXPORT, FOCUS_VIEW, FORMATS
 from finops.connect import Format
 from finops.intake.detect import detect
 from finops.intake.sniff import look
-from tests.connectors.gcp.bills import CUD, SUBSCRIPTION, effective
+from tests.connectors.gcp.bills import CUD, SUBSCRIPTION, charges, effective
 from tests.staging import stage, write_csv
 
 LABELS = {
@@ -121,7 +121,7 @@ def test_charges_are_those_of_the_billing_export(tmp_path: Path, fmt: Format, la
     path = write(tmp_path / f"focus.{layout}", focus_export() if fmt is FOCUS_EXPORT else focus_view())
     assert detect(look(path, path.name, tmp_path), FORMATS) is fmt
     query = """select * replace (strftime("BillingPeriodEnd", '%m-%d %H') as "BillingPeriodEnd") from staged"""
-    rows = stage(fmt, path, query=query)
+    rows = charges(fmt, path, query=query)
     # 0.75 of the 25 covered; the rest of the line, and the tax, is on demand
     assert effective(rows) == {
         k: Decimal(v) for k, v in {"Purchase": "0", "Used": "18.75", "Unused": "18.75", "On demand": "9"}.items()
@@ -142,7 +142,7 @@ def test_charges_are_those_of_the_billing_export(tmp_path: Path, fmt: Format, la
 def test_the_view_prices_a_million_units(tmp_path: Path) -> None:
     """4 for 10 million requests at 0.40 a million: PricingQuantity is the million in the view."""
     row = charge("usage", "Requests", "4", "0.4", "1000000", []) | {"PricingUnit": "requests", "Tags": []}
-    (staged,) = stage(FOCUS_VIEW, write(tmp_path / "view.jsonl", [row]))
+    (staged,) = charges(FOCUS_VIEW, write(tmp_path / "view.jsonl", [row]))
     assert (staged["PricingQuantity"], staged["PricingUnit"]) == (Decimal(10_000_000), "Requests")
     assert staged["ContractedUnitPrice"] == Decimal("0.0000004")
 
@@ -163,7 +163,7 @@ def test_control_total_and_period(tmp_path: Path, start: str) -> None:
 def test_a_correction_of_an_earlier_month(tmp_path: Path) -> None:
     row = charge("Usage", "N2 Instance Core", "1", "1", "1", []) | LABELS
     row |= {"ChargeClass": "Correction", "ChargePeriodStart": "2026-01-20T00:00:00Z", "ChargePeriodEnd": "2026-01-20T01:00:00Z"}
-    (staged,) = stage(FOCUS_EXPORT, write(tmp_path / "focus.jsonl", [row]))
+    (staged,) = charges(FOCUS_EXPORT, write(tmp_path / "focus.jsonl", [row]))
     assert staged["ChargeClass"] == "Correction"
 
 
