@@ -96,6 +96,7 @@ class Format:
     profile: Profile | None = None
     gathers: tuple[Gather, ...] = ()
     lookups: tuple[str, ...] = ()  # SQL over `raw`, run before `sql`, in order: each file's rows are the table of its stem
+    tag_sets: str = ""  # the lookup that names each unit's tag sets: BillingAccountId, x_billing_period, x_tags_id, Tags
     extensions: bool = False  # undeclared columns named x_… pass through to the table
     closed: bool = False  # a file with undeclared columns is refused by name (a misspelt optional column would be lost)
     roles: tuple[str, ...] = ()  # the roles that together make one complete delivery

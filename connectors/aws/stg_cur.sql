@@ -45,7 +45,7 @@ skus as (
 
 tag_sets as (
 
-    select * from stg_cur_tags
+    select distinct on (tag_key) * from stg_cur_tags
 
 ),
 
@@ -318,6 +318,7 @@ charges as not materialized (
             else 'Used'
         end as CapacityReservationStatus,
         tag_sets.tags as Tags,
+        tag_sets.x_tags_id,
         case when l.is_split then 'AWS split cost allocation data' end as AllocatedMethodId,
         case when l.is_split then l.line_item_resource_id end as AllocatedResourceId,
         case when l.is_split then resource_label end as AllocatedResourceName,

@@ -1,21 +1,25 @@
 -- stg_cur_tags: tag sets and cost categories of a Cost and Usage Report, once a distinct pair.
--- grain: tag_key, the hash of both maps
+-- grain: payer, period, and tag_key, the hash of both maps
 -- User-defined keys lose their prefix, the provider's own are 'aws:…'. Of keys that then are one the first counts.
 with pairs as (
 
     select
+        bill_payer_account_id as payer,
+        coalesce(bill_billing_period_start_date, date_trunc('month', line_item_usage_start_date)) as period,
         hash(resource_tags, cost_category) as tag_key,
         any_value(resource_tags) as resource_tags,
         any_value(cost_category) as cost_category
     from raw
     where resource_tags is not null or cost_category is not null
-    group by tag_key
+    group by payer, period, tag_key
 
 ),
 
 renamed as (
 
     select
+        payer,
+        period,
         tag_key,
         cost_category,
         list_transform(
@@ -29,6 +33,8 @@ renamed as (
 cleaned as (
 
     select
+        payer,
+        period,
         tag_key,
         cost_category,
         map_from_entries(
@@ -41,8 +47,11 @@ cleaned as (
 final as (
 
     select
+        payer as BillingAccountId,
+        strftime(period, '%Y-%m') as x_billing_period,
         tag_key,
-        case when cardinality(tags) > 0 then tags end as tags,
+        tags as Tags,
+        case when cardinality(tags) > 0 then tags_id(tags) end as x_tags_id,
         coalesce(tags['Name'], tags['name']) as resource_name,
         case when cardinality(cost_category) > 0 then cast(to_json(cost_category) as varchar) end as cost_categories
     from cleaned

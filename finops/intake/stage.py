@@ -85,8 +85,8 @@ def _charges(writer: Writer, group: Group, source: str | None, others: Others, i
     units = {key: Unit(source or f"{name}:{key[0]}", *key) for key in group.units}
     replaced = [(held, *key) for key, unit in units.items() for held in (unit.source, *sorted(others.get(key, ())))]
     with reading(group.files[0].shown):
-        create_tag_ids(writer.connection, source, name)
-        writer.replace(target, replaced, charges_select(source, name))
+        create_tag_ids(writer.connection, source, group.fmt)
+        writer.replace(target, replaced, charges_select(source, group.fmt))
         writer.replace(TAG_SETS, replaced, TAG_SETS_SELECT)
         written = written_charges(writer.connection, writer.written(target, replaced), target)
     lacking = [column for i, column in enumerate(target.required) if any(part.nulls[i] for part in written)]

@@ -45,41 +45,46 @@ def create_staged(connection: duckdb.DuckDBPyConnection, fmt: Format) -> None:
     `Tags` is MAP(VARCHAR, VARCHAR) here. Columns that the staging SQL leaves out are null.
     """
     register_references(connection, fmt.package)
+    for macro in TAG_MACROS:
+        connection.execute(f"create or replace temp macro {macro}")
     create_lookups(connection, fmt)
     connection.execute(f"create or replace temp view staged_native as {staging_sql(fmt)}")
     given = {row[0] for row in connection.execute("describe staged_native").fetchall()}
     connection.execute(f"create or replace temp view staged as select {_columns(table(fmt.table), given)} from staged_native")
 
 
-TAGS_JSON = "to_json(map_from_entries(list_sort(map_entries(Tags))))::varchar"
-TAGS_ID = f"left(md5({TAGS_JSON}), 16)"
-"""64 bits of a hash of the canonical JSON: the same set has the same id in every source and run."""
+TAG_MACROS = (
+    "tags_json(tags) as to_json(map_from_entries(list_sort(map_entries(tags))))::varchar",
+    "tags_id(tags) as left(md5(tags_json(tags)), 16)",
+)
+"""Canonical JSON with sorted keys, and 64 bits of its hash: the same set has the same id in every source and run."""
 
 PERIOD = "coalesce(x_billing_period, strftime(BillingPeriodStart, '%Y-%m'))"
 
 
-def create_tag_ids(connection: duckdb.DuckDBPyConnection, source: str | None, format_name: str) -> None:
+def create_tag_ids(connection: duckdb.DuckDBPyConnection, source: str | None, fmt: Format) -> None:
     """Hash each distinct map once: temporary tables `staged_tags` (of each unit) and `tag_ids` (map → id, canonical JSON)."""
+    sets, period = (identifier(fmt.tag_sets), "x_billing_period") if fmt.tag_sets else ("staged", PERIOD)
     connection.execute(
-        f"create or replace temp table staged_tags as select distinct {_source(source, format_name)} as x_source,"
-        f" {PERIOD} as x_billing_period, Tags from staged where cardinality(Tags) > 0"
+        f"create or replace temp table staged_tags as select distinct {_source(source, fmt.name)} as x_source,"
+        f" {period} as x_billing_period, Tags from {sets} where cardinality(Tags) > 0"
     )
     connection.execute(
-        f"create or replace temp table tag_ids as select Tags as tag_map, {TAGS_ID} as tags_id, {TAGS_JSON} as tags_json"
+        "create or replace temp table tag_ids as select Tags as tag_map, tags_id(Tags) as tags_id, tags_json(Tags) as tags_json"
         " from (select distinct Tags from staged_tags)"
     )
 
 
-def charges_select(source: str | None, format_name: str) -> str:
+def charges_select(source: str | None, fmt: Format) -> str:
     """The rows of `staged` as `charges` stores them. Without a source's name it is the format's and the account."""
     target = table("charges")
-    computed = {"x_source": _source(source, format_name), "x_billing_period": PERIOD, "x_tags_id": "tag_ids.tags_id"}
+    computed = {"x_source": _source(source, fmt.name), "x_billing_period": PERIOD}
+    if not fmt.tag_sets:
+        computed["x_tags_id"] = "tag_ids.tags_id"
     lines = [f"{computed.get(name, identifier(name))} as {identifier(name)}" for name, _ in target.columns]
     exclude = ", ".join(identifier(name) for name in (*target.types, "Tags"))
-    return (
-        f"select {', '.join(lines)}, staged.* exclude ({exclude})"
-        " from staged left join tag_ids on staged.Tags = tag_ids.tag_map"
-    )
+    joined = "" if fmt.tag_sets else " left join tag_ids on staged.Tags = tag_ids.tag_map"
+    return f"select {', '.join(lines)}, staged.* exclude ({exclude}) from staged{joined}"
 
 
 TAG_SETS_SELECT = """
