@@ -71,10 +71,15 @@ def canonical(header: str) -> str:
 
 
 def version(sniff: Sniff) -> str:
-    """The lowest released version that has all of the file's columns. A file names no version."""
+    """The newest released version of whose own columns the file has at least half. A file names no version.
+
+    One or two alone say nothing: Azure's export of 1.0 has `BillingAccountType` and `SubAccountType`, which came with 1.2.
+    """
     present = {canonical(header) for header in sniff.columns}
-    given = [column for column in focus.columns() if column.name in present]
-    newest = max((column.since for column in given if column.since in focus.VERSIONS), default="1.0")
+    newest = "1.0"
+    for release in focus.VERSIONS[1:]:
+        own = {column.name for column in focus.columns() if column.since == release}
+        newest = release if 2 * len(own & present) >= len(own) else newest
     if "ServiceProviderName" in present and "ProviderName" not in present:
         return max(newest, "1.4")
     return newest

@@ -14,6 +14,7 @@ import pytest
 
 from connectors.azure import COST_DETAILS, read_manifest
 from connectors.files.focus import FOCUS
+from finops.connect import Format
 from finops.errors import Refused
 from finops.intake.detect import detect
 from finops.intake.landing import landed
@@ -107,13 +108,17 @@ def test_the_shared_pair_is_loaded_and_red(warehouse: Warehouse) -> None:
     "names", [*[(name,) for name in dict.fromkeys(n for n, *_ in LOADED)], (ACTUAL, AMORTIZED)], ids="+".join
 )
 def test_focus_rules(tmp_path: Path, names: tuple[str, ...]) -> None:
+    assert violations(_staged(COST_DETAILS, [FOLDER / name for name in names], tmp_path)) == []
+
+
+def _staged(fmt: Format, paths: list[Path], scratch: Path) -> duckdb.DuckDBPyConnection:
     connection = duckdb.connect()
     connection.execute("set TimeZone = 'UTC'")
-    files = [landed(connection, COST_DETAILS, look(FOLDER / name, name, tmp_path), tmp_path) for name in names]
-    played = roles(connection, COST_DETAILS, files)
-    create_raw(connection, COST_DETAILS, [replace(file, role=played[file.scan]) for file in files])
-    create_staged(connection, COST_DETAILS)
-    assert violations(connection) == []
+    files = [landed(connection, fmt, look(path, path.name, scratch), scratch) for path in paths]
+    played = roles(connection, fmt, files)
+    create_raw(connection, fmt, [replace(file, role=played.get(file.scan, "")) for file in files])
+    create_staged(connection, fmt)
+    return connection
 
 
 def test_the_manifest() -> None:
@@ -124,8 +129,41 @@ def test_the_manifest() -> None:
     assert manifest.files
 
 
-@pytest.mark.parametrize("name", ["FocusCost_1.0.json", "FocusCost_1.2-preview.json"])
-def test_native_focus_schemas_are_recognised(tmp_path: Path, name: str) -> None:
+NATIVE = {
+    "BilledCost": "0", "EffectiveCost": "1.5", "ListCost": "0", "ContractedCost": "0", "ListUnitPrice": "0",
+    "ContractedUnitPrice": "0", "BillingAccountId": "/providers/Microsoft.Billing/billingAccounts/8611",
+    "BillingAccountName": "Acme", "BillingAccountType": "Billing Account", "BillingCurrency": "EUR",
+    "BillingPeriodStart": "2026-10-01T00:00:00Z", "BillingPeriodEnd": "2026-11-01T00:00:00Z", "ChargeCategory": "Usage",
+    "ChargeFrequency": "Usage-Based", "ChargePeriodStart": "2026-10-14T00:00:00Z", "ChargePeriodEnd": "2026-10-15T00:00:00Z",
+    "CommitmentDiscountId": "/providers/microsoft.capacity/reservationorders/o-1/reservations/r-1",
+    "CommitmentDiscountCategory": "Usage", "CommitmentDiscountStatus": "Used", "CommitmentDiscountType": "Reservation",
+    "ConsumedQuantity": "24", "ConsumedUnit": "Hours", "PricingQuantity": "24", "PricingUnit": "Hours",
+    "PricingCategory": "Committed", "ProviderName": "Microsoft", "InvoiceIssuerName": "Microsoft", "PublisherName": "",
+    "ServiceCategory": "Compute", "ServiceName": "Virtual Machines", "SkuId": "AAA", "SkuPriceId": "AAA-1", "SubAccountId": "s",
+    "SubAccountName": "Shop", "x_SkuDetails": '{"ServiceType":"Standard_B1s","VCPUs":1}', "x_SkuMeterName": "B1s",
+    "x_SkuMeterCategory": "Virtual Machines",
+}  # fmt: skip
+"""A line of covered usage with what Azure leaves out of its own FOCUS export: prices, publisher, price details."""
+
+MARKETPLACE = NATIVE | {
+    "BilledCost": "30", "EffectiveCost": "30", "ChargeCategory": "Purchase", "ChargeFrequency": "Recurring", "ServiceName": "",
+    "CommitmentDiscountId": "", "CommitmentDiscountCategory": "", "CommitmentDiscountStatus": "", "CommitmentDiscountType": "",
+    "ConsumedQuantity": "", "ConsumedUnit": "", "PricingCategory": "Standard", "ServiceCategory": "Other",
+    "x_SkuMeterCategory": "SaaS", "x_SkuDetails": "",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "release"), [("FocusCost_1.0.json", "1.0"), ("FocusCost_1.2-preview.json", "1.2")])
+def test_native_focus_exports(tmp_path: Path, name: str, release: str) -> None:
     header = [column["ColumnName"] for column in json.loads((FOLDER / name).read_text("utf-8-sig"))["Columns"]]
-    path = write_csv(tmp_path / "export.csv", header, ["1"] * len(header))
-    assert detect(look(path, path.name, tmp_path), [COST_DETAILS, FOCUS]) is FOCUS
+    assert set(NATIVE) <= set(header)
+    path = write_csv(
+        tmp_path / "export.csv", header, *([line.get(column) for column in header] for line in (NATIVE, MARKETPLACE))
+    )
+    seen = look(path, path.name, tmp_path)
+    assert detect(seen, [COST_DETAILS, FOCUS]) is FOCUS
+    assert FOCUS.version(seen.sniff) == release
+    connection = _staged(FOCUS, [path], tmp_path)
+    assert violations(connection) == []
+    rows = connection.sql("select ContractedCost, ListCost, PublisherName from staged order by ListCost").fetchall()
+    assert rows == [(D("1.5"), D("1.5"), "Microsoft Azure"), (D(30), D(30), "Microsoft Azure")]
