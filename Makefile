@@ -2,7 +2,8 @@
 
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
-PYTHON ?= $(firstword $(foreach v,3.13 3.12 3.11 3,$(shell command -v python$(v) 2>/dev/null)))
+SUITS := import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do "$$p" -c '$(SUITS)' 2>/dev/null && echo "$$p" && break; done)
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 SHARED ?= ../shared
@@ -39,9 +40,8 @@ clean:
 	rm -rf .venv build dist demo
 
 $(INSTALLED): constraints.txt pyproject.toml
-	@test -n "$(PYTHON)" || { echo "finops needs Python 3.11, 3.12 or 3.13 on the PATH: install it, or call make PYTHON=/path/to/python3" >&2; exit 1; }
-	@"$(PYTHON)" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' \
-	  || { echo "$$("$(PYTHON)" --version) found: finops needs Python 3.11, 3.12 or 3.13; call make PYTHON=/path/to/python3" >&2; exit 1; }
+	@test -n "$(PYTHON)" && "$(PYTHON)" -c '$(SUITS)' \
+	  || { echo "finops needs Python 3.11, 3.12 or 3.13: install it, or call make PYTHON=/path/to/python3" >&2; exit 1; }
 	@"$(PYTHON)" -c 'import ensurepip' 2>/dev/null || { \
 	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then apt-get update -qq && apt-get install -y -qq python3-venv; \
 	  else echo "this Python cannot make virtual environments: install Debian's python3-venv (sudo apt-get install python3-venv)" >&2; exit 1; fi; }
