@@ -257,7 +257,7 @@ detailed as (
     select
         *,
         case
-            when info is not null or machine is not null then to_json(map_from_entries(list_concat(
+            when info is not null or machine is not null then to_json(try(map_from_entries(list_concat(
                 list_filter([
                     { 'k': 'CoreCount', 'v': case when machine is not null and cores > 0 then to_json(cores) end },
                     { 'k': 'InstanceSeries', 'v': case
@@ -275,7 +275,7 @@ detailed as (
                     ),
                     lambda pair: { 'k': 'x_' || pair.key, 'v': pair.value }
                 )
-            )))::varchar
+            ))))::varchar
         end as details
     from priced
 ),
@@ -384,10 +384,10 @@ final as (
         lower(subscriptionid) as SubAccountId,
         subscriptionname as SubAccountName,
         if(subscriptionid is null, null, 'Subscription') as SubAccountType,
+        -- what is no JSON object is kept under one key
         case
-            when
-                json_type(try_cast(tags_json as json)) = 'OBJECT'
-                then try_cast(try_cast(tags_json as json) as map (varchar, varchar))
+            when tags_json is not null
+                then coalesce(try_cast(try_cast(tags_json as json) as map (varchar, varchar)), map(['tags'], [tags]))
         end as Tags,
         'Microsoft Azure' as ServiceProviderName,
         'Microsoft Azure' as HostProviderName,

@@ -271,7 +271,7 @@ detailed as (
     select
         *,
         coalesce(given_details, case
-            when native_details is not null and SkuPriceId is not null then cast(to_json(map_from_entries(list_transform(
+            when native_details is not null and SkuPriceId is not null then cast(to_json(try(map_from_entries(list_transform(
                 list_filter(
                     map_entries(try_cast(cast(native_details as json) as map (varchar, json))),
                     lambda pair: pair.value is not null and json_type(pair.value) != 'NULL'
@@ -285,9 +285,9 @@ detailed as (
                         when starts_with(pair.key, 'x_') then pair.key
                         else 'x_' || pair.key
                     end,
-                    'v': pair.value
+                    'v': case when pair.key = 'VCPUs' then to_json(try_cast(pair.value ->> '$' as integer)) else pair.value end
                 }
-            ))) as varchar)
+            )))) as varchar)
         end) as details
     from tagged
 

@@ -245,6 +245,25 @@ def test_an_ordinary_machine(tmp_path: Path) -> None:
     }  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("cell", "tags"),
+    [
+        ('"team": "web","env": "prod"', [("team", "web"), ("env", "prod")]),
+        ('{"team": "web"}', [("team", "web")]),
+        ("web team", [("tags", "web team")]),
+        ("", None),
+    ],
+)
+def test_tags(tmp_path: Path, cell: str, tags: list[tuple[str, str]] | None) -> None:
+    assert _one(tmp_path, Tags=cell)["Tags"] == tags
+
+
+@pytest.mark.parametrize("info", ["", "no JSON", "[1]", '{"a": 1, "a": 2}', '{"a": null}', "null"])
+def test_details_that_say_nothing(tmp_path: Path, info: str) -> None:
+    row = _one(tmp_path, AdditionalInfo=info)
+    assert json.loads(row["SkuPriceDetails"] or "{}") == {}
+
+
 def test_commitment_quantities(amortized: Path) -> None:
     rows = stage(COST_DETAILS, amortized, query="from staged where CommitmentDiscountId is not null order by EffectiveCost")
     got = [(r["CommitmentDiscountStatus"], r["CommitmentDiscountQuantity"], r["CommitmentDiscountUnit"]) for r in rows]

@@ -151,7 +151,10 @@ CASES: tuple[tuple[str, dict[str, object], dict[str, object]], ...] = (
     ),
     (
         "price details of an export that has its own",
-        {"SkuPriceId": "p", "x_SkuDetails": '{"ServiceType": "Standard_D2s_v3", "VCPUs": 2, "ImageType": null, "VMName": "a"}'},
+        {
+            "SkuPriceId": "p",
+            "x_SkuDetails": '{"ServiceType": "Standard_D2s_v3", "VCPUs": "2", "ImageType": null, "VMName": "a"}',
+        },
         {
             "SkuPriceDetails": '{"InstanceType":"Standard_D2s_v3","CoreCount":2,"x_VMName":"a"}',
             "x_instance_type": "Standard_D2s_v3",
@@ -162,6 +165,7 @@ CASES: tuple[tuple[str, dict[str, object], dict[str, object]], ...] = (
         {"SkuPriceId": "p", "SkuPriceDetails": '{"x_a": 1}', "x_SkuDetails": '{"b": 2}'},
         {"SkuPriceDetails": '{"x_a": 1}'},
     ),
+    ("details with one key twice", {"SkuPriceId": "p", "x_SkuDetails": '{"a": 1, "x_a": 2}'}, {"SkuPriceDetails": None}),
     ("details of no price", {"x_SkuDetails": '{"b": 2}'}, {"SkuPriceDetails": None}),
     (
         "a marketplace line of Azure's export",
