@@ -33,7 +33,7 @@ docs: $(INSTALLED) ## write docs/reference.md from the code
 	$(BIN)/python -m finops.reference > docs/reference.md
 
 constraints: ## after a change of dependencies: pin every version and hash anew (needs uv)
-	uv pip compile pyproject.toml --all-extras --no-extra spark --group dev --universal --python-version 3.11 \
+	uv pip compile pyproject.toml --extra aws --extra azure --extra gcp --extra app --group dev --universal --python-version 3.11 \
 	  --generate-hashes --no-emit-index-url --no-annotate --no-header -q -o constraints.txt
 
 clean:
