@@ -55,10 +55,11 @@ def _currency(sniff: Sniff) -> list[str]:
 
 
 def _dates(sniff: Sniff) -> list[str]:
-    """Said where the file's first rows do not prove that the month stands first."""
-    column = next((h for h in sniff.columns if canonical(h) == "date"), "")
-    days = [found for row in sniff.rows if (found := re.match(r"(\d{1,2})/(\d{1,2})/\d", row.get(column) or ""))]
-    if not days or any(int(found[2]) > 12 for found in days):
+    """Said where nothing in the file's first rows, be it the end of the month, proves that the month stands first."""
+    columns = sorted((h for h in sniff.columns if canonical(h).endswith("date")), key=lambda h: canonical(h) != "date")
+    cells = [row.get(column) or "" for column in columns for row in sniff.rows]
+    days = [found for cell in cells if (found := re.match(r"\d{1,2}/(\d{1,2})/\d", cell))]
+    if not days or any(int(found[1]) > 12 for found in days):
         return []
     return [f"dates such as {days[0].string} read month first"]
 

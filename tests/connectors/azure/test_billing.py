@@ -377,7 +377,8 @@ def test_a_day_first_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"Date": "10/12/2026"}, "; dates such as 10/12/2026 read month first"),
+        ({"Date": "10/12/2026"}, ""),  # the period ends on 10/31/2026
+        ({"Date": "10/12/2026", "BillingPeriodEndDate": ""}, "; dates such as 10/12/2026 read month first"),
         ({"Date": "10/14/2026"}, ""),
         ({"Date": "2026-10-12"}, ""),
         ({"BillingCurrency": "MC"}, "; currency `MC` is no ISO 4217 code, booked as XXX"),
