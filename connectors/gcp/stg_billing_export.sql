@@ -3,8 +3,6 @@
 --   commitment pays; the line itself keeps the rest) or ':unused' (what nothing used of a fee: commitment, SKU and UTC day).
 -- identities: BilledCost, ListCost and ContractedCost of a line and its ':covered' rows are the line's own; sum(BilledCost) =
 --   sum(cost) + sum(credits); per fee pool and day, EffectiveCost of covered + unused = BilledCost of the fees.
--- noqa: disable=RF05,RF06
--- Source columns keep the provider's dotted names, FOCUS columns their capitals: both are quoted.
 with raw as (
 
     select * from raw
@@ -132,7 +130,8 @@ labelled as (
         coalesce(cost, "BilledCost" - coalesce(list_sum(list_transform(credit_list, lambda c: c.amount)), 0))::decimal(38, 12)
             as cost,
         list_filter(pairs, lambda p: p.k = 'compute.googleapis.com/machine_spec')[1].v as machine_spec,
-        list_filter(pairs, lambda p: p.k = 'compute.googleapis.com/is_unused_reservation')[1].v = 'true' as is_unused_reservation,
+        list_filter(pairs, lambda p: p.k = 'compute.googleapis.com/is_unused_reservation')[1].v = 'true'
+            as is_unused_reservation,
         nullif(list_filter(pairs, lambda p: p.k = 'compute.googleapis.com/reservation_name')[1].v, '') as reservation_name,
         nullif(list_filter(pairs, lambda p: p.k = 'goog-originating-sku-id')[1].v, '') as originating_sku,
         -- the nearest to the resource wins: label, tag, project label; system labels under `x_system/`, so they never clash
@@ -155,8 +154,10 @@ typed as (
         *,
         lower(coalesce(cost_type, 'regular')) as kind,
         -- FOCUS has an instant: midnight Pacific, or midnight UTC in copies; twelve hours on, both are in the month's first day
-        coalesce(strptime("invoice.month", '%Y%m'), date_trunc('month', ("BillingPeriodStart" + interval 12 hours) at time zone 'UTC'))
-            as month_start,
+        coalesce(
+            strptime("invoice.month", '%Y%m'),
+            date_trunc('month', ("BillingPeriodStart" + interval 12 hours) at time zone 'UTC')
+        ) as month_start,
         usage_start_time::date as usage_day,
         coalesce("sku.description", '') as sku_text,
         regexp_extract(coalesce("sku.description", ''), '(?i)^commitment\b|\bcommitted use discount') <> '' or offset_total <> 0
@@ -210,7 +211,8 @@ classed as (
             when regexp_matches(regexp_replace(sku_text, '(?i)memory.optimized', ''), '(?i)\b(ram|memory)\b') then 'ram'
             else 'cpu'
         end as resource_hint,
-        sku_text ilike '%dollar based%' or offset_total <> 0 or not regexp_matches(sku_text, '(?i)^commitment v[0-9]') as is_dollar_fee,
+        sku_text ilike '%dollar based%' or offset_total <> 0 or not regexp_matches(sku_text, '(?i)^commitment v[0-9]')
+            as is_dollar_fee,
         'spend ' || lower(regexp_extract(
             sku_text, '(?i)(?:.*dollar based v?[0-9]*:? *)?(.*?)(?: commitments?)?(?: in [^:]*?)?(?: for [0-9]+ years?)?$', 1
         )) as fee_hint
@@ -610,7 +612,8 @@ fee_days as (
         max(usage_end_time) as usage_end_time,
         any_value("price.pricing_unit_quantity") as "price.pricing_unit_quantity",
         coalesce(any_value(unit_price), sum(cost)::double / nullif(sum(pricing_amount), 0)::double) as unit_price,
-        coalesce(any_value("price.list_price"), sum(cost)::double / nullif(sum(pricing_amount), 0)::double) as "price.list_price",
+        coalesce(any_value("price.list_price"), sum(cost)::double / nullif(sum(pricing_amount), 0)::double)
+            as "price.list_price",
         sum(fee)::decimal(38, 12) as fee,
         sum(pricing_amount) filter (where offset_total = 0)::decimal(38, 12) as fee_units
     from pooled_fees
@@ -731,6 +734,14 @@ named as (
         coalesce(services.subcategory, 'Other (Other)') as service_subcategory,
         coalesce(services.ml_workload = 'true', false)
         or regexp_matches(sku_text, '(?i)\b(gpu|tpu|nvidia|gemini|vertex)\b') as is_ml,
+        -- the line's own prices where the source has none, if twelve digits are enough for cost ÷ quantity
+        list_transform(
+            [parts[1], parts[2]],
+            lambda total: case
+                when abs(round(total::double / nullif(parts[4], 0)::double, 12) * parts[4]::double - total::double)
+                    <= 1e-7 * greatest(1, abs(total::double)) then total::double / parts[4]::double
+            end
+        ) as own_prices,
         coalesce(regions.region_name, charges."location.region") as region_name,
         coalesce(resource_types.resource_type, nullif(charges.collection, '/')) as resource_type,
         charges.category in ('Usage', 'Purchase') as is_priced,
@@ -773,11 +784,11 @@ measured as (
                 when cost_at_effective_price_default is null then unit_price
                 else coalesce("price.effective_price_default" / coalesce(nullif("price.pricing_unit_quantity", 0), 1), unit_price)
             end,
-            parts[2]::double / nullif(parts[4], 0)::double
+            own_prices[2]
         ) end::decimal(38, 12) as contracted_unit_price,
         case when is_priced and parts[4] is not null and units[1] is not null then coalesce(
             "price.list_price" / coalesce(nullif("price.pricing_unit_quantity", 0), 1),
-            parts[1]::double / nullif(parts[4], 0)::double
+            own_prices[1]
         ) end::decimal(38, 12) as list_unit_price,
         case
             when commitment_key is null or charge_class is not null or category not in ('Usage', 'Purchase') then null

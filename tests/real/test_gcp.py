@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from connectors.gcp import BILLING_EXPORT
+from tests.connectors.gcp.bills import UNPRICED, charges
 from tests.staging import stage
 
 FOLDER = Path(os.environ["FINOPS_SHARED"]) / "data" / "billing" / "gcp"
@@ -22,3 +23,9 @@ def test_the_bill_is_cost_plus_credits(name: str, rows: int) -> None:
     (staged,) = stage(BILLING_EXPORT, path, query='select sum("BilledCost") as total, count(*) as n from staged')
     assert staged == expected
     assert staged["n"] == rows
+
+
+@pytest.mark.parametrize("name", ["koku-gcp-standard-2020-11.csv", "nise-gcp-resource-2026-09.csv.gz"])
+def test_no_rule_of_focus_is_broken(name: str) -> None:
+    query = """select * from staged where "ServiceCategory" = 'Other'"""
+    assert charges(BILLING_EXPORT, FOLDER / name, query=query, besides=UNPRICED) == []
