@@ -39,6 +39,7 @@ class Column:
     name      canonical; what `Format.canonical` makes of the header, or of one of `aliases`
     required  a file without it is refused by name
     lenient   text that is no number becomes null instead of an error
+    told      and the unit's notes say in how many cells (an amount is missing, not a remark in a rate's column)
     formats   strptime patterns tried, per file, after ISO 8601; the first that parses every value is used
     """
 
@@ -47,6 +48,7 @@ class Column:
     required: bool = False
     aliases: tuple[str, ...] = ()
     lenient: bool = False
+    told: bool = False
     formats: tuple[str, ...] = ()
 
 
@@ -96,6 +98,7 @@ class Format:
     profile: Profile | None = None
     gathers: tuple[Gather, ...] = ()
     lookups: tuple[str, ...] = ()  # SQL over `raw`, run before `sql`, in order: each file's rows are the table of its stem
+    remarks: str = ""  # SQL over `raw` and the lookups: BillingAccountId, x_billing_period, remark (a note of that unit)
     tag_sets: str = ""  # the lookup that names each unit's tag sets: BillingAccountId, x_billing_period, x_tags_id, Tags
     extensions: bool = False  # undeclared columns named x_… pass through to the table
     closed: bool = False  # a file with undeclared columns is refused by name (a misspelt optional column would be lost)

@@ -87,7 +87,7 @@ CUR_COLUMNS: tuple[Column, ...] = (
     Column("savings_plan_savings_plan_a_r_n", aliases=("savings_plan_savings_plan_arn",)),
     *_columns("text", TEXT),
     *_columns("text", ATTRIBUTES),
-    *(Column(name, "decimal", lenient=True) for name in AMORTIZATION.split()),
+    *(Column(name, "decimal", lenient=True, told=True) for name in AMORTIZATION.split()),
     *(Column(name, "double", lenient=True) for name in LENIENT.split()),
 )
 
@@ -107,6 +107,7 @@ CUR = Format(
     package="connectors.aws",
     sql="stg_cur.sql",
     lookups=CUR_LOOKUPS,
+    remarks="stg_cur_remarks.sql",
     tag_sets="stg_cur_tags",
     columns=(*CUR_COLUMNS, Column("product", "map")),
     identifies=("bill_payer_account_id", "line_item_usage_start_date", "line_item_unblended_cost"),
@@ -131,6 +132,7 @@ CUR2 = Format(
     package="connectors.aws",
     sql="stg_cur.sql",
     lookups=CUR_LOOKUPS,
+    remarks="stg_cur_remarks.sql",
     tag_sets="stg_cur_tags",
     columns=(*CUR_COLUMNS, *_columns("map", "product resource_tags cost_category")),
     identifies=("bill_payer_account_id", "line_item_usage_start_date", "line_item_unblended_cost", "product"),

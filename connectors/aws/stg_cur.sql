@@ -386,9 +386,10 @@ adjustments as (
 
     select
         residual as BilledCost,
-        residual as EffectiveCost,
-        residual as ListCost,
-        residual as ContractedCost,
+        -- the covered lines carry the effective, list and contracted cost of this usage already
+        0 as EffectiveCost,
+        0 as ListCost,
+        0 as ContractedCost,
         payer as BillingAccountId,
         'Management Account' as BillingAccountType,
         currency as BillingCurrency,

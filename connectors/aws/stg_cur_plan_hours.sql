@@ -45,6 +45,7 @@ final as (
         starts_at,
         max(ends_at) as ends_at,
         any_value(invoice_id) as invoice_id,
+        count(*) filter (where kind = 'SavingsPlanNegation') as negations,
         cast(coalesce(sum(cost) filter (where kind <> 'SavingsPlanRecurringFee'), 0) as decimal(38, 12)) as residual,
         cast(coalesce(sum(effective) filter (where kind = 'SavingsPlanCoveredUsage'), 0) as decimal(38, 12)) as covered,
         cast(sum(cost) filter (where kind = 'SavingsPlanRecurringFee') as decimal(38, 12)) as fee

@@ -15,7 +15,9 @@ from finops.intake.units import EITHER, Delivered, Group
 from finops.money import CENT
 from finops.tables import TAG_SETS, table
 from finops.warehouse.checks import (
+    Connection,
     Written,
+    lost_text,
     reading,
     staged_duplicates,
     staged_invoices,
@@ -24,7 +26,7 @@ from finops.warehouse.checks import (
     written_charges,
 )
 from finops.warehouse.raw import canonical_headers, create_raw, header_of
-from finops.warehouse.staging import TAG_SETS_SELECT, charges_select, create_staged, create_tag_ids, rows_select
+from finops.warehouse.staging import TAG_SETS_SELECT, charges_select, create_staged, create_tag_ids, remarks, rows_select
 
 if TYPE_CHECKING:
     from finops.warehouse.warehouse import Writer
@@ -89,6 +91,8 @@ def _charges(writer: Writer, group: Group, source: str | None, others: Others, i
         writer.replace(target, replaced, charges_select(source, group.fmt))
         writer.replace(TAG_SETS, replaced, TAG_SETS_SELECT)
         written = written_charges(writer.connection, writer.written(target, replaced), target)
+        said = remarks(writer.connection, group.fmt)
+        lost = _lost(writer.connection, group)
     lacking = [column for i, column in enumerate(target.required) if any(part.nulls[i] for part in written)]
     if lacking:
         raise Refused([_lacking(group, column) for column in lacking])
@@ -96,10 +100,22 @@ def _charges(writer: Writer, group: Group, source: str | None, others: Others, i
     for key, unit in units.items():
         parts = [part for part in written if (part.account, part.period) == key]
         into.billed += [Billed(unit, p.invoice, p.issuer, p.currency, p.category, p.amount) for p in parts]
-        into.staged.append(_staged(group, unit, parts))
+        own = [sentence for account, period, sentence in said if (account, period) == key]
+        derived = sum(part.derived for part in parts)
+        own += [f"{derived:,} rows are derived (unused or covered commitment, residual)"] if derived else []
+        into.staged.append(_staged(group, unit, parts, (*own, *lost)))
 
 
-def _staged(group: Group, unit: Unit, parts: Sequence[Written]) -> Staged:
+def _lost(connection: Connection, group: Group) -> list[str]:
+    """Amounts that a file has as text, which count as missing."""
+    cells: dict[str, int] = defaultdict(int)
+    for file in group.files:
+        for header, count in lost_text(connection, group.fmt, file.raw).items():
+            cells[header] += count
+    return [f"column `{header}`: {count:,} cells are no amounts and count as missing" for header, count in cells.items()]
+
+
+def _staged(group: Group, unit: Unit, parts: Sequence[Written], said: Sequence[str]) -> Staged:
     loaded: dict[str, Decimal] = defaultdict(Decimal)
     for part in parts:
         loaded[part.currency] += part.amount
@@ -108,11 +124,11 @@ def _staged(group: Group, unit: Unit, parts: Sequence[Written]) -> Staged:
         group=group,
         unit=unit,
         rows=sum(part.rows for part in parts),
-        source_rows=sum(c.rows for c in group.controls if (c.account, c.period) == (unit.account, unit.period)),
+        source_rows=_lines(group, unit.account, unit.period),
         totals={c: (expected.get(c, Decimal(0)), loaded[c]) for c in sorted(expected.keys() | loaded.keys())},
         first=min((part.first for part in parts if part.first), default=""),
         last=max((part.last for part in parts), default=""),
-        notes=(*_notes(group, len(loaded)), *_pair_notes(group, unit.account, unit.period)),
+        notes=(*_notes(group, len(loaded)), *_pair_notes(group, unit.account, unit.period), *said),
     )
 
 
@@ -132,6 +148,16 @@ def _first_role(group: Group) -> str | None:
         return None
     first = group.fmt.roles[0]
     return first if first in group.roles else EITHER
+
+
+def _lines(group: Group, account: str, period: str) -> int:
+    """The lines of one unit. Of a pair those of the second file, and of the first those that it adds."""
+    return sum(
+        control.paired_rows if file.role == _first_role(group) else control.rows
+        for file in group.files
+        for control in file.controls
+        if (control.account, control.period) == (account, period)
+    )
 
 
 def _bill(group: Group, account: str, period: str) -> dict[str, Decimal]:

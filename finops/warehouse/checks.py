@@ -129,6 +129,24 @@ def settle(connection: Connection, fmt: Format, sniff: Sniff, path: str) -> tupl
     return RawFile(sniff, path, patterns), list(bad.values())
 
 
+def lost_text(connection: Connection, fmt: Format, file: RawFile) -> dict[str, int]:
+    """Headers of columns whose missing amounts are told → cells that hold text where an amount should stand."""
+    headers = canonical_headers(fmt, file.sniff)
+    selects = {}
+    for column in fmt.columns:
+        header = header_of(headers, column)
+        if not column.told or header is None:
+            continue
+        if file.sniff.container == "parquet" and not file.sniff.types[header].startswith("VARCHAR"):
+            continue
+        value = f"nullif({cell(file.sniff, header)}, '')"
+        selects[header] = f"count(*) filter (where {value} is not null and {_unreadable(value, column, '')})"
+    if not selects:
+        return {}
+    found = connection.execute(f"select {', '.join(selects.values())} from {scan([file.scan])}").fetchone() or ()
+    return {header: cells for header, cells in zip(selects, found, strict=True) if cells}
+
+
 def _unreadable(value: str, column: Column, pattern: str) -> str:
     if pattern:
         return f"try_strptime({value}, {literal(pattern)}) is null"
@@ -148,7 +166,8 @@ def _expected(column: Column) -> str:
 class Control:
     """What one file itself says of one unit: rows, and the sum of what is billed, in one currency.
 
-    paired: the part of `billed` that counts where the file's companion is there too (all of it where files have no roles).
+    paired, paired_rows: the part of `billed` and `rows` that counts where the file's companion is there too (all where
+    files have no roles).
     """
 
     scan: str
@@ -158,6 +177,7 @@ class Control:
     rows: int
     billed: Decimal
     paired: Decimal
+    paired_rows: int
 
 
 def controls(connection: Connection, fmt: Format, files: Sequence[RawFile], *, exact: bool = True) -> list[Control]:
@@ -171,7 +191,8 @@ def controls(connection: Connection, fmt: Format, files: Sequence[RawFile], *, e
         f"""
         select x_file, coalesce(({p.account})::varchar, ''), coalesce(({p.period})::varchar, ''),
             coalesce(({p.currency})::varchar, ''), count(*), sum({billed})::decimal(38, 12),
-            coalesce(sum({billed}) filter (where {p.paired or "true"}), 0)::decimal(38, 12)
+            coalesce(sum({billed}) filter (where {p.paired or "true"}), 0)::decimal(38, 12),
+            count(*) filter (where {p.paired or "true"})
         from raw group by all order by all
         """
     ).fetchall()
@@ -262,6 +283,10 @@ BILLED_BY_INVOICE = """
 """What an invoice is compared with, by the categories of invoice lines."""
 
 
+DERIVED = "(^|:)(unused|covered|residual)$"
+"""How the `x_line_id` of a row ends that no single delivered line is: what staging adds to the provider's lines."""
+
+
 @dataclass(frozen=True, slots=True)
 class Written:
     """What was written of one unit, by currency, invoice, issuer and category; `nulls` counts rows without a required value."""
@@ -274,6 +299,7 @@ class Written:
     category: str
     amount: Decimal
     rows: int
+    derived: int
     first: str
     last: str
     nulls: tuple[int, ...]
@@ -285,12 +311,13 @@ def written_charges(connection: Connection, relation: str, target: Table) -> lis
     rows = connection.execute(
         f"""
         select coalesce("BillingAccountId", '') as account, x_billing_period as period, {BILLED_BY_INVOICE},
-            count(*) as charges, coalesce(min("ChargePeriodStart")::varchar, ''), coalesce(max("ChargePeriodEnd")::varchar, ''),
+            count(*) as charges, count(*) filter (where regexp_matches(x_line_id, {literal(DERIVED)})),
+            coalesce(min("ChargePeriodStart")::varchar, ''), coalesce(max("ChargePeriodEnd")::varchar, ''),
             {nulls}
         from ({relation}) group by all order by all
         """
     ).fetchall()
-    return [Written(*row[:7], row[7], row[8], row[9], tuple(row[10:])) for row in rows]
+    return [Written(*row[:11], tuple(row[11:])) for row in rows]
 
 
 def staged_invoices(connection: Connection) -> list[tuple[str, str, str, str, str, str, Decimal]]:

@@ -94,6 +94,11 @@ TAG_SETS_SELECT = """
 """The distinct tag sets of each unit, as canonical JSON with sorted keys."""
 
 
+def remarks(connection: duckdb.DuckDBPyConnection, fmt: Format) -> list[tuple[str, str, str]]:
+    """(account, period, sentence): what the format's own SQL finds to say of the staged units."""
+    return connection.execute(f"{_text(fmt, fmt.remarks)} order by all").fetchall() if fmt.remarks else []
+
+
 def rows_select(source: str, target: Table) -> str:
     """The rows of `staged` as a table other than `charges` stores them."""
     names = [identifier(name) for name, _ in target.columns if name != "x_source"]

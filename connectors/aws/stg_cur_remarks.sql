@@ -1,0 +1,67 @@
+-- stg_cur_remarks: what a reader must know of one unit of a Cost and Usage Report.
+-- grain: BillingAccountId, x_billing_period, remark
+with plan_hours as (
+
+    select * from stg_cur_plan_hours
+
+),
+
+net_units as (
+
+    select * from stg_cur_net
+
+),
+
+-- Half a cent: what no total shows is not worth a sentence.
+residuals as (
+
+    select
+        payer,
+        period,
+        currency,
+        sum(residual) as residual
+    from plan_hours
+    group by all
+    having abs(sum(residual)) >= 0.005
+
+),
+
+negated as (
+
+    select
+        payer,
+        period,
+        sum(negations) as negations
+    from plan_hours
+    group by all
+    having sum(negations) > 0
+
+),
+
+final as (
+
+    select
+        payer as BillingAccountId,
+        strftime(period, '%Y-%m') as x_billing_period,
+        format(
+            'savings plans: {} {} of covered usage is not cancelled by negation lines; it stays billed, as Adjustment with EffectiveCost 0',
+            cast(residual as decimal(38, 2)),
+            currency
+        ) as remark
+    from residuals
+    union all
+    select
+        payer,
+        strftime(period, '%Y-%m'),
+        format('{:,} savings plan negation lines are netted with the usage that they cancel', cast(negations as bigint))
+    from negated
+    union all
+    select
+        payer,
+        strftime(period, '%Y-%m'),
+        format('{}: costs are the net columns, which contain the discount lines', currency)
+    from net_units
+
+)
+
+select * from final
