@@ -27,7 +27,7 @@ real: $(INSTALLED) ## the checks on real billing data, where it is at hand
 	FINOPS_SHARED="$(abspath $(SHARED))" $(BIN)/python -m pytest tests/real -n 2 --dist worksteal
 
 bench: $(INSTALLED) ## speed and memory: writes docs/benchmarks.md
-	$(BIN)/python -m benchmarks.load
+	$(BIN)/python -m benchmarks.load --write
 
 docs: $(INSTALLED) ## write docs/reference.md from the code
 	$(BIN)/python -m finops.reference > docs/reference.md

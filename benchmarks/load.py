@@ -1,27 +1,35 @@
-"""`finops load` of CUR 2.0 Parquet beside DuckDB's own copy of the same file: rows a second, peak memory, their ratio."""
+"""`finops load` of CUR 2.0 Parquet beside DuckDB's own copy of the same file, and beside focus-converter on the same rows."""
 
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import platform
-import resource
+import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
+import venv
 from dataclasses import dataclass
 from pathlib import Path
 
+import duckdb
+
 from benchmarks import cur
 
+REPORT = Path(__file__).parents[1] / "docs" / "benchmarks.md"
 FLOOR = (
-    'import duckdb, sys; c = duckdb.connect(); c.execute("set preserve_insertion_order = false");'
-    " c.execute(\"set memory_limit = '1500MB'\");"
+    "import duckdb, sys; c = duckdb.connect(); c.execute('set preserve_insertion_order = false');"
+    " c.execute('set enable_progress_bar = false');"
     " c.execute(f\"copy (select * from '{sys.argv[1]}') to '{sys.argv[2]}' (format parquet, compression zstd)\")"
 )
+CONVERTER = ("focus-converter==1.0.0", "multimethod<1.12", "click<8.2", "setuptools")
+"""The last release and the pins without which it does not start (2026-11)."""
+
+CONVERTER_LINES = 200_000
+"""Enough for a rate: it starts in about two seconds and reads about 17,000 lines a second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,22 +37,36 @@ class Run:
     """One finished process."""
 
     seconds: float
+    cpu_seconds: float
     peak_mib: float
 
 
+@dataclass(frozen=True, slots=True)
+class Size:
+    """The runs of one size, floor and load in turn, so that a slow moment of the machine hits both."""
+
+    lines: int
+    columns: int
+    floors: tuple[Run, ...]
+    loads: tuple[Run, ...]
+
+    @property
+    def ratios(self) -> list[float]:
+        return [load.seconds / floor.seconds for load, floor in zip(self.loads, self.floors, strict=True)]
+
+
 def timed(command: list[str]) -> Run:
-    """Run a command to its end; wall seconds and the peak resident memory of it and its children."""
+    """Run a command to its end: wall and processor seconds, peak resident memory of it and its children."""
     start = time.perf_counter()
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     _, status, usage = os.wait4(process.pid, 0)
     if status:
         raise SystemExit(f"failed: {' '.join(command)}")
-    return Run(time.perf_counter() - start, usage.ru_maxrss / 1024)
+    return Run(time.perf_counter() - start, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
 
 
-def measure(millions: float, runs: int, folder: Path) -> dict[str, object]:
-    """Floor and load in turn, so that a slow moment of the machine hits both."""
-    lines = int(millions * 1_000_000) // 8 * 8
+def measure(lines: int, runs: int, memory_limit: str, folder: Path) -> Size:
+    """Write the lines once, then floor and load `runs` times."""
     file = folder / "cur.parquet"
     columns = cur.write(file, lines)
     floors, loads = [], []
@@ -52,37 +74,93 @@ def measure(millions: float, runs: int, folder: Path) -> dict[str, object]:
         floors.append(timed([sys.executable, "-c", FLOOR, str(file), str(folder / "floor.parquet")]))
         warehouse = folder / f"warehouse-{number}"
         command = [str(Path(sys.executable).parent / "finops"), "load", str(file), "--warehouse", str(warehouse)]
-        loads.append(timed([*command, "--memory-limit", "1200MB"]))
-        subprocess.run(["rm", "-rf", str(warehouse)], check=True)
-    ratios = [load.seconds / floor.seconds for load, floor in zip(loads, floors, strict=True)]
-    seconds = statistics.median(run.seconds for run in loads)
-    return {
-        "lines": lines,
-        "columns": columns,
-        "runs": runs,
-        "load_s": round(seconds, 1),
-        "load_rows_per_s": round(lines / seconds),
-        "load_peak_mib": round(max(run.peak_mib for run in loads)),
-        "floor_s": round(statistics.median(run.seconds for run in floors), 1),
-        "floor_peak_mib": round(max(run.peak_mib for run in floors)),
-        "ratio": round(statistics.median(ratios), 2),
-        "ratio_min": round(min(ratios), 2),
-        "ratio_max": round(max(ratios), 2),
-    }
+        loads.append(timed([*command, "--memory-limit", memory_limit]))
+        shutil.rmtree(warehouse)
+    return Size(lines, columns, tuple(floors), tuple(loads))
+
+
+def converter_rate(folder: Path) -> float:
+    """Lines a second of focus-converter, on the same lines in the older layout that it knows (flat columns)."""
+    wide, flat = folder / "wide.parquet", folder / "flat.parquet"
+    cur.write(wide, CONVERTER_LINES)
+    duckdb.sql(f"""
+        copy (
+            select
+                * exclude (product, resource_tags, cost_category, discount),
+                product_region_code as product_region,
+                'Amazon Elastic Compute Cloud' as product_product_name,
+                reservation_reservation_a_r_n as reservation_reservation_arn,
+                savings_plan_savings_plan_a_r_n as savings_plan_savings_plan_arn
+            from '{wide}'
+        ) to '{flat}' (format parquet)
+    """)
+    home = folder / "converter"
+    venv.create(home, with_pip=True)
+    subprocess.run([str(home / "bin" / "pip"), "install", "-q", *CONVERTER], check=True)
+    options = ["--provider", "aws", "--data-format", "parquet", "--parquet-data-format", "file", "--data-path", str(flat)]
+    options += ["--export-path", str(folder / "converted"), "--export-format", "parquet", "--no-export-include-source-columns"]
+    return CONVERTER_LINES / timed([str(home / "bin" / "focus-converter"), "convert", *options]).seconds
+
+
+def report(sizes: list[Size], converter: float | None, memory_limit: str) -> str:
+    """`docs/benchmarks.md`."""
+    lines = [
+        "# Benchmarks",
+        "",
+        "Made by `make bench`. Whole processes on a shared machine: medians, and ratios of pairs that ran one after the other.",
+        "",
+        f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, DuckDB {duckdb.__version__};"
+        f" `finops load --memory-limit {memory_limit}`.",
+        "",
+        "## Loading CUR 2.0",
+        "",
+        "The floor is DuckDB copying the same Parquet file, all columns, to zstd Parquet. A load also checks, maps to FOCUS,"
+        " reconciles, writes Delta tables, builds and audits the marts.",
+        "",
+        "| lines | columns | runs | load, s | lines/s | load ÷ floor (min–max) | CPU load ÷ floor | peak, MiB | floor, s |",
+        "| ---: | ---: | ---: | ---: | ---: | --- | ---: | ---: | ---: |",
+    ]
+    for size in sizes:
+        seconds = statistics.median(run.seconds for run in size.loads)
+        cpu = statistics.median(a.cpu_seconds / b.cpu_seconds for a, b in zip(size.loads, size.floors, strict=True))
+        lines.append(
+            f"| {size.lines:,} | {size.columns} | {len(size.loads)} | {seconds:.1f} | {size.lines / seconds:,.0f}"
+            f" | {statistics.median(size.ratios):.2f} ({min(size.ratios):.2f}–{max(size.ratios):.2f}) | {cpu:.2f}"
+            f" | {max(run.peak_mib for run in size.loads):,.0f} | {statistics.median(run.seconds for run in size.floors):.1f} |"
+        )
+    if converter is not None:
+        fastest = max(size.lines / statistics.median(run.seconds for run in size.loads) for size in sizes)
+        lines += [
+            "",
+            f"focus-converter 1.0.0 on {CONVERTER_LINES:,} of the same lines (flat columns, mapping alone, nothing reconciled or"
+            f" stored): {converter:,.0f} lines/s, {fastest / converter:.1f} times slower.",
+        ]
+    return "\n".join(lines) + "\n"
 
 
 def main() -> None:
-    """Print one JSON line a size."""
+    """Measure, print, write."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--millions", type=float, nargs="+", default=[1, 5, 20])
-    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--runs", type=int, default=3, help="runs below 20 million lines; one from there on")
+    parser.add_argument("--memory-limit", default="1200MB")
+    parser.add_argument("--no-converter", action="store_true")
+    parser.add_argument("--write", action="store_true", help="write docs/benchmarks.md")
     options = parser.parse_args()
-    print(json.dumps({"machine": platform.machine(), "cores": os.cpu_count(), "python": platform.python_version()}))
+    sizes = []
     for millions in options.millions:
         with tempfile.TemporaryDirectory(prefix="finops-bench-") as folder:
-            print(json.dumps(measure(millions, options.runs if millions < 20 else 1, Path(folder))), flush=True)
+            lines = int(millions * 1_000_000) // 8 * 8
+            sizes.append(measure(lines, options.runs if millions < 20 else 1, options.memory_limit, Path(folder)))
+    converter = None
+    if not options.no_converter:
+        with tempfile.TemporaryDirectory(prefix="finops-bench-") as folder:
+            converter = converter_rate(Path(folder))
+    text = report(sizes, converter, options.memory_limit)
+    if options.write:
+        REPORT.write_text(text, "utf-8")
+    print(text)
 
 
 if __name__ == "__main__":
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     main()
