@@ -38,7 +38,9 @@ AMORTIZED = (DISK, USED, UNUSED)  # 7.50 + 11.00 + 1.00
 def _load(warehouse: Warehouse, folder: Path, **files: tuple[tuple[str, ...], ...]) -> dict[str, Any]:
     deliver(warehouse, *[write_csv(folder / f"{name}.csv", HEADER, *lines) for name, lines in files.items()])
     with warehouse.reader() as reader:
-        (row,) = reader.rows("select total_expected, total_loaded, residual, status, note from reconciliation")
+        (row,) = reader.rows(
+            "select total_expected, total_loaded, residual, status, note, rows_expected, rows_loaded from reconciliation"
+        )
         (sums,) = reader.rows("select sum(BilledCost) as billed, sum(EffectiveCost) as effective from charges")
     return row | sums
 
@@ -73,6 +75,7 @@ def test_a_pair_comes_to_the_bill(
 ) -> None:
     row = _load(warehouse, tmp_path, **files)
     assert (row["billed"], row["effective"]) == (Decimal(billed), Decimal(effective))
+    assert row["rows_expected"] == row["rows_loaded"]
     assert (row["residual"], row["status"]) == (Decimal(residual), status)
     assert row["total_expected"] - row["residual"] == row["total_loaded"] == Decimal(billed)
     assert (note in (row["note"] or "")) if note else row["note"] is None
