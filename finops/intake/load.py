@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from finops import plugins
 from finops.errors import ConfigError, InputError, Refused
-from finops.intake.reconcile import Billed, InvoiceLine, Row, Unit, tie, unmatched
+from finops.intake.reconcile import Billed, InvoiceLine, Row, Tie, Unit, ties, unmatched
 from finops.intake.report import LoadReport, SourceLine
 from finops.intake.stage import Others, Outcome, Staged, stage_group
 from finops.intake.take import Taken, Tell, take
@@ -29,10 +29,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """What the warehouse held before: (stream, source, account, unit), every charge's invoice, every invoice line."""
+    """What the warehouse held before: (stream, source, account, unit), every invoice line, and how far it was complete."""
 
     units: frozenset[tuple[str, str, str, str]]
-    billed: tuple[Billed, ...]
     invoices: tuple[InvoiceLine, ...]
     complete: tuple[Row, ...]
 
@@ -66,10 +65,12 @@ def load(
             held = _held(reader)
         others = _others(taken.files, held, source, replace_source)
         outcome = _staged(writer, taken, source, others, tell)
-        rows = _reconciliation(outcome, held, others)
+        bills = _bills(warehouse, outcome, held)
+        rows = _reconciliation(outcome, held, others, bills)
         _write_coverage(writer, outcome, others)
         _write_reconciliation(writer, rows, others)
-        notes = (*_other_accounts(outcome, held, source), *_unmatched(outcome, held))
+        absent = unmatched(bills) if outcome.invoices else []
+        notes = (*_other_accounts(outcome, held, source), *absent)
         changed = bool(writer.changed)
         tell("building the marts")
         writer.build()
@@ -104,20 +105,24 @@ def _held(reader: Reader) -> Held:
         "select invoice_id, issuer, coalesce(billing_account_id, '') as account, period, category, currency, amount"
         " from invoices"
     )
-    billed = reader.rows(
-        f"select x_source, coalesce(BillingAccountId, '') as account, x_billing_period, {BILLED_BY_INVOICE}"
-        " from charges group by all"
-    )
     complete = reader.rows(
         "select x_source, billing_account_id, x_billing_period, currency, level, against, rows_expected, rows_loaded,"
         " total_expected, total_loaded, residual, status, note from reconciliation where level <> 'invoice'"
     )
     return Held(
         frozenset(tuple(row.values()) for row in units),
-        tuple(Billed(Unit(*list(row.values())[:3]), *list(row.values())[3:]) for row in billed),
         tuple(InvoiceLine(*row.values()) for row in invoices),
         tuple(Row(Unit(*list(row.values())[:3]), *list(row.values())[3:]) for row in complete),
     )
+
+
+def _billed(reader: Reader) -> list[Billed]:
+    """Every published charge's invoice: a pass over the whole table."""
+    rows = reader.rows(
+        f"select x_source, coalesce(BillingAccountId, '') as account, x_billing_period, {BILLED_BY_INVOICE}"
+        " from charges group by all"
+    )
+    return [Billed(Unit(*list(row.values())[:3]), *list(row.values())[3:]) for row in rows]
 
 
 def _others(
@@ -156,24 +161,22 @@ def _other_accounts(outcome: Outcome, held: Held, source: str | None) -> list[st
     return [f"source {source} held account {', '.join(sorted(before))}; this delivery adds {', '.join(sorted(mine - before))}"]
 
 
-def _delivery(outcome: Outcome, held: Held) -> tuple[list[Billed], list[InvoiceLine]]:
-    """All charges and invoice lines as they stand after this delivery."""
-    charges = {(s.unit.account, s.unit.period) for s in outcome.staged if s.group.fmt.table == "charges"}
-    billed = [b for b in held.billed if (b.unit.account, b.unit.period) not in charges]
+def _bills(warehouse: Warehouse, outcome: Outcome, held: Held) -> list[Tie]:
+    """All invoices with their charges as they stand after this delivery; without an invoice no charge is read."""
     months = {line.period for line in outcome.invoices}
-    return [*billed, *outcome.billed], [*(line for line in held.invoices if line.period not in months), *outcome.invoices]
+    invoices = [*(line for line in held.invoices if line.period not in months), *outcome.invoices]
+    if not invoices:
+        return []
+    charges = {(s.unit.account, s.unit.period) for s in outcome.staged if s.group.fmt.table == "charges"}
+    with warehouse.reader() as reader:
+        kept = [b for b in _billed(reader) if (b.unit.account, b.unit.period) not in charges]
+    return ties([*kept, *outcome.billed], invoices)
 
 
-def _unmatched(outcome: Outcome, held: Held) -> list[str]:
-    billed, invoices = _delivery(outcome, held)
-    return unmatched(billed, invoices) if outcome.invoices else []
-
-
-def _reconciliation(outcome: Outcome, held: Held, others: Others) -> list[Row]:
+def _reconciliation(outcome: Outcome, held: Held, others: Others, bills: Sequence[Tie]) -> list[Row]:
     """All rows of the units whose charges or invoices this delivery changes."""
     fresh = [row for staged in outcome.staged for row in _complete(staged)]
-    billed, invoices = _delivery(outcome, held)
-    tied = tie(billed, invoices)
+    tied = [row for bill in bills for row in bill.rows]
     changed = {row.unit for row in fresh} | {row.unit for row in tied}
     known = {row.unit for row in fresh}
     kept = [row for row in held.complete if row.unit in changed - known and (row.unit.account, row.unit.period) not in others]

@@ -3,7 +3,8 @@
 *Complete* (amber): rows and Σ BilledCost of a unit equal the delivered files' own, summed apart from the staging.
 
 *Tied to the invoice* (green): for each invoice, issuer and currency, invoice − bridge − Σ BilledCost = 0 to the cent. The
-charges of an invoice are those that bear its InvoiceId; where a period's charges bear none, those of its issuer and period. A
+charges of an invoice are those that bear its InvoiceId; where a period's charges bear none, those of its issuer or legal
+entity, else those of its billing account. Invoices that claim the same charges are compared together. A
 category of the invoice (tax, support, credit) of which the export has no line at all is a bridge line: it is named, with its
 amount, and explains its part. A category that the export does have is compared, never bridged. What is left is the residual;
 above one cent it is red. A unit is green when its invoices tie *and* account for all of its charges; else it stays amber.
@@ -47,11 +48,12 @@ class Unit:
 
 @dataclass(frozen=True, slots=True)
 class Billed:
-    """Σ BilledCost of one unit by invoice, issuer, currency and category (usage, tax, support, credit)."""
+    """Σ BilledCost of one unit by invoice, issuer, legal entity, currency and category (usage, tax, support, credit)."""
 
     unit: Unit
     invoice: str
     issuer: str
+    entity: str
     currency: str
     category: str
     amount: Decimal
@@ -87,67 +89,94 @@ class Row:
     note: str = ""
 
 
-def tie(billed: Sequence[Billed], invoices: Sequence[InvoiceLine]) -> list[Row]:
-    """Every invoice against its charges: one row for each unit that it covers. Invoices without any charge are no row."""
-    grouped: dict[tuple[str, str, str, str], list[InvoiceLine]] = defaultdict(list)
-    for line in invoices:
-        grouped[(line.invoice, line.issuer, line.period, line.currency)].append(line)
-    rows = []
-    for lines in grouped.values():
-        rows += _tied(lines, _charges_of(lines[0], billed))
-    return rows
+@dataclass(frozen=True, slots=True)
+class Tie:
+    """Invoices and the charges that they bill together; mostly one invoice."""
+
+    invoices: tuple[InvoiceLine, ...]
+    charges: tuple[Billed, ...]
+
+    @property
+    def against(self) -> str:
+        """The invoices by number and issuer."""
+        return ", ".join(dict.fromkeys(f"invoice {line.invoice} of {line.issuer}" for line in self.invoices))
+
+    @property
+    def rows(self) -> list[Row]:
+        """One row for each unit that is billed; none where no charge is loaded."""
+        bridge = self._bridge()
+        invoiced = sum((line.amount for line in self.invoices), Decimal(0))
+        residual = invoiced - sum(bridge.values()) - sum(charge.amount for charge in self.charges)
+        status = "green" if abs(residual) <= CENT else "red"
+        named = [f"bridge: {name} {amount:,.2f} on the invoice, not in the export" for name, amount in sorted(bridge.items())]
+        parts: dict[Unit, Decimal] = defaultdict(Decimal)
+        for charge in self.charges:
+            parts[charge.unit] += charge.amount
+        currency = self.invoices[0].currency
+        return [
+            Row(unit, currency, "invoice", self.against, None, None, part + residual, part, residual, status, "; ".join(named))
+            for unit, part in sorted(parts.items(), key=lambda p: (p[0].source, p[0].account, p[0].period))
+        ]
+
+    def _bridge(self) -> dict[str, Decimal]:
+        present = {charge.category for charge in self.charges}
+        bridge: dict[str, Decimal] = defaultdict(Decimal)
+        for line in self.invoices:
+            if line.category.casefold() in BRIDGES and line.category.casefold() not in present:
+                bridge[line.category.casefold()] += line.amount
+        return bridge
 
 
-def _charges_of(invoice: InvoiceLine, billed: Sequence[Billed]) -> list[Billed]:
-    same = [b for b in billed if b.currency == invoice.currency]
-    by_id = [b for b in same if b.invoice and b.invoice == invoice.invoice]
-    issuers = {b.issuer for b in by_id}
-    if len(issuers) > 1 and invoice.issuer in issuers:
-        by_id = [b for b in by_id if b.issuer == invoice.issuer]
-    if by_id:
-        return by_id
-    return [
-        b
-        for b in same
-        if not b.invoice
-        and b.unit.period == invoice.period
-        and b.issuer.casefold() == invoice.issuer.casefold()
-        and invoice.account in ("", b.unit.account)
-    ]
-
-
-def _tied(lines: list[InvoiceLine], charges: list[Billed]) -> list[Row]:
-    if not charges:
-        return []
-    present = {c.category for c in charges}
-    absent = [line for line in lines if line.category.casefold() in BRIDGES and line.category.casefold() not in present]
-    bridge: dict[str, Decimal] = defaultdict(Decimal)
-    for line in absent:
-        bridge[line.category.casefold()] += line.amount
-    residual = sum((line.amount for line in lines), Decimal(0)) - sum(bridge.values()) - sum(c.amount for c in charges)
-    status = "green" if abs(residual) <= CENT else "red"
-    note = "; ".join(
-        f"bridge: {name} {amount:,.2f} on the invoice, not in the export" for name, amount in sorted(bridge.items())
-    )
-    parts: dict[Unit, Decimal] = defaultdict(Decimal)
-    for charge in charges:
-        parts[charge.unit] += charge.amount
-    first = lines[0]
-    against = f"invoice {first.invoice} of {first.issuer}"
-    return [
-        Row(unit, first.currency, "invoice", against, None, None, part + residual, part, residual, status, note)
-        for unit, part in sorted(parts.items(), key=lambda p: (p[0].source, p[0].account, p[0].period))
-    ]
-
-
-def unmatched(billed: Sequence[Billed], invoices: Sequence[InvoiceLine]) -> list[str]:
+def unmatched(bills: Iterable[Tie]) -> list[str]:
     """Invoices of which no charge is loaded."""
-    first = {(line.invoice, line.issuer, line.currency): line for line in invoices}
-    return [
-        f"invoice {i} of {issuer} ({c}): no charge of it is loaded"
-        for (i, issuer, c), line in first.items()
-        if not _charges_of(line, billed)
-    ]
+    return [f"{bill.against} ({bill.invoices[0].currency}): no charge of it is loaded" for bill in bills if not bill.charges]
+
+
+def ties(billed: Sequence[Billed], invoices: Sequence[InvoiceLine]) -> list[Tie]:
+    """Each invoice with its charges. A charge belongs to one invoice, or to several that only together can be compared.
+
+    The surest sign decides first: the InvoiceId; then, of charges without one, issuer or legal entity with the period; then
+    billing account and period. What one sign has assigned is no longer free for the next.
+    """
+    waiting: dict[tuple[str, str, str, str], tuple[InvoiceLine, ...]] = {}
+    for line in invoices:
+        key = (line.invoice, line.issuer, line.period, line.currency)
+        waiting[key] = (*waiting.get(key, ()), line)
+    free = list(billed)
+    found: list[Tie] = []
+    for sign in (_by_id, _by_name, _by_account):
+        together: dict[tuple[int, ...], list[InvoiceLine]] = defaultdict(list)
+        for key, lines in list(waiting.items()):
+            if mine := tuple(i for i, charge in enumerate(free) if sign(lines[0], charge)):
+                together[_of_issuer(lines[0], mine, free) if sign is _by_id else mine] += waiting.pop(key)
+        found += [Tie(tuple(lines), tuple(free[i] for i in mine)) for mine, lines in together.items()]
+        taken = {i for mine in together for i in mine}
+        free = [charge for i, charge in enumerate(free) if i not in taken]
+    return [*found, *(Tie(lines, ()) for lines in waiting.values())]
+
+
+def _by_id(invoice: InvoiceLine, charge: Billed) -> bool:
+    return bool(charge.invoice) and charge.invoice == invoice.invoice and charge.currency == invoice.currency
+
+
+def _by_name(invoice: InvoiceLine, charge: Billed) -> bool:
+    names = {charge.issuer.casefold(), charge.entity.casefold()} - {""}
+    return _open(invoice, charge) and invoice.issuer.casefold() in names and invoice.account in ("", charge.unit.account)
+
+
+def _by_account(invoice: InvoiceLine, charge: Billed) -> bool:
+    return _open(invoice, charge) and bool(invoice.account) and invoice.account == charge.unit.account
+
+
+def _open(invoice: InvoiceLine, charge: Billed) -> bool:
+    """Of the invoice's period and currency, and of no invoice that the export names."""
+    return not charge.invoice and charge.unit.period == invoice.period and charge.currency == invoice.currency
+
+
+def _of_issuer(invoice: InvoiceLine, mine: tuple[int, ...], free: Sequence[Billed]) -> tuple[int, ...]:
+    """Two issuers may use one number: then only the charges of this one."""
+    same = tuple(i for i in mine if invoice.issuer.casefold() in (free[i].issuer.casefold(), free[i].entity.casefold()))
+    return same or mine
 
 
 @dataclass(frozen=True, slots=True)

@@ -99,7 +99,7 @@ def _charges(writer: Writer, group: Group, source: str | None, others: Others, i
     _equal_or_refused(group, written)
     for key, unit in units.items():
         parts = [part for part in written if (part.account, part.period) == key]
-        into.billed += [Billed(unit, p.invoice, p.issuer, p.currency, p.category, p.amount) for p in parts]
+        into.billed += [Billed(unit, p.invoice, p.issuer, p.entity, p.currency, p.category, p.amount) for p in parts]
         own = [sentence for account, period, sentence in said if (account, period) == key]
         derived = sum(part.derived for part in parts)
         own += [f"{derived:,} rows are derived (unused or covered commitment, residual)"] if derived else []

@@ -271,6 +271,7 @@ def staged_duplicates(connection: Connection, target: Table) -> tuple[int, Mappi
 BILLED_BY_INVOICE = """
     coalesce("InvoiceId", '') as invoice,
     coalesce("InvoiceIssuerName", '') as issuer,
+    coalesce(x_invoicing_entity, '') as entity,
     coalesce("BillingCurrency", '') as currency,
     case
         when "ChargeCategory" = 'Tax' then 'tax'
@@ -289,12 +290,16 @@ DERIVED = "(^|:)(unused|covered|residual)$"
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What was written of one unit, by currency, invoice, issuer and category; `nulls` counts rows without a required value."""
+    """What was written of one unit, by currency, invoice, issuer, legal entity and category.
+
+    `nulls` counts the rows without a value in each required column.
+    """
 
     account: str
     period: str
     invoice: str
     issuer: str
+    entity: str
     currency: str
     category: str
     amount: Decimal
@@ -317,7 +322,7 @@ def written_charges(connection: Connection, relation: str, target: Table) -> lis
         from ({relation}) group by all order by all
         """
     ).fetchall()
-    return [Written(*row[:11], tuple(row[11:])) for row in rows]
+    return [Written(*row[:12], tuple(row[12:])) for row in rows]
 
 
 def staged_invoices(connection: Connection) -> list[tuple[str, str, str, str, str, str, Decimal]]:
