@@ -45,10 +45,12 @@ texts as (
                         lambda token: case
                             when token in ('None', 'nan') then 'null'
                             when token in ('True', 'False') then lower(token)
-                            when left(token, 1) in ('''', '"') then '"' || regexp_replace(
-                                replace(replace(token[2:-2], '\''', ''''), '"', '\"'),
-                                '(^|[^\\])((?:\\\\)*)\\x([0-9a-fA-F]{2})', '\1\2\\u00\3', 'g'
-                            ) || '"'
+                            when left(token, 1) in ('''', '"')
+                                then
+                                    '"' || regexp_replace(
+                                        replace(replace(token[2:-2], '\''', ''''), '"', '\"'),
+                                        '(^|[^\\])((?:\\\\)*)\\x([0-9a-fA-F]{2})', '\1\2\\u00\3', 'g'
+                                    ) || '"'
                             else token
                         end
                     ),
@@ -297,6 +299,8 @@ split as (
     select
         *,
         covers[row_no] as cover,
+        covers[row_no].is_dollar as covers_dollars,
+        covers[row_no].amount as covered_amount,
         row_no < row_count as is_derived,
         case
             when is_fee then 'fee'
@@ -367,7 +371,7 @@ credit_keys as (
         "service.id" as credit_service,
         "sku.id" as credit_sku
     from split
-    where part_role = 'covered' and cover.is_dollar
+    where part_role = 'covered' and covers_dollars
 
 ),
 
@@ -459,7 +463,7 @@ pooled_covered as (
     select
         split.*,
         case
-            when not split.cover.is_dollar then split.cover.hint
+            when not split.covers_dollars then split.cover.hint
             when merged.currency is not null then 'spend'
             else coalesce(matches.fee_hint, split.cover.hint)
         end as pool
@@ -493,12 +497,13 @@ weighed as (
         pool_days.only_commitment,
         attributed.sku_fee,
         pool_days.rated_fee::double / nullif(pool_days.fee_units, 0)::double / case
-            when cover.is_dollar then 0.01 * coalesce(nullif(currency_conversion_rate, 0), 1)
+            when covers_dollars then 0.01 * coalesce(nullif(currency_conversion_rate, 0), 1)
             else cost::double / nullif(pricing_amount, 0)::double
         end as fee_rate,
-        sum(cover.amount) over (
-            partition by pooled_covered.billing_account_id, pooled_covered.month_start, pooled_covered.currency,
-            pooled_covered.pool, pooled_covered.usage_day, pooled_covered."sku.id"
+        sum(covered_amount) over (
+            partition by
+                pooled_covered.billing_account_id, pooled_covered.month_start, pooled_covered.currency,
+                pooled_covered.pool, pooled_covered.usage_day, pooled_covered."sku.id"
         ) as sku_credit
     from pooled_covered
     left join pool_days
@@ -531,9 +536,9 @@ shares as (
         end as basis,
         case
             when coalesce(pool_fee, 0) <= 0 then 0
-            when sku_fee is not null then sku_fee::double * cover.amount::double / sku_credit::double
-            when fee_rate > 0 and fee_rate < 2 then cover.amount::double * fee_rate
-            else cover.amount::double
+            when sku_fee is not null then sku_fee::double * covered_amount::double / sku_credit::double
+            when fee_rate > 0 and fee_rate < 2 then covered_amount::double * fee_rate
+            else covered_amount::double
         end as fee_share
     from weighed
 
@@ -636,7 +641,8 @@ left_over as (
             )::decimal(38, 12)
         end as rounded_unused,
         sum(fee_days.fee) over pool_day as pool_fee,
-        row_number() over (pool_day order by fee_days.fee desc, fee_days.fee_commitment, fee_days."sku.id") as fee_rank
+        row_number() over (pool_day order by fee_days.fee desc, fee_days.fee_commitment asc, fee_days."sku.id" asc)
+            as fee_rank
     from fee_days
     left join used_days
         on
@@ -662,9 +668,12 @@ unused as (
         false as is_fee,
         false as is_discounted,
         (rounded_unused + case
-            when fee_rank = 1 then pool_fee - pool_used - sum(rounded_unused) over (
-                partition by billing_account_id, month_start, currency, pool, usage_day
-            )
+            when fee_rank = 1
+                then
+                    pool_fee - pool_used - sum(rounded_unused)
+                        over (
+                            partition by billing_account_id, month_start, currency, pool, usage_day
+                        )
             else 0
         end)::decimal(38, 12) as left_fee,
         (fee_units::double * rounded_unused::double / nullif(fee, 0)::double)::decimal(38, 12) as left_units
@@ -711,7 +720,7 @@ charges as (
             when is_discounted then coalesce(instance_id, billing_account_id || '/' || "consumption_model.description")
         end as commitment_key,
         case part_role
-            when 'covered' then cover.is_dollar
+            when 'covered' then covers_dollars
             when 'plain' then true
             else is_dollar_fee
         end as is_dollar,
@@ -738,7 +747,8 @@ named as (
         list_transform(
             [parts[1], parts[2]],
             lambda total: case
-                when abs(round(total::double / nullif(parts[4], 0)::double, 12) * parts[4]::double - total::double)
+                when
+                    abs(round(total::double / nullif(parts[4], 0)::double, 12) * parts[4]::double - total::double)
                     <= 1e-7 * greatest(1, abs(total::double)) then total::double / parts[4]::double
             end
         ) as own_prices,
@@ -782,7 +792,10 @@ measured as (
         case when is_priced and parts[4] is not null and units[1] is not null then coalesce(
             case
                 when cost_at_effective_price_default is null then unit_price
-                else coalesce("price.effective_price_default" / coalesce(nullif("price.pricing_unit_quantity", 0), 1), unit_price)
+                else
+                    coalesce(
+                        "price.effective_price_default" / coalesce(nullif("price.pricing_unit_quantity", 0), 1), unit_price
+                    )
             end,
             own_prices[2]
         ) end::decimal(38, 12) as contracted_unit_price,
@@ -839,7 +852,8 @@ final as (
         period_end as "BillingPeriodEnd",
         period_start as "BillingPeriodStart",
         reservation_id as "CapacityReservationId",
-        case when reservation_id is not null then if(is_unused_reservation, 'Unused', 'Used') end as "CapacityReservationStatus",
+        case when reservation_id is not null then if(is_unused_reservation, 'Unused', 'Used') end
+            as "CapacityReservationStatus",
         category as "ChargeCategory",
         charge_class as "ChargeClass",
         coalesce("sku.description", "adjustment_info.description", "service.description")
