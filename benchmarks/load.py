@@ -132,8 +132,9 @@ def report(sizes: list[Size], converter: float | None, memory_limit: str) -> str
         fastest = max(size.lines / statistics.median(run.seconds for run in size.loads) for size in sizes)
         lines += [
             "",
-            f"focus-converter 1.0.0 on {CONVERTER_LINES:,} of the same lines (flat columns; it maps and writes one file,"
-            f" reconciles and stores nothing): {converter:,.0f} lines/s, so `finops load` does {fastest / converter:.1f} times its rate.",
+            f"focus-converter 1.0.0 on {CONVERTER_LINES:,} of the same lines (flat columns; it maps and writes one file, it"
+            f" reconciles and stores nothing): {converter:,.0f} lines/s. `finops load` has {fastest / converter:.1f} times"
+            " its rate.",
         ]
     return "\n".join(lines) + "\n"
 
