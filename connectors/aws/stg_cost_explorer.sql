@@ -2,13 +2,19 @@
 -- grain: one row a service and day, or month where every date is a first of a month.
 with lines as (
 
-    select * from raw where start_date is not null
+    select * from raw
+    where start_date is not null
 
 ),
 
 services as (
 
-    select distinct service_name, service_category, service_subcategory, ml_workload from aws_services
+    select distinct
+        service_name,
+        service_category,
+        service_subcategory,
+        ml_workload
+    from aws_services
 
 ),
 

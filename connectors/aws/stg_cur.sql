@@ -60,11 +60,13 @@ typed as not materialized (
     select
         l.*,
         n.payer is not null as is_net,
-        case when n.payer is not null then coalesce(l.line_item_net_unblended_cost, l.line_item_unblended_cost)
+        case
+            when n.payer is not null then coalesce(l.line_item_net_unblended_cost, l.line_item_unblended_cost)
             else l.line_item_unblended_cost
         end as cost,
-        case when n.payer is not null
-            then coalesce(l.savings_plan_net_savings_plan_effective_cost, l.savings_plan_savings_plan_effective_cost)
+        case
+            when n.payer is not null
+                then coalesce(l.savings_plan_net_savings_plan_effective_cost, l.savings_plan_savings_plan_effective_cost)
             else l.savings_plan_savings_plan_effective_cost
         end as plan_effective
     from lines as l
@@ -94,8 +96,9 @@ classed as not materialized (
         coalesce(
             t.savings_plan_savings_plan_a_r_n,
             t.reservation_reservation_a_r_n,
-            case when t.kind in ('DiscountedUsage', 'RIFee') or t.kind like 'SavingsPlan%'
-                then t.bill_payer_account_id || '/unidentified'
+            case
+                when t.kind in ('DiscountedUsage', 'RIFee') or t.kind like 'SavingsPlan%'
+                    then t.bill_payer_account_id || '/unidentified'
             end
         ) as commitment,
         case
@@ -103,8 +106,11 @@ classed as not materialized (
             when t.kind like '%Fee' then 'Purchase'
             when t.kind = 'Tax' then 'Tax'
             when t.kind = 'Refund' and t.line_item_usage_start_date < t.period_start
-                then case when t.reservation_reservation_a_r_n is null and t.savings_plan_savings_plan_a_r_n is null
-                    then 'Usage' else 'Purchase' end
+                then case
+                    when t.reservation_reservation_a_r_n is null and t.savings_plan_savings_plan_a_r_n is null
+                        then 'Usage'
+                    else 'Purchase'
+                end
             when t.kind in ('Credit', 'Refund') or t.is_discount then 'Credit'
             else 'Adjustment'
         end as category,
@@ -113,15 +119,17 @@ classed as not materialized (
         t.split_line_item_parent_resource_id is not null as is_split,
         case
             when t.kind = 'RIFee' and t.is_net
-                then coalesce(t.reservation_net_unused_recurring_fee, t.reservation_unused_recurring_fee, 0)
-                + coalesce(
-                    t.reservation_net_unused_amortized_upfront_fee_for_billing_period,
-                    t.reservation_unused_amortized_upfront_fee_for_billing_period,
-                    0
-                )
+                then
+                    coalesce(t.reservation_net_unused_recurring_fee, t.reservation_unused_recurring_fee, 0)
+                    + coalesce(
+                        t.reservation_net_unused_amortized_upfront_fee_for_billing_period,
+                        t.reservation_unused_amortized_upfront_fee_for_billing_period,
+                        0
+                    )
             when t.kind = 'RIFee'
-                then coalesce(t.reservation_unused_recurring_fee, 0)
-                + coalesce(t.reservation_unused_amortized_upfront_fee_for_billing_period, 0)
+                then
+                    coalesce(t.reservation_unused_recurring_fee, 0)
+                    + coalesce(t.reservation_unused_amortized_upfront_fee_for_billing_period, 0)
             when t.kind = 'SavingsPlanRecurringFee'
                 then greatest(
                     coalesce(
@@ -132,19 +140,23 @@ classed as not materialized (
                     )
                     - coalesce(t.savings_plan_used_commitment, f.covered * t.cost / nullif(f.fee, 0), 0),
                     0
-                ) * case when t.is_net and t.line_item_unblended_cost <> 0
-                    then cast(t.cost as double) / cast(t.line_item_unblended_cost as double) else 1 end
+                ) * case
+                    when t.is_net and t.line_item_unblended_cost <> 0
+                        then cast(t.cost as double) / cast(t.line_item_unblended_cost as double)
+                    else 1
+                end
             else 0
         end as unused
     from typed as t
     left join plan_fees as f
-        on f.fee_key = case when t.kind = 'SavingsPlanRecurringFee'
-            then concat_ws(
-                '|',
-                t.bill_payer_account_id,
-                coalesce(t.savings_plan_savings_plan_a_r_n, ''),
-                cast(t.line_item_usage_start_date as varchar)
-            )
+        on f.fee_key = case
+            when t.kind = 'SavingsPlanRecurringFee'
+                then concat_ws(
+                    '|',
+                    t.bill_payer_account_id,
+                    coalesce(t.savings_plan_savings_plan_a_r_n, ''),
+                    cast(t.line_item_usage_start_date as varchar)
+                )
         end
     where t.kind <> 'SavingsPlanNegation' and not (t.is_net and t.is_discount)
 
@@ -152,7 +164,17 @@ classed as not materialized (
 
 parts as (
 
-    select * from (values (false, false), (true, false), (true, true)) as p (has_unused, is_unused)
+    select
+        false as has_unused,
+        false as is_unused
+    union all
+    select
+        true as has_unused,
+        false as is_unused
+    union all
+    select
+        true as has_unused,
+        true as is_unused
 
 ),
 
@@ -214,7 +236,8 @@ charges as not materialized (
         coalesce(l.bill_billing_period_end_date, l.period_start + interval 1 month) as BillingPeriodEnd,
         l.line_item_usage_start_date as ChargePeriodStart,
         -- fees end at 23:59:59, usage at the next full hour: FOCUS ends are exclusive
-        case when date_part('second', l.line_item_usage_end_date) = 59 then l.line_item_usage_end_date + interval 1 second
+        case
+            when date_part('second', l.line_item_usage_end_date) = 59 then l.line_item_usage_end_date + interval 1 second
             else l.line_item_usage_end_date
         end as ChargePeriodEnd,
         case when l.is_unused then 'Usage' else l.category end as ChargeCategory,
@@ -223,7 +246,8 @@ charges as not materialized (
         case
             when l.is_unused or (l.category = 'Usage' and not l.is_correction) then 'Usage-Based'
             when l.kind in ('RIFee', 'SavingsPlanRecurringFee') then 'Recurring'
-            when l.kind = 'Fee' and l.bill_bill_type = 'Anniversary' and l.commitment is null
+            when
+                l.kind = 'Fee' and l.bill_bill_type = 'Anniversary' and l.commitment is null
                 and l.line_item_usage_end_date >= l.line_item_usage_start_date + interval 27 days then 'Recurring'
             else 'One-Time'
         end as ChargeFrequency,
@@ -245,8 +269,9 @@ charges as not materialized (
         coalesce(l.split_line_item_parent_resource_id, l.line_item_resource_id) as ResourceId,
         coalesce(
             tag_sets.resource_name,
-            case when starts_with(l.line_item_resource_id, 'arn:')
-                then nullif(split_part(split_part(l.line_item_resource_id, ':', -1), '/', -1), '')
+            case
+                when starts_with(l.line_item_resource_id, 'arn:')
+                    then nullif(split_part(split_part(l.line_item_resource_id, ':', -1), '/', -1), '')
             end
         ) as resource_label,
         case when ResourceId is not null and not l.is_split then resource_label end as ResourceName,
@@ -254,23 +279,34 @@ charges as not materialized (
             when l.line_item_resource_id is null then null
             when l.line_item_product_code = 'AmazonS3' then 'AWS::S3::Bucket'
             when starts_with(l.line_item_resource_id, 'arn:')
-                then split_part(l.line_item_resource_id, ':', 3) || ':'
-                || split_part(split_part(l.line_item_resource_id, ':', 6), '/', 1)
+                then
+                    split_part(l.line_item_resource_id, ':', 3) || ':'
+                    || split_part(split_part(l.line_item_resource_id, ':', 6), '/', 1)
             else split_part(l.line_item_resource_id, '-', 1)
         end as resource_key,
         case when l.category in ('Usage', 'Purchase') then coalesce(l.product_sku, l.line_item_product_code) end as SkuId,
-        case when l.category in ('Usage', 'Purchase')
-            -- a rate id alone is shared by several SKUs
-            then coalesce(
-                l.pricing_rate_code, l.product_sku || '.' || l.pricing_rate_id, l.product_sku, l.pricing_rate_id, l.line_item_product_code
-            )
+        case
+            when l.category in ('Usage', 'Purchase')
+                -- a rate id alone is shared by several SKUs
+                then coalesce(
+                    l.pricing_rate_code,
+                    l.product_sku || '.' || l.pricing_rate_id,
+                    l.product_sku,
+                    l.pricing_rate_id,
+                    l.line_item_product_code
+                )
         end as SkuPriceId,
-        case when l.category in ('Usage', 'Purchase') then coalesce(l.line_item_usage_type, l.line_item_product_code) end as SkuMeter,
+        case when l.category in ('Usage', 'Purchase') then coalesce(l.line_item_usage_type, l.line_item_product_code) end
+            as SkuMeter,
         case when l.category in ('Usage', 'Purchase') then s.price_details end as SkuPriceDetails,
         case when l.is_priced then l.quantity end as PricingQuantity,
-        case when l.is_priced
-            then coalesce(s.unit_name, case when l.kind in ('RIFee', 'SavingsPlanRecurringFee') or s.machine is not null
-                then 'Hours' else 'Units' end)
+        case
+            when l.is_priced
+                then coalesce(s.unit_name, case
+                    when l.kind in ('RIFee', 'SavingsPlanRecurringFee') or s.machine is not null
+                        then 'Hours'
+                    else 'Units'
+                end)
         end as PricingUnit,
         case
             when not l.is_priced then null
@@ -291,18 +327,21 @@ charges as not materialized (
         case when l.category = 'Usage' and not l.is_correction then l.quantity end as ConsumedQuantity,
         case when l.category = 'Usage' and not l.is_correction then PricingUnit end as ConsumedUnit,
         case when l.category in ('Usage', 'Purchase') then l.commitment end as CommitmentDiscountId,
-        case when CommitmentDiscountId is not null
-            then case when l.is_plan or l.savings_plan_savings_plan_a_r_n is not null then 'Spend' else 'Usage' end
+        case
+            when CommitmentDiscountId is not null
+                then case when l.is_plan or l.savings_plan_savings_plan_a_r_n is not null then 'Spend' else 'Usage' end
         end as CommitmentDiscountCategory,
-        case when CommitmentDiscountCategory = 'Spend' then 'Savings Plan'
+        case
+            when CommitmentDiscountCategory = 'Spend' then 'Savings Plan'
             when CommitmentDiscountCategory = 'Usage' then 'Reserved Instance'
         end as CommitmentDiscountType,
         case when CommitmentDiscountId is null then null when l.is_unused then 'Unused' when l.is_covered then 'Used'
         end as CommitmentDiscountStatus,
         case
             when CommitmentDiscountId is null or l.is_correction then null
-            when CommitmentDiscountCategory = 'Spend' then
-                case when l.is_unused then l.unused when l.category = 'Purchase' then l.cost else l.effective_cost end
+            when CommitmentDiscountCategory = 'Spend'
+                then
+                    case when l.is_unused then l.unused when l.category = 'Purchase' then l.cost else l.effective_cost end
             when l.is_unused then coalesce(l.reservation_unused_normalized_unit_quantity, l.reservation_unused_quantity, 0)
             else coalesce(l.line_item_normalized_usage_amount, l.quantity)
         end as CommitmentDiscountQuantity,
@@ -313,7 +352,8 @@ charges as not materialized (
             else 'Hours'
         end as CommitmentDiscountUnit,
         l.capacity_reservation_capacity_reservation_arn as CapacityReservationId,
-        case when CapacityReservationId is null or l.category <> 'Usage' then null
+        case
+            when CapacityReservationId is null or l.category <> 'Usage' then null
             when lower(l.capacity_reservation_capacity_reservation_status) like 'unused%' then 'Unused'
             else 'Used'
         end as CapacityReservationStatus,
@@ -322,13 +362,14 @@ charges as not materialized (
         case when l.is_split then 'AWS split cost allocation data' end as AllocatedMethodId,
         case when l.is_split then l.line_item_resource_id end as AllocatedResourceId,
         case when l.is_split then resource_label end as AllocatedResourceName,
-        case when l.is_split
-            then cast(to_json({
-                'Elements': [{
-                    'AllocatedRatio': l.split_line_item_split_usage_ratio, 'UsageUnit': s.unit_name,
-                    'UsageQuantity': l.split_line_item_split_usage
-                }]
-            }) as varchar)
+        case
+            when l.is_split
+                then cast(to_json({
+                    'Elements': [{
+                        'AllocatedRatio': l.split_line_item_split_usage_ratio, 'UsageUnit': s.unit_name,
+                        'UsageQuantity': l.split_line_item_split_usage
+                    }]
+                }) as varchar)
         end as AllocatedMethodDetails,
         l.kind as x_charge_type,
         l.line_item_product_code as x_service_code,
@@ -376,7 +417,10 @@ residuals as (
         sum(residual) as residual,
         case when abs(residual) >= 0.000001 then starts_at else period end as starts,
         max(case when abs(residual) >= 0.000001 then ends_at else period + interval 1 month end) as ends
-    from (select * from plan_hours where residual <> 0)
+    from (
+        select * from plan_hours
+        where residual <> 0
+    ) as hours
     group by payer, period, currency, plan, starts
     having sum(residual) <> 0
 

@@ -1,7 +1,7 @@
 -- stg_cur_net: the units of a Cost and Usage Report whose net columns say the same total as the bill.
 -- grain: payer, period, currency
--- Net columns or discount rows, never both: net ones only where sum(net) without the discount rows is sum(unblended) with them, to
--- half a cent. Lines with neither a net cost nor a discount add nothing to the difference and are not read.
+-- Net columns or discount rows, never both: net ones only where sum(net) without the discount rows is sum(unblended) with
+-- them, to half a cent. Lines with neither a net cost nor a discount add nothing to the difference and are not read.
 with lines as (
 
     select

@@ -22,11 +22,13 @@ typed as (
         l.line_item_usage_start_date as starts_at,
         l.line_item_usage_end_date as ends_at,
         l.bill_invoice_id as invoice_id,
-        case when n.payer is not null then coalesce(l.line_item_net_unblended_cost, l.line_item_unblended_cost)
+        case
+            when n.payer is not null then coalesce(l.line_item_net_unblended_cost, l.line_item_unblended_cost)
             else l.line_item_unblended_cost
         end as cost,
-        case when n.payer is not null
-            then coalesce(l.savings_plan_net_savings_plan_effective_cost, l.savings_plan_savings_plan_effective_cost)
+        case
+            when n.payer is not null
+                then coalesce(l.savings_plan_net_savings_plan_effective_cost, l.savings_plan_savings_plan_effective_cost)
             else l.savings_plan_savings_plan_effective_cost
         end as effective
     from lines as l

@@ -44,22 +44,22 @@ final as (
         payer as BillingAccountId,
         strftime(period, '%Y-%m') as x_billing_period,
         format(
-            'savings plans: {} {} of covered usage is not cancelled by negation lines; it stays billed, as Adjustment with EffectiveCost 0',
+            'savings plans: {} {} of covered usage is not cancelled by negation lines; it stays billed, as Adjustment',
             cast(residual as decimal(38, 2)),
             currency
         ) as remark
     from residuals
     union all
     select
-        payer,
-        strftime(period, '%Y-%m'),
-        format('{:,} savings plan negation lines are netted with the usage that they cancel', cast(negations as bigint))
+        payer as BillingAccountId,
+        strftime(period, '%Y-%m') as x_billing_period,
+        format('{:,} savings plan negation lines are netted with what they cancel', cast(negations as bigint)) as remark
     from negated
     union all
     select
-        payer,
-        strftime(period, '%Y-%m'),
-        format('{}: costs are the net columns, which contain the discount lines', currency)
+        payer as BillingAccountId,
+        strftime(period, '%Y-%m') as x_billing_period,
+        format('{}: costs are the net columns, which contain the discount lines', currency) as remark
     from net_units
 
 )

@@ -89,37 +89,38 @@ attributed as (
         ) as region_id,
         coalesce(location, product['location'], from_location, product['from_location']) as location,
         coalesce(operating_system, product['operating_system']) as operating_system,
-        nullif(regexp_extract(usage_type, ':((?:[a-z]+\.)?[a-z][a-z0-9-]*\.[a-z0-9-]+)(?:-[A-Z][A-Za-z]*)?$', 1), '') as metered_type,
+        nullif(regexp_extract(usage_type, ':((?:[a-z]+\.)?[a-z][a-z0-9-]*\.[a-z0-9-]+)(?:-[A-Z][A-Za-z]*)?$', 1), '')
+            as metered_type,
         nullif(regexp_replace(coalesce(instance_type, product['instance_type']), '-[A-Z].*$', ''), '') as listed_type,
         map_concat(
             map_from_entries(
                 list_filter(
                     [
-                        {'k': 'instance_type', 'v': instance_type},
-                        {'k': 'instance_family', 'v': instance_family},
-                        {'k': 'vcpu', 'v': vcpu},
-                        {'k': 'memory', 'v': memory},
-                        {'k': 'operating_system', 'v': operating_system},
-                        {'k': 'pre_installed_sw', 'v': pre_installed_sw},
-                        {'k': 'license_model', 'v': license_model},
-                        {'k': 'tenancy', 'v': tenancy},
-                        {'k': 'capacitystatus', 'v': capacitystatus},
-                        {'k': 'physical_processor', 'v': physical_processor},
-                        {'k': 'processor_architecture', 'v': processor_architecture},
-                        {'k': 'network_performance', 'v': network_performance},
-                        {'k': 'storage', 'v': storage},
-                        {'k': 'gpu', 'v': gpu},
-                        {'k': 'gpu_memory', 'v': gpu_memory},
-                        {'k': 'database_engine', 'v': database_engine},
-                        {'k': 'deployment_option', 'v': deployment_option},
-                        {'k': 'storage_class', 'v': storage_class},
-                        {'k': 'volume_api_name', 'v': volume_api_name},
-                        {'k': 'volume_type', 'v': volume_type},
-                        {'k': 'max_iopsvolume', 'v': max_iopsvolume},
-                        {'k': 'max_throughputvolume', 'v': max_throughputvolume},
-                        {'k': 'transfer_type', 'v': transfer_type},
-                        {'k': 'group', 'v': product_group},
-                        {'k': 'normalization_size_factor', 'v': normalization_size_factor}
+                        { 'k': 'instance_type', 'v': instance_type },
+                        { 'k': 'instance_family', 'v': instance_family },
+                        { 'k': 'vcpu', 'v': vcpu },
+                        { 'k': 'memory', 'v': memory },
+                        { 'k': 'operating_system', 'v': operating_system },
+                        { 'k': 'pre_installed_sw', 'v': pre_installed_sw },
+                        { 'k': 'license_model', 'v': license_model },
+                        { 'k': 'tenancy', 'v': tenancy },
+                        { 'k': 'capacitystatus', 'v': capacitystatus },
+                        { 'k': 'physical_processor', 'v': physical_processor },
+                        { 'k': 'processor_architecture', 'v': processor_architecture },
+                        { 'k': 'network_performance', 'v': network_performance },
+                        { 'k': 'storage', 'v': storage },
+                        { 'k': 'gpu', 'v': gpu },
+                        { 'k': 'gpu_memory', 'v': gpu_memory },
+                        { 'k': 'database_engine', 'v': database_engine },
+                        { 'k': 'deployment_option', 'v': deployment_option },
+                        { 'k': 'storage_class', 'v': storage_class },
+                        { 'k': 'volume_api_name', 'v': volume_api_name },
+                        { 'k': 'volume_type', 'v': volume_type },
+                        { 'k': 'max_iopsvolume', 'v': max_iopsvolume },
+                        { 'k': 'max_throughputvolume', 'v': max_throughputvolume },
+                        { 'k': 'transfer_type', 'v': transfer_type },
+                        { 'k': 'group', 'v': product_group },
+                        { 'k': 'normalization_size_factor', 'v': normalization_size_factor }
                     ],
                     lambda p: p.v is not null
                 )
@@ -150,8 +151,9 @@ details as (
                         when 'gpu' then 'GpuCount'
                         else 'x_' || e.key
                     end,
-                    'v': case when e.key in ('vcpu', 'gpu', 'memory', 'max_iopsvolume')
-                        then to_json(try_cast(replace(replace(e.value, ' GiB', ''), ',', '') as double))
+                    'v': case
+                        when e.key in ('vcpu', 'gpu', 'memory', 'max_iopsvolume')
+                            then to_json(try_cast(replace(replace(e.value, ' GiB', ''), ',', '') as double))
                         else to_json(e.value)
                     end
                 }
@@ -162,19 +164,51 @@ details as (
 
 ),
 
+names as (
+
+    select distinct
+        service_name,
+        service_category,
+        service_subcategory,
+        ml_workload
+    from services
+
+),
+
+-- A service that the list does not know has one category, that of its first product family which tells one.
+guesses as (
+
+    select
+        coalesce(d.product_name, d.code, 'Unknown') as service_name,
+        arg_min(f.service_category, f.product_family) as service_category,
+        arg_min(f.service_subcategory, f.product_family) as service_subcategory
+    from details as d
+    inner join aws_families as f
+        on d.family = f.product_family
+    group by all
+
+),
+
 final as (
 
     select
         d.sku_key,
         coalesce(exact.service_name, whole.service_name, named.service_name, d.product_name, d.code, 'Unknown') as service_name,
-        coalesce(exact.service_category, whole.service_category, named.service_category, 'Other') as service_category,
-        coalesce(exact.service_subcategory, whole.service_subcategory, named.service_subcategory, 'Other (Other)')
-            as service_subcategory,
+        coalesce(exact.service_category, whole.service_category, named.service_category, guessed.service_category, 'Other')
+            as service_category,
+        coalesce(
+            exact.service_subcategory,
+            whole.service_subcategory,
+            named.service_subcategory,
+            guessed.service_subcategory,
+            'Other (Other)'
+        ) as service_subcategory,
         coalesce(regions.region_id, d.region_id) as region_id,
         coalesce(regions.region_name, d.location, d.region_id) as region_name,
         case when d.operating_system = 'NA' then null else d.operating_system end as operating_system,
-        case when not regexp_matches(coalesce(d.usage_type, ''), 'EBSOptimized|CPUCredits|DataTransfer|-Bytes')
-            then coalesce(d.metered_type, case when d.listed_type like '%.%' then d.listed_type end)
+        case
+            when not regexp_matches(coalesce(d.usage_type, ''), 'EBSOptimized|CPUCredits|DataTransfer|-Bytes')
+                then coalesce(d.metered_type, case when d.listed_type like '%.%' then d.listed_type end)
         end as machine,
         coalesce(coalesce(exact.ml_workload, whole.ml_workload, named.ml_workload) = 'true', false)
         or coalesce(
@@ -185,23 +219,32 @@ final as (
             case when regexp_full_match(
                 d.unit,
                 '([0-9]+ )?[A-Za-z][A-Za-z0-9]*( [A-Za-z][A-Za-z0-9]*)*'
-                || '|[A-Za-z][A-Za-z0-9]*( [A-Za-z][A-Za-z0-9]*)*(-(Months|Days|Hours|Minutes|Seconds)|/(Month|Day|Hour|Minute|Second))'
+                || '|[A-Za-z][A-Za-z0-9]*( [A-Za-z][A-Za-z0-9]*)*'
+                || '(-(Months|Days|Hours|Minutes|Seconds)|/(Month|Day|Hour|Minute|Second))'
             ) then d.unit end,
             nullif(trim(regexp_replace(regexp_replace(d.unit, '^([0-9]+)([A-Za-z])', '\1 \2'), '[^A-Za-z0-9]+', ' ', 'g')), '')
         ) as unit_name,
-        case when len(d.entries) > 0 then cast(to_json(map_from_entries(d.entries)) as varchar) end as price_details
+        case when len(d.entries) > 0 then (to_json(map_from_entries(d.entries)))::varchar end as price_details
     from details as d
     left join services as exact
         on lower(d.code) = lower(exact.service_code) and d.family = exact.product_family and exact.product_family is not null
     left join services as whole
         on lower(d.code) = lower(whole.service_code) and coalesce(whole.product_family, '') = ''
-    left join (select distinct service_name, service_category, service_subcategory, ml_workload from services) as named
+    left join names as named
         on d.product_name = named.service_name
+    left join guesses as guessed
+        on coalesce(d.product_name, d.code, 'Unknown') = guessed.service_name
     left join regions
         on regions.region_id = coalesce(
             d.region_id,
-            (select min(r.region_id) from regions as r where r.region_name = d.location or r.old_name = d.location),
-            (select min(r.region_id) from regions as r where r.usage_prefix = split_part(d.usage_type, '-', 1))
+            (
+                select min(r.region_id) from regions as r
+                where r.region_name = d.location or r.old_name = d.location
+            ),
+            (
+                select min(r.region_id) from regions as r
+                where r.usage_prefix = split_part(d.usage_type, '-', 1)
+            )
         )
     left join units
         on d.unit = units.pricing_unit

@@ -24,7 +24,7 @@ renamed as (
         cost_category,
         list_transform(
             list_filter(map_entries(resource_tags), lambda e: e.value is not null and e.value <> ''),
-            lambda e: {'k': regexp_replace(regexp_replace(e.key, '^user[:_]', ''), '^aws[:_]', 'aws:'), 'v': e.value}
+            lambda e: { 'k': regexp_replace(regexp_replace(e.key, '^user[:_]', ''), '^aws[:_]', 'aws:'), 'v': e.value }
         ) as entries
     from pairs
 
@@ -38,7 +38,10 @@ cleaned as (
         tag_key,
         cost_category,
         map_from_entries(
-            list_filter(entries, lambda e, i: list_position(list_transform(entries, lambda other: other.k), e.k) = i)
+            list_transform(
+                list_distinct(list_transform(entries, lambda e: e.k)),
+                lambda name: list_filter(entries, lambda e: e.k = name)[1]
+            )
         ) as tags
     from renamed
 

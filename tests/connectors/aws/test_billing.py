@@ -8,6 +8,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from connectors.aws.billing import COST_EXPLORER, CUR, CUR2, canonical, data_exports_manifest, legacy_manifest
@@ -116,6 +118,8 @@ def test_negation_that_does_not_cancel_is_shown(tmp_path: Path) -> None:
     rows = bill(tmp_path, covered("0.096", "0.06"), line("SavingsPlanNegation", "-0.09", savingsPlan__SavingsPlanARN=PLAN))
     assert total(rows, "BilledCost") == Decimal("0.006")  # 0.096 − 0.090
     assert total(rows, "BilledCost", ChargeCategory="Adjustment") == Decimal("0.006")
+    assert total(rows, "EffectiveCost") == Decimal("0.06")  # the covered line alone
+    assert total(rows, "ListCost", ChargeCategory="Adjustment") == 0
 
 
 def test_reservation_fee_is_purchase_and_unused_usage(tmp_path: Path) -> None:
@@ -140,6 +144,51 @@ def test_reservation_fee_is_purchase_and_unused_usage(tmp_path: Path) -> None:
     assert {r["CommitmentDiscountType"] for r in rows} == {"Reserved Instance"}
     assert rows[0]["ChargePeriodEnd"].isoformat() == "2026-10-01T00:00:00+00:00"
     assert rows[0]["ChargeFrequency"] == "Recurring"
+
+
+@pytest.mark.parametrize(
+    ("kind", "column", "arn", "discount"),
+    [
+        ("SavingsPlanUpfrontFee", "savingsPlan__SavingsPlanARN", PLAN, "Savings Plan"),
+        ("Fee", "savingsPlan__SavingsPlanARN", PLAN, "Savings Plan"),
+        ("Fee", "reservation__ReservationARN", RESERVATION, "Reserved Instance"),
+    ],
+)
+def test_upfront_fee_of_a_commitment_costs_nothing_when_paid(
+    tmp_path: Path, kind: str, column: str, arn: str, discount: str
+) -> None:
+    (row,) = bill(tmp_path, line(kind, "700", **{column: arn}))
+    assert (row["ChargeCategory"], row["ChargeFrequency"], row["PricingCategory"]) == ("Purchase", "One-Time", "Standard")
+    assert (row["BilledCost"], row["EffectiveCost"]) == (Decimal(700), 0)
+    assert (row["CommitmentDiscountId"], row["CommitmentDiscountType"]) == (arn, discount)
+    assert row["CommitmentDiscountStatus"] is None
+
+
+@pytest.mark.parametrize(("status", "expected"), [("unused", "Unused"), ("used", "Used")])
+def test_capacity_reservation(tmp_path: Path, status: str, expected: str) -> None:
+    (row,) = bill(
+        tmp_path,
+        line(
+            "Usage",
+            "0.096",
+            capacityReservation__CapacityReservationArn="arn:cr",
+            capacityReservation__CapacityReservationStatus=status,
+        ),
+    )
+    assert (row["CapacityReservationId"], row["CapacityReservationStatus"]) == ("arn:cr", expected)
+
+
+@pytest.mark.parametrize(
+    ("code", "family", "category"),
+    [
+        ("AmazonNewThing", "Database Instance", "Databases"),
+        ("AmazonNewThing", "Something", "Other"),
+        ("AWSLambda", "Storage", "Compute"),
+    ],
+)
+def test_unknown_service_has_the_category_of_its_family(tmp_path: Path, code: str, family: str, category: str) -> None:
+    (row,) = bill(tmp_path, line("Usage", "1", lineItem__ProductCode=code, product__productFamily=family))
+    assert row["ServiceCategory"] == category
 
 
 @pytest.mark.parametrize(
@@ -185,7 +234,7 @@ def test_marketplace_names_the_seller(tmp_path: Path) -> None:
     )
     assert (row["ProviderName"], row["PublisherName"]) == ("Seller Ltd", "Seller Ltd")
     assert (row["InvoiceIssuerName"], row["ServiceName"]) == ("Amazon Web Services EMEA SARL", "Seller's thing")
-    assert row["ServiceCategory"] == "Other"
+    assert row["ServiceCategory"] == "Compute"  # no service of the list: what its product family says
 
 
 def test_split_rows_add_nothing(tmp_path: Path) -> None:
@@ -268,6 +317,31 @@ def test_cur2_maps_in_csv(tmp_path: Path) -> None:
 def test_machine(tmp_path: Path, usage_type: str, machine: str | None, ml: bool) -> None:
     (row,) = bill(tmp_path, line("Usage", "1", lineItem__UsageType=usage_type))
     assert (row["x_instance_type"], row["x_ml_workload"]) == (machine, ml)
+
+
+def test_cur2_maps_in_parquet_and_keys_that_become_one(tmp_path: Path) -> None:
+    nested = pa.map_(pa.string(), pa.string())
+    values: dict[str, Any] = {
+        canonical(name): [value, value] for name, value in HOUR.items() if not name.startswith("product/")
+    }
+    tags = [[("user_team", "ml"), ("user:team", "other"), ("user_name", "node")], []]
+    table = pa.table(
+        values
+        | {
+            "product": pa.array([[("instance_type", "g5.xlarge"), ("region", "us-east-1")]] * 2, nested),
+            "resource_tags": pa.array(tags, nested),
+            "line_item_unblended_cost": pa.array([1.5, 2.5], pa.float64()),
+        }
+    )
+    pq.write_table(table, tmp_path / "cur2.parquet")
+    tagged, plain = stage(CUR2, tmp_path / "cur2.parquet", query="select * from staged order by BilledCost")
+    assert dict(tagged["Tags"]) == {"team": "ml", "name": "node"}
+    assert (tagged["x_tags_id"] is None, plain["x_tags_id"]) == (False, None)
+    assert (tagged["SkuPriceDetails"], tagged["RegionId"]) == (
+        '{"InstanceType":"g5.xlarge","x_region":"us-east-1"}',
+        "us-east-1",
+    )
+    assert (tagged["BilledCost"], plain["BilledCost"]) == (Decimal("1.5"), Decimal("2.5"))
 
 
 def reference(name: str) -> list[dict[str, str]]:
