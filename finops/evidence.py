@@ -21,13 +21,17 @@ def saving_sql(bill: Bill, key: str, effect: Effect, stranded: Decimal, finding:
     saved = f"case\n            {cases}\n            else 0\n        end" if branches else "0"
     subtract = "".join(f" - {amount:f}" for amount in (effect.adds, stranded, anew) if amount)
     plus = f" + {effect.cut:f}" if effect.cut else ""
+    rate = bill.run_rate(key)
+    recurs = "charge_category = 'Usage' and coalesce(charge_class, '') = '' and coalesce(commitment_id, '') = ''"
+    times = f" * case when {recurs} then {rate:f} else 1 end" if rate != 1 else ""
     return f"""with lines as (
     select
         charge_category,
+        coalesce(charge_class, '') as charge_class,
         coalesce(pricing_unit, '') as pricing_unit,
         coalesce(sku_meter, sku_id, '') as meter,
         coalesce(commitment_id, '') as commitment_id,
-        sum(effective_cost - coalesce(promotional_credit, 0)) as cost
+        sum((effective_cost - coalesce(promotional_credit, 0)){times}) as cost
     from resource_daily
     where
         lower(resource_id) = {quoted(key)}

@@ -28,6 +28,10 @@ ORDER = (
 """Who is valued first: what deletes, then what changes, then what is bought for the rest."""
 
 
+RUN_RATE = "run_rate"
+"""The step that brings resources that began within the window from what was billed to a whole month: a cost, thus negative."""
+
+
 @dataclass(frozen=True, slots=True)
 class Step:
     """One bar of the waterfall: an amount a month (`current`, `after`), or a signed saving."""
@@ -87,8 +91,8 @@ class Plan:
 
     @property
     def saving(self) -> Decimal:
-        """What all recommendations together save a month."""
-        return self.current - self.after
+        """What all recommendations together save of a month at run rate."""
+        return self.current - self.after - sum((step.amount for step in self.steps if step.name == RUN_RATE), ZERO)
 
     def find(self, prefix: str) -> list[Recommendation]:
         """The recommendations whose id starts so."""
@@ -208,8 +212,9 @@ class Sequencer:
         return [finding for finding in self._unknown if finding.bill_key not in gone]
 
     def _steps(self, kinds: Sequence[str]) -> tuple[Step, ...]:
-        current = cents(self.before.total)
-        steps = [Step("current", current, is_level=True)]
+        current = cents(self.before.billed)
+        begun = current - cents(self.before.total)
+        steps = [Step("current", current, is_level=True), Step(RUN_RATE, begun, is_level=False)]
         for kind in sorted({*kinds, *(t.finding.kind for t in self._taken)}, key=ORDER.index):
             of_kind = [t for t in self._taken if t.finding.kind == kind]
             steps.append(Step(kind, sum((t.net + t.stranded for t in of_kind), ZERO), is_level=False))

@@ -128,6 +128,7 @@ def line_of_row(row: Mapping[str, Any]) -> Line:
         cost=Decimal(row["cost"]) * MONTH_PER_WINDOW,
         on_demand=Decimal(row["on_demand_cost"]) * MONTH_PER_WINDOW,
         listed=Decimal(row["list_cost"]) * MONTH_PER_WINDOW,
+        run_rate=Decimal(row["run_rate"]),
     )
 
 

@@ -30,6 +30,7 @@ class Line:
     cost       effective, gross of promotional credits; negative for refunds
     on_demand  what the same usage costs without its commitment
     commitment id of the commitment that covers it; empty: charged on demand
+    run_rate   what the bill multiplies it by: more than 1 for a resource that began within the window
     """
 
     resource: str
@@ -47,6 +48,19 @@ class Line:
     cost: Decimal
     on_demand: Decimal
     listed: Decimal = ZERO
+    run_rate: Decimal = Decimal(1)
+
+    @property
+    def at_run_rate(self) -> Line:
+        """The line of a whole month, to the millionth."""
+        rate = self.run_rate
+        return replace(
+            self,
+            quantity=self.quantity * rate,
+            cost=micro(self.cost * rate),
+            on_demand=micro(self.on_demand * rate),
+            listed=self.listed * rate,
+        )
 
     @property
     def usable(self) -> bool:
@@ -68,9 +82,10 @@ class Outcome:
 
 
 class Bill:
-    """A month's bill in one currency. `other` is spend that no action can touch line by line."""
+    """A month's bill in one currency, at run rate. `other` is spend that no action can touch line by line, `billed` the sum of
+    what the bill says, before resources that began within the window are scaled to a whole month."""
 
-    __slots__ = ("_by_service", "_lines", "_services", "commitments", "other")
+    __slots__ = ("_by_service", "_lines", "_services", "billed", "commitments", "other")
 
     def __init__(self, lines: Iterable[Line], commitments: Iterable[Commitment] = (), other: Decimal = ZERO) -> None:
         self._lines: dict[str, tuple[Line, ...]] = {}
@@ -78,9 +93,11 @@ class Bill:
         self.other = micro(other)
         self._services: dict[str, set[str]] = {}
         self._by_service: dict[str, list[str]] = {}
+        self.billed = self.other
         grouped: dict[str, list[Line]] = {}
         for line in lines:
-            grouped.setdefault(line.resource, []).append(replace(line, cost=micro(line.cost), on_demand=micro(line.on_demand)))
+            self.billed += micro(line.cost)
+            grouped.setdefault(line.resource, []).append(line.at_run_rate)
             if line.commitment and line.category == "Usage":
                 self._services.setdefault(line.commitment, set()).add(line.service)
         for resource in sorted(grouped):
@@ -91,6 +108,10 @@ class Bill:
     @property
     def total(self) -> Decimal:
         return self.other + sum((line.cost for lines in self._lines.values() for line in lines), ZERO)
+
+    def run_rate(self, resource: str) -> Decimal:
+        """What the recurring usage of a resource is multiplied by."""
+        return max((line.run_rate for line in self._lines.get(resource, ())), default=Decimal(1))
 
     def cost(self, resource: str) -> Decimal:
         return sum((line.cost for line in self._lines.get(resource, ())), ZERO)
@@ -110,6 +131,7 @@ class Bill:
 
     def copy(self) -> Bill:
         other = Bill((), self.commitments.values(), self.other)
+        other.billed = self.billed
         other._lines = dict(self._lines)
         other._services, other._by_service = self._services, self._by_service
         return other

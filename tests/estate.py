@@ -31,6 +31,11 @@ class Estate:
         self._rows.setdefault(table, []).append(values)
         return self
 
+    @property
+    def charges(self) -> list[dict[str, Any]]:
+        """What was charged, in the order in which it was added."""
+        return self._rows.get("charges", [])
+
     def charge(self, resource: str, daily: float, *, days: int = 30, quantity: float = 24.0, **columns: Any) -> Estate:
         """`daily` is the effective cost of each of the last `days` days."""
         for back in range(days):

@@ -39,9 +39,11 @@ from finops.window import Window
 AS_OF = date(2026, 10, 31)
 
 
-def line(resource: str, cost: str, commitment: str = "") -> Line:
-    amount = Decimal(cost)
-    return Line(resource, "P", "a", "r", "vm", "h", "Hours", "m5.large", "", commitment, "Usage", Decimal(730), amount, amount)
+def line(resource: str, cost: str, commitment: str = "", run_rate: str = "1") -> Line:
+    amount, usage = Decimal(cost), (Decimal(730), Decimal(cost), Decimal(cost))
+    return Line(
+        resource, "P", "a", "r", "vm", "h", "Hours", "m5.large", "", commitment, "Usage", *usage, amount, Decimal(run_rate)
+    )
 
 
 def finding(kind: str, resource: str, verdict: Act | Keep | Unknown, *, cost: str = "100") -> Finding:
@@ -105,6 +107,7 @@ def test_stranded_is_a_negative_step() -> None:
     plan = plan_of(bill, finding("idle", "x", act(Delete(), "0")))
     assert [(s.name, s.amount) for s in plan.steps] == [
         ("current", 100),
+        ("run_rate", 0),
         ("idle", 70),
         ("rightsizing", 0),
         ("stranded", -40),
@@ -156,22 +159,28 @@ def test_the_document_is_json_with_decimal_strings() -> None:
 KINDS = st.sampled_from([kind for kind in ORDER if kind != "commitments"])
 ACTIONS = st.sampled_from([Delete(), Stop(), RESIZE, OFF, FEWER, SETTING])
 FACTORS = st.decimals("0", "1", places=4, allow_nan=False)
+RATES = st.decimals("1", "4", places=12, allow_nan=False)
 COSTS = st.decimals("0.0001", "9999", places=4, allow_nan=False)
 
 
 @given(
-    st.lists(st.tuples(st.sampled_from("abcd"), COSTS, st.sampled_from(["", "sp"])), min_size=1, max_size=8),
+    st.lists(st.tuples(st.sampled_from("abcd"), COSTS, st.sampled_from(["", "sp"]), RATES), min_size=1, max_size=8),
     st.lists(
         st.tuples(KINDS, st.sampled_from("abcd"), ACTIONS, FACTORS), max_size=10, unique_by=lambda t: (t[0], t[1], type(t[2]))
     ),
 )
 def test_the_waterfall_sums_exactly_and_saving_is_at_most_the_spend(lines: list, actions: list) -> None:
-    bill = Bill([line(r, str(c), k) for r, c, k in lines], [Commitment("sp", "P", "a", "savings_plan_compute")])
+    billed = [line(r, str(c), k, str(rate)) for r, c, k, rate in lines]
+    bill = Bill(billed, [Commitment("sp", "P", "a", "savings_plan_compute")])
     before = bill.total
     plan = plan_of(bill, *(finding(kind, r, act(a, str(f))) for kind, r, a, f in actions))
     monthly = [r.saving.effective_monthly.expected for r in plan.recommendations]
     assert plan.current - sum(s.amount for s in plan.steps[1:-1]) == plan.after
     assert abs(plan.after - bill.total) <= Decimal("0.015")  # three running totals, each rounded by at most half a cent
-    assert abs(plan.current - before) <= Decimal("0.005")
-    assert 0 <= plan.saving <= plan.current
+    assert abs(plan.current - sum(c for _, c, _, _ in lines)) <= Decimal("0.005")
+    run_rate = plan.steps[1].amount
+    assert plan.steps[1].name == "run_rate"
+    assert run_rate <= 0
+    assert abs(plan.current - run_rate - before) <= Decimal("0.005")
+    assert 0 <= plan.saving <= plan.current - run_rate
     assert all(amount > 0 for amount in monthly)

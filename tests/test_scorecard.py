@@ -16,7 +16,7 @@ from finops.cli import app
 SAMPLE = Path(__file__).parent.parent / "sample_data"
 
 OPEN = {
-    "3": "the node was started within the 30 days: the plan saves what the bill holds of it, the key a whole month",
+
     "reservation 1m ptu 100": "a renewal saves nothing of today's bill, so that the plan has no step for it",
 }
 """Answers that the plan does not give yet, and why."""

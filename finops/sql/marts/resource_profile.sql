@@ -20,6 +20,16 @@ tag_sets as (
 
 ),
 
+tag_texts as (
+
+    select
+        x_tags_id,
+        any_value(Tags) as tags
+    from tag_sets
+    group by x_tags_id
+
+),
+
 lines as (
 
     select * from bill_month(as_of)
@@ -78,7 +88,7 @@ billed as (
         nullif(max(operating_system), '') as operating_system,
         max(tags_id) as tags_id,
         max(days) as billed_days,
-        cast(sum(cost) as decimal(38, 12)) as cost
+        cast(sum(cast(cost * run_rate as decimal(38, 12))) as decimal(38, 12)) as cost
     from lines
     where resource_id != '' and charge_category in ('Usage', 'Purchase')
     group by resource_id, currency
@@ -127,7 +137,7 @@ histograms as (
         metric,
         statistic,
         dimensions,
-        list({bucket: bucket, samples: cast(samples as bigint)} order by bucket) as buckets
+        list(struct_pack(bucket := bucket, samples := cast(samples as bigint)) order by bucket) as buckets
     from bucket_counts
     group by key, metric, statistic, dimensions
 
@@ -193,7 +203,7 @@ links as (
         billed.key as bill_key
     from latest as part
     inner join billed on lower(part.attached_to) = billed.key
-    where not exists (select 1 from latest as listed where listed.key = billed.key)
+    where billed.key not in (select listed.key from latest as listed)
 
 ),
 
@@ -239,7 +249,7 @@ joined as (
         inventory.created_at,
         inventory.unchanged_days,
         inventory.attached_to,
-        coalesce(inventory.tags, tag_sets.tags) as tags,
+        coalesce(inventory.tags, tag_texts.tags) as tags,
         inventory.properties,
         billed.currency,
         coalesce(billed.billed_days, 0) as billed_days,
@@ -247,8 +257,8 @@ joined as (
         metrics_of.metrics
     from inventory
     full outer join billed on inventory.bill_key = billed.key
-    left join (select x_tags_id, any_value(Tags) as tags from tag_sets group by x_tags_id) as tag_sets
-        on billed.tags_id = tag_sets.x_tags_id
+    left join tag_texts
+        on billed.tags_id = tag_texts.x_tags_id
     left join metrics_of on coalesce(inventory.key, billed.key) = metrics_of.key
 
 ),
