@@ -63,6 +63,7 @@ def writer_lock(storage: Storage, wait_s: float, say: Callable[[str], None]) -> 
 @contextmanager
 def _local(storage: Storage, wait_s: float, say: Callable[[str], None]) -> Iterator[None]:
     """The kernel releases a file lock when its process ends, however it ends: a stale lock cannot be."""
+    storage.root.mkdir(parents=True, exist_ok=True)
     with (storage.root / LOCK).open("a+") as file:
         _until(lambda: _flock(file), lambda: _holder(Path(file.name).read_bytes()), storage, wait_s, say)
         file.truncate(0)
@@ -89,11 +90,9 @@ def _remote(storage: Storage, wait_s: float, say: Callable[[str], None]) -> Iter
     def take() -> bool:
         if storage.create(LOCK, mine):
             return True
-        found = storage.read(LOCK)
-        if found is not None and _holder(found).is_dead:
-            storage.delete(LOCK)
-            return storage.create(LOCK, mine)
-        return False
+        found = storage.stamped(LOCK)
+        # Overwritten only as it was read: of two that find the same dead holder, one takes over.
+        return found is not None and _holder(found[0]).is_dead and storage.supersede(LOCK, found[1], mine)
 
     _until(take, lambda: _holder(storage.read(LOCK) or b""), storage, wait_s, say)
     try:

@@ -27,7 +27,7 @@ class Storage:
     url: str
     root: Path
     remote: bool
-    store: ObjectStore
+    bucket: ObjectStore | None = None
     options: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
@@ -36,7 +36,7 @@ class Storage:
         options = dict(options or {})
         if not re.match(r"[a-z][a-z0-9+.-]*://", url) or url.startswith("file://"):
             root = Path(url.removeprefix("file://")).expanduser().resolve()
-            return cls(str(root), root, False, LocalStore(root, mkdir=True, automatic_cleanup=False), options)
+            return cls(str(root), root, False, None, options)
         url = url.rstrip("/")
         lowered = {key.lower(): value for key, value in options.items()}
         plain = {key: value for key, value in lowered.items() if not key.endswith("allow_http")}
@@ -44,8 +44,17 @@ class Storage:
         store = from_url(url, config=plain or None, client_options={"allow_http": insecure})  # type: ignore[call-overload]
         home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
         root = home / "finops" / hashlib.sha256(url.encode()).hexdigest()[:16]
-        root.mkdir(parents=True, exist_ok=True)
         return cls(url, root, True, store, options)
+
+    @property
+    def store(self) -> ObjectStore:
+        """Where documents are written. Asking for the one of a local warehouse creates its folder."""
+        return self.bucket or LocalStore(self.root, mkdir=True, automatic_cleanup=False)
+
+    @property
+    def exists(self) -> bool:
+        """False where nothing was ever written. A remote one is not asked: absent objects are none."""
+        return self.remote or self.root.is_dir()
 
     def table_url(self, table: str) -> str:
         return f"{self.url}/{table}"
@@ -83,6 +92,8 @@ class Storage:
         return path
 
     def read(self, path: str) -> bytes | None:
+        if not self.exists:
+            return None
         try:
             return bytes(obstore.get(self.store, path).bytes())
         except FileNotFoundError:
@@ -96,8 +107,26 @@ class Storage:
             return False
         return True
 
+    def stamped(self, path: str) -> tuple[bytes, str] | None:
+        """A document and the tag of exactly this version of it."""
+        try:
+            found = obstore.get(self.store, path)
+            return bytes(found.bytes()), found.meta["e_tag"] or ""
+        except FileNotFoundError:
+            return None
+
+    def supersede(self, path: str, tag: str, data: bytes) -> bool:
+        """Overwrite that version of a document. False where it has changed or gone since: someone else was first."""
+        try:
+            obstore.put(self.store, path, data, mode={"e_tag": tag})
+        except (PreconditionError, FileNotFoundError):
+            return False
+        return True
+
     def names(self, folder: str) -> dict[str, float]:
         """Direct children of a folder → time of last change (seconds since 1970)."""
+        if not self.exists:
+            return {}
         listed = obstore.list_with_delimiter(self.store, folder)["objects"]
         return {entry["path"].rsplit("/", 1)[-1]: entry["last_modified"].timestamp() for entry in listed}
 

@@ -8,7 +8,10 @@ with charges as (
 
 final as (
 
-    select BillingAccountId, x_billing_period, list(distinct x_source order by x_source) as sources
+    select
+        BillingAccountId,
+        x_billing_period,
+        list(distinct x_source order by x_source) as sources
     from charges
     group by BillingAccountId, x_billing_period
     having count(distinct x_source) > 1

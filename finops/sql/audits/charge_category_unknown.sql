@@ -8,7 +8,11 @@ with charges as (
 
 final as (
 
-    select x_source, x_billing_period, ChargeCategory, count(*) as rows
+    select
+        x_source,
+        x_billing_period,
+        ChargeCategory,
+        count(*) as rows
     from charges
     where ChargeCategory is null or ChargeCategory not in ('Usage', 'Purchase', 'Tax', 'Credit', 'Adjustment')
     group by all

@@ -8,7 +8,11 @@ with charges as (
 
 final as (
 
-    select x_source, x_billing_period, CommitmentDiscountId, cast(sum(EffectiveCost) as decimal(38, 12)) as effective_cost
+    select
+        x_source,
+        x_billing_period,
+        CommitmentDiscountId,
+        cast(sum(EffectiveCost) as decimal(38, 12)) as effective_cost
     from charges
     where ChargeCategory = 'Purchase' and CommitmentDiscountId is not null and EffectiveCost <> 0
     group by all

@@ -8,7 +8,11 @@ with charges as (
 
 final as (
 
-    select x_source, x_billing_period, BillingAccountId, count(*) as rows
+    select
+        x_source,
+        x_billing_period,
+        BillingAccountId,
+        count(*) as rows
     from charges
     where EffectiveCost is null
     group by all
