@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -11,14 +12,26 @@ from tests.intake.delivery import deliver, text
 @pytest.fixture
 def warehouse(tmp_path: Path) -> Warehouse:
     """An empty warehouse."""
-    return Warehouse.open(str(tmp_path / "warehouse"), memory_limit="1GB")
+    return _opened(tmp_path / "warehouse")
+
+
+@pytest.fixture(scope="session")
+def august(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a warehouse that holds August of account acc-1: 10.00 USD."""
+    folder = tmp_path_factory.mktemp("august")
+    path = folder / "august.csv"
+    period = {"BillingPeriodStart": "2026-08-01T00:00:00Z", "BillingPeriodEnd": "2026-09-01T00:00:00Z"}
+    path.write_text(text(ChargePeriodStart="2026-08-01T00:00:00Z", ChargePeriodEnd="2026-08-02T00:00:00Z", **period))
+    deliver(_opened(folder / "warehouse"), path)
+    return folder / "warehouse"
 
 
 @pytest.fixture
-def loaded(warehouse: Warehouse, tmp_path: Path) -> Warehouse:
-    """A warehouse that holds August of account acc-1: 10.00 USD."""
-    path = tmp_path / "august.csv"
-    august = {"BillingPeriodStart": "2026-08-01T00:00:00Z", "BillingPeriodEnd": "2026-09-01T00:00:00Z"}
-    path.write_text(text(ChargePeriodStart="2026-08-01T00:00:00Z", ChargePeriodEnd="2026-08-02T00:00:00Z", **august))
-    deliver(warehouse, path)
-    return warehouse
+def loaded(august: Path, tmp_path: Path) -> Warehouse:
+    """A warehouse of the test's own that holds August of account acc-1: 10.00 USD."""
+    shutil.copytree(august, tmp_path / "warehouse")
+    return _opened(tmp_path / "warehouse")
+
+
+def _opened(folder: Path) -> Warehouse:
+    return Warehouse.open(str(folder), memory_limit="1GB")
