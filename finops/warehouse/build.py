@@ -34,6 +34,7 @@ class Builder:
         self._store = store
         self._models = models
         self._connection = connection.cursor()
+        self._connection.execute("set enable_progress_bar = false")
         self._connection.execute(f"create schema {SCHEMA}")
         self._connection.execute(f"set search_path = '{SCHEMA},main'")
         self.hashes = dict(hashes)

@@ -26,6 +26,7 @@ def diff(storage: Storage, old: Published, new: Published, memory_limit: str) ->
     """
     before, after = (_summed(storage, snapshot, other) for snapshot, other in ((old, new), (new, old)))
     connection = duckdb.connect(config={"memory_limit": memory_limit})
+    connection.execute("set enable_progress_bar = false")
     try:
         connection.execute("set TimeZone = 'UTC'")
         found: list[dict[str, Any]] = connection.sql(_compared(before, after)).to_arrow_table().to_pylist()

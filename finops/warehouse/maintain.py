@@ -84,6 +84,7 @@ def write_database(storage: Storage, published: Published) -> None:
     path = storage.root / DERIVED
     fresh = storage.fresh_scratch() / DERIVED
     connection = duckdb.connect()
+    connection.execute("set enable_progress_bar = false")
     try:
         connection.execute(f"attach {literal(str(fresh))} as derived (storage_version 'v1.0.0')")
         for name in sorted({*BY_NAME, *published.tables}):

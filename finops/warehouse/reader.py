@@ -28,6 +28,7 @@ class Reader:
         self.published = published
         self._storage = storage
         self._connection = duckdb.connect(config={"memory_limit": memory_limit, "temp_directory": tempfile.gettempdir()})
+        self._connection.execute("set enable_progress_bar = false")
         self._connection.execute("set global TimeZone = 'UTC'")
         self._models: dict[str, Model] = {model.name: model for model in models()}
         self._known = {name.lower(): name for name in (*BY_NAME, *published.tables, *self._models)}

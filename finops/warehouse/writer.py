@@ -184,6 +184,7 @@ class Writer:
 def connect(memory_limit: str, scratch: Path) -> duckdb.DuckDBPyConnection:
     """An in-memory engine that spills into `scratch`."""
     connection = duckdb.connect(config={"memory_limit": memory_limit, "temp_directory": str(scratch / "spill")})
+    connection.execute("set enable_progress_bar = false")
     connection.execute("set global TimeZone = 'UTC'")
     connection.execute("set preserve_insertion_order = false")
     return connection
