@@ -18,7 +18,9 @@ from finops.warehouse.views import relation, with_tags
 from finops.warehouse.warehouse import Warehouse
 
 MOST_FILES = 200
-"""Files a table keeps: a scan opens every footer."""
+"""Files above which a table is compacted, to one a part (a source's month): a scan opens every footer.
+
+A table of more parts than this keeps one file each, since a file of several months would be rewritten by each of them."""
 
 KEEP_S = 7 * 86_400
 """Seconds for which every version stays readable."""

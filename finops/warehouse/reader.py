@@ -18,6 +18,7 @@ from finops.warehouse.published import Published
 from finops.warehouse.storage import Storage
 from finops.warehouse.views import relation, with_tags
 
+EXAMPLE = "finops sql 'select * from charges limit 5'"
 WORD = re.compile(r"[A-Za-z_]\w*")
 
 
@@ -27,6 +28,7 @@ class Reader:
     def __init__(self, storage: Storage, published: Published, memory_limit: str) -> None:
         self.published = published
         self._storage = storage
+        self._memory_limit = memory_limit
         self._connection = duckdb.connect(config={"memory_limit": memory_limit, "temp_directory": tempfile.gettempdir()})
         self._connection.execute("set enable_progress_bar = false")
         self._connection.execute("set global TimeZone = 'UTC'")
@@ -55,16 +57,17 @@ class Reader:
         try:
             parsed = duckdb.extract_statements(statement)
         except duckdb.Error as error:
-            raise ConfigError(str(error), where="finops sql") from error
+            raise ConfigError(str(error), where="finops sql", hint=EXAMPLE) from error
         if len(parsed) != 1 or parsed[0].type != duckdb.StatementType.SELECT:
-            raise ConfigError("exactly one SELECT statement is run", where="finops sql", hint="finops sql 'select …'")
-        guest = Reader(self._storage, self.published, "50%")
+            raise ConfigError("exactly one SELECT statement is run", where="finops sql", hint=EXAMPLE)
+        guest = Reader(self._storage, self.published, self._memory_limit)
         try:
             guest._prepare(statement)
             guest._lock()
             return guest.rows(statement)
         except duckdb.Error as error:
-            raise ConfigError(str(error), where="finops sql") from error
+            tables = f"one of the warehouse's own tables: {', '.join(sorted(self._known.values()))}"
+            raise ConfigError(str(error), where="finops sql", hint=tables) from error
         finally:
             guest.close()
 

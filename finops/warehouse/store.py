@@ -82,8 +82,8 @@ class Store:
         self.commits.expect(name, self.states[name])
         self.step(f"committed {name}")
 
-    def compact(self, connection: duckdb.DuckDBPyConnection, layout: Layout) -> None:
-        """One file for every part that has several. Raises DataError where that would change the number of rows."""
+    def compact(self, connection: duckdb.DuckDBPyConnection, layout: Layout) -> bool:
+        """One file for every part that has several; whether any had. Raises DataError where that would change the number of rows."""
         parts: dict[tuple[str, str], list[DataFile]] = {}
         for file in self.states[layout.name].files:
             parts.setdefault((file.source, file.partition), []).append(file)
@@ -95,6 +95,7 @@ class Store:
         if sum(new.file.rows for new in landed) != sum(file.rows for file in gone):
             raise DataError(f"compacting `{layout.name}` would change its rows")
         self.swap(layout, landed, gone, [], restated=False)
+        return bool(gone)
 
     def _copy(self, connection: duckdb.DuckDBPyConnection, layout: Layout, select: str) -> tuple[Path, int, str] | None:
         """One Parquet file in the scratch folder: path, rows, Delta statistics. None where there are no rows."""

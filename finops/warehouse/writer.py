@@ -102,9 +102,7 @@ class Writer:
         The rows stay the same, so no mart is rebuilt.
         """
         tables = [name for name, state in self._store.states.items() if len(state.files) > most_files]
-        for name in tables:
-            self._store.compact(self.connection, self._layout_of(name))
-        return bool(tables)
+        return any([self._store.compact(self.connection, self._layout_of(name)) for name in tables])
 
     def publish(self, notes: Sequence[str] = ()) -> Published:
         """Run the audits and write the snapshot document. Raises DataError (audits) or BusyError; nothing is published then."""
