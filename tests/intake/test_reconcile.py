@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
-from finops.intake.reconcile import trust
+from finops.intake.reconcile import Billed, InvoiceLine, Unit, ties, trust
 from finops.warehouse.warehouse import Warehouse
+from tests.conftest import Ran
 from tests.intake.delivery import deliver, text
 
 HEADER = "invoice_id,issuer,period,category,amount,currency\n"
@@ -67,3 +69,51 @@ def test_a_missing_month_and_the_open_one_are_named(warehouse: Warehouse, tmp_pa
         notes = "; ".join(trust(reader).notes)
     assert "focus:acc-1 acc-1: no bill of 2026-08" in notes
     assert "2026-09 is open until 2026-10-05" in notes
+
+
+SIGNS = {
+    # what the charges bear, what the invoice names: (issuer, legal entity), (issuer, account)
+    "legal entity": (("Cloud", "Cloud EMEA Limited"), ("Cloud EMEA Limited", "")),
+    "account and period": (("Cloud", ""), ("Cloud EMEA Limited", "acc-1")),
+}
+
+
+@pytest.mark.parametrize("case", SIGNS)
+def test_charges_without_an_invoice_id_tie_by_what_else_they_bear(case: str, warehouse: Warehouse, tmp_path: Path) -> None:
+    (issuer, entity), (name, account) = SIGNS[case]
+    bill, invoice = tmp_path / "bill.csv", tmp_path / "invoice.csv"
+    bill.write_text(text(InvoiceId="", InvoiceIssuerName=issuer, ProviderName=issuer, x_invoicing_entity=entity))
+    header = HEADER.replace("period", "billing_account_id,period")
+    invoice.write_text(f"{header}I-7,{name},{account},2026-09,usage,10,USD\n")
+    report = deliver(warehouse, bill, invoice=invoice)
+    assert (report.notes, report.lines[0].status) == ((), "green")
+    invoice.write_text(f"{header}I-7,{name},acc-2,2026-09,usage,10,USD\n")
+    assert deliver(warehouse, invoice).notes == (f"invoice I-7 of {name} (USD): no charge of it is loaded",)
+
+
+def test_no_charge_is_tied_to_two_invoices() -> None:
+    """10.00 of the seller by its name, 5.00 left for the invoice of the account; two invoices of the rest stand together."""
+    unit = Unit("bill", "acc-1", "2026-09")
+    own = Billed(unit, "", "Cloud", "", "USD", "usage", Decimal(5))
+    sold = Billed(unit, "", "Seller", "", "USD", "usage", Decimal(10))
+    seller = InvoiceLine("I-1", "Seller", "acc-1", "2026-09", "usage", "USD", Decimal(10))
+    first, second = (
+        InvoiceLine(i, "Cloud Ltd", "acc-1", "2026-09", "usage", "USD", Decimal(a)) for i, a in (("I-2", 2), ("I-3", 3))
+    )
+    rows = [row for bill in ties([own, sold], [first, seller, second]) for row in bill.rows]
+    assert [(row.against, row.total_loaded, row.residual, row.status) for row in rows] == [
+        ("invoice I-1 of Seller", Decimal(10), Decimal(0), "green"),
+        ("invoice I-2 of Cloud Ltd, invoice I-3 of Cloud Ltd", Decimal(5), Decimal(0), "green"),
+    ]
+
+
+def test_a_residual_stops_the_plan_unless_forced(warehouse: Warehouse, tmp_path: Path, finops: Callable[..., Ran]) -> None:
+    bill, invoice = tmp_path / "bill.csv", tmp_path / "invoice.csv"
+    bill.write_text(text())
+    invoice.write_text(HEADER + CASES["a residual"][0])
+    deliver(warehouse, bill, invoice=invoice)
+    asked = ("recommend", "--format", "json", "--warehouse", tmp_path / "warehouse")
+    stopped = finops(*asked)
+    assert (stopped.code != 0, stopped.out) == (True, "")
+    assert "differs by 2.00 USD" in stopped.err
+    assert finops(*asked, "--force").code == 0
