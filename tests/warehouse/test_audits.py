@@ -37,7 +37,9 @@ BAD = {
     "billed_cost_missing": f"select * replace (null::decimal(38, 12) as BilledCost) from ({charges(*UNIT, 1)})",
     "charge_category_unknown": f"select * replace ('Usgae' as ChargeCategory) from ({charges(*UNIT, 1)})",
     "commitment_fee_not_carried": commitment("14"),  # 2 × 14 < 30
-    "commitment_purchase_effective": charges(*UNIT, 1, extra=", 'ri-1' as CommitmentDiscountId").replace("'Usage'", "'Purchase'"),
+    "commitment_purchase_effective": charges(*UNIT, 1, extra=", 'ri-1' as CommitmentDiscountId").replace(
+        "'Usage'", "'Purchase'"
+    ),
     "effective_cost_missing": f"select * replace (null::decimal(38, 12) as EffectiveCost) from ({charges(*UNIT, 1)})",
 }
 

@@ -1,0 +1,68 @@
+"""SQL models: headers, references, order, hashes."""
+
+from __future__ import annotations
+
+from graphlib import CycleError
+
+import pytest
+
+from finops.models import Conservation, Model, audits, models, ordered, parse, parse_audit, references
+
+
+def model(name: str, body: str) -> Model:
+    return parse(name, f"-- {name}: a model.\n{body}")
+
+
+@pytest.mark.parametrize(
+    ("sql", "found"),
+    [
+        ("with charges as (select * from charges) select * from charges", {"charges"}),
+        ("with c as (select * from charges), final as (select * from c join prices using (sku)) select * from final",
+         {"charges", "prices"}),
+        ("select * from resource_profile($as_of)", {"resource_profile"}),
+        ("select (select max(a) from metrics) from charges where id in (select id from resources)",
+         {"charges", "metrics", "resources"}),
+        ("select 'from nowhere' -- from comment", set()),
+    ],
+)  # fmt: skip
+def test_references_are_tables_not_ctes(sql: str, found: set[str]) -> None:
+    assert references(sql) == found
+
+
+def test_a_header_says_what_grain_and_audits() -> None:
+    parsed = parse(
+        "m",
+        "-- m: what it is.\n-- A sentence more.\n-- grain: x_source,\n--   day\n-- incremental: x_source, day\n-- portable: yes\n"
+        "-- audits: conserves(a, BilledCost), conserves(b, ListCost)\nselect 1",
+    )
+    assert (parsed.title, parsed.grain, parsed.incremental) == ("what it is.", ("x_source", "day"), ("x_source", "day"))
+    assert parsed.conserves == (Conservation("a", "BilledCost"), Conservation("b", "ListCost"))
+    assert parsed.portable
+    assert not parsed.is_macro
+    with pytest.raises(ValueError, match="the header opens with"):
+        parse("m", "-- n: another's header.\nselect 1")
+    with pytest.raises(ValueError, match="severity"):
+        parse_audit("a", "-- a: a check.\n-- severity: fatal\nselect 1")
+
+
+def test_each_model_follows_what_it_reads() -> None:
+    a, b, c = model("a", "select * from b"), model("b", "select * from c, charges"), model("c", "select 1")
+    assert [found.name for found in ordered([a, b, c])] == ["c", "b", "a"]
+    with pytest.raises(CycleError):
+        ordered([a, model("b", "select * from a")])
+    own = model("own", "with own as (select * from c) select * from own")
+    assert [found.name for found in ordered([own, c])] == ["c", "own"]
+
+
+def test_the_hash_is_of_the_sql() -> None:
+    assert model("a", "select 1").hash == model("a", "select 1").hash
+    assert model("a", "select 1").hash != model("a", "select 2").hash
+
+
+def test_shipped_models_are_in_order_and_read_no_stranger() -> None:
+    names = [found.name for found in models()]
+    for found in models():
+        later = names[names.index(found.name) :]
+        assert not found.reads & set(later), found.name
+        assert found.grain or found.is_macro, found.name
+    assert all(found.reads == {"charges"} for found in audits())
