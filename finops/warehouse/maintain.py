@@ -1,4 +1,4 @@
-"""Maintenance: compaction, vacuum, and the derived `finops.duckdb` for tools that read one file."""
+"""Maintenance: compaction and vacuum."""
 
 from __future__ import annotations
 
@@ -7,14 +7,8 @@ from collections import defaultdict
 from dataclasses import dataclass
 from itertools import pairwise
 
-import duckdb
-
 from finops.warehouse import published as snapshots
-from finops.warehouse.layout import BY_NAME
-from finops.warehouse.names import identifier, literal
-from finops.warehouse.published import Published
 from finops.warehouse.storage import Storage
-from finops.warehouse.views import relation, with_tags
 from finops.warehouse.warehouse import Warehouse
 
 MOST_FILES = 200
@@ -24,8 +18,6 @@ A table of more parts than this keeps one file each, since a file of several mon
 
 KEEP_S = 7 * 86_400
 """Seconds for which every version stays readable."""
-
-DERIVED = "finops.duckdb"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +33,7 @@ class Maintained:
 def maintain(
     warehouse: Warehouse, *, wait_s: float = 0, most_files: int = MOST_FILES, now: float | None = None
 ) -> list[Maintained]:
-    """Compact, publish, vacuum, and write `finops.duckdb`. `now` is seconds since 1970. Raises BusyError."""
+    """Compact, publish and vacuum. `now` is seconds since 1970. Raises BusyError."""
     before = warehouse.published()
     if before.number == 0:
         return []
@@ -51,8 +43,6 @@ def maintain(
             writer.publish(("compacted",))
         deleted = _vacuum(warehouse.storage, time.time() if now is None else now)
         after = warehouse.published()
-        if not warehouse.storage.remote:
-            write_database(warehouse.storage, after)
     return [
         Maintained(name, len(before.tables[name].files), len(state.files), deleted.get(name, 0))
         for name, state in sorted(after.tables.items())
@@ -79,23 +69,3 @@ def _vacuum(storage: Storage, now: float) -> dict[str, int]:
             storage.delete(f"{name}/{file}")
         deleted[name] = len(old)
     return deleted
-
-
-def write_database(storage: Storage, published: Published) -> None:
-    """Views pinned to the published files, in a storage version that older clients open. Replaced as a whole."""
-    path = storage.root / DERIVED
-    fresh = storage.fresh_scratch() / DERIVED
-    connection = duckdb.connect()
-    connection.execute("set enable_progress_bar = false")
-    try:
-        connection.execute(f"attach {literal(str(fresh))} as derived (storage_version 'v1.0.0')")
-        for name in sorted({*BY_NAME, *published.tables}):
-            sql = relation(storage, name, published.tables.get(name))
-            if name == "charges":
-                sql = with_tags(sql, relation(storage, "tag_sets", published.tables.get("tag_sets")))
-            connection.execute(f"create view derived.{identifier(name)} as {sql}")
-        connection.execute("detach derived")
-    finally:
-        connection.close()
-    fresh.rename(path)
-    fresh.parent.rmdir()

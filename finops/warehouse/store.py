@@ -83,7 +83,7 @@ class Store:
         self.step(f"committed {name}")
 
     def compact(self, connection: duckdb.DuckDBPyConnection, layout: Layout) -> bool:
-        """One file for every part that has several; whether any had. Raises DataError where that would change the number of rows."""
+        """One file for every part that has several; whether any had. Raises DataError where rows would be lost."""
         parts: dict[tuple[str, str], list[DataFile]] = {}
         for file in self.states[layout.name].files:
             parts.setdefault((file.source, file.partition), []).append(file)

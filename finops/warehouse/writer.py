@@ -14,6 +14,7 @@ from finops.models import Model, models
 from finops.tables import TAG_SETS, Table
 from finops.warehouse.build import Builder
 from finops.warehouse.delta import Commits
+from finops.warehouse.derived import write_database
 from finops.warehouse.layout import BY_NAME, NO_ACCOUNT, Layout, Unit, core_layout
 from finops.warehouse.names import identifier
 from finops.warehouse.published import Published, save
@@ -102,7 +103,8 @@ class Writer:
         The rows stay the same, so no mart is rebuilt.
         """
         tables = [name for name, state in self._store.states.items() if len(state.files) > most_files]
-        return any([self._store.compact(self.connection, self._layout_of(name)) for name in tables])
+        done = [self._store.compact(self.connection, self._layout_of(name)) for name in tables]
+        return any(done)
 
     def publish(self, notes: Sequence[str] = ()) -> Published:
         """Run the audits and write the snapshot document. Raises DataError (audits) or BusyError; nothing is published then."""
@@ -119,6 +121,8 @@ class Writer:
         self.on_step("publish")
         save(self._storage, published)
         self._published = True
+        if not self._storage.remote:
+            write_database(self._storage, published)
         self.on_step("published")
         return published
 

@@ -32,8 +32,8 @@ def test_references_are_tables_not_ctes(sql: str, found: set[str]) -> None:
 def test_a_header_says_what_grain_and_audits() -> None:
     parsed = parse(
         "m",
-        "-- m: what it is.\n-- A sentence more.\n-- grain: x_source,\n--   day\n-- incremental: x_source, day\n-- portable: yes\n"
-        "-- audits: conserves(a, BilledCost), conserves(b, ListCost)\nselect 1",
+        "-- m: what it is.\n-- A sentence more.\n-- grain: x_source,\n--   day\n-- incremental: x_source, day\n"
+        "-- portable: yes\n-- audits: conserves(a, BilledCost), conserves(b, ListCost)\nselect 1",
     )
     assert (parsed.title, parsed.grain, parsed.incremental) == ("what it is.", ("x_source", "day"), ("x_source", "day"))
     assert parsed.conserves == (Conservation("a", "BilledCost"), Conservation("b", "ListCost"))

@@ -9,7 +9,8 @@ from pathlib import Path
 import duckdb
 
 from finops.tables import CHARGES
-from finops.warehouse.maintain import DERIVED, KEEP_S, maintain
+from finops.warehouse.derived import DERIVED
+from finops.warehouse.maintain import KEEP_S, maintain
 from finops.warehouse.warehouse import Warehouse
 from tests.warehouse.bills import charges
 
@@ -37,6 +38,18 @@ def test_compaction_keeps_the_sums_and_vacuum_what_is_young(tmp_path: Path) -> N
         writer.publish()
     with warehouse.reader() as reader:
         assert reader.rows(cost) == [{"cost": Decimal("13.5")}]  # (4 + 1 + 4) × 1.5
-    maintain(warehouse)
     with duckdb.connect(str(tmp_path / DERIVED), read_only=True) as derived:
         assert derived.execute("select count(*) from charges").fetchone() == (9,)
+
+
+def test_a_table_of_more_parts_than_files_allowed_is_left_as_it_is(tmp_path: Path) -> None:
+    warehouse = Warehouse.open(str(tmp_path))
+    with warehouse.writer() as writer:
+        for period in ("2026-01", "2026-02", "2026-03"):
+            writer.replace(CHARGES, [("s", "A", period)], charges("s", "A", period, 2))
+        writer.build()
+        writer.publish()
+    for _ in range(2):
+        done = {row.table: row for row in maintain(warehouse, most_files=2)}
+        assert (done["charges"].files_before, done["charges"].files_after) == (3, 3)  # one file a part is the least
+    assert warehouse.published().number == 1  # nothing changed, so nothing is published

@@ -28,7 +28,9 @@ import sys
 from finops.warehouse.warehouse import Warehouse
 for _ in sys.stdin:
     with Warehouse.open(sys.argv[1]).reader() as reader:
-        row = reader.rows("select (select count(*) from charges) as a, (select sum(charge_count)::bigint from resource_daily) as b")
+        row = reader.rows(
+            "select (select count(*) from charges) as a, (select sum(charge_count)::bigint from resource_daily) as b"
+        )
         print(reader.published.number, row[0]["a"], row[0]["b"], flush=True)
 """
 
