@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import gzip
+import json
 import zipfile
+from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 from random import Random
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from finops.errors import Refused
 from finops.warehouse.warehouse import Warehouse
+from tests.conftest import Ran
 from tests.intake.delivery import billed, deliver, text
 
 SEPTEMBER = ("focus:acc-1", "2026-09", "USD")
@@ -60,7 +65,6 @@ def test_containers(warehouse: Warehouse, tmp_path: Path) -> None:
     good = text({"ResourceId": "vm, the first"})
     import csv
     import io
-    import json
 
     rows = list(csv.DictReader(io.StringIO(good)))
     semicolon = io.StringIO()
@@ -149,7 +153,6 @@ HOSTILE = {
 
 
 def test_hostile_text_survives_as_data(warehouse: Warehouse, tmp_path: Path) -> None:
-    import json
 
     folder = tmp_path / "a'; drop [x]*"
     line = {"Tags": json.dumps(HOSTILE), "ResourceId": HOSTILE["sql"], "ServiceName": HOSTILE["html"], "x_Col'\"; --": "kept"}
@@ -200,3 +203,24 @@ def test_rates_and_metrics_load_beside_charges(warehouse: Warehouse, tmp_path: P
     _file(tmp_path, "metrics.csv", "resource_id,timestamp,period_s,metric,statistic,value\n" + hours + hours)
     with pytest.raises(Refused, match="3 keys of `metrics` occur more than once"):
         deliver(warehouse, metrics)
+
+
+def test_costs_and_plans_of_two_currencies_are_two(warehouse: Warehouse, tmp_path: Path, finops: Callable[..., Ran]) -> None:
+    lines = {}, {"BillingCurrency": "EUR", "BilledCost": "4", "EffectiveCost": "4"}
+    deliver(warehouse, _file(tmp_path, "bill.csv", text(*lines)))
+    at = ("--format", "json", "--warehouse", tmp_path / "warehouse")
+    assert json.loads(finops("costs", *at).out)["totals"] == {"EUR": "4.00", "USD": "10.00"}
+    plans = json.loads(finops("recommend", *at).out)
+    # the waterfall begins with the last 30 days at 730 hours a month: 10 × 730/720, 4 × 730/720
+    current = {plan["currency"]: Decimal(plan["waterfall"][0]["monthly"]) for plan in plans}
+    assert {currency: round(amount, 2) for currency, amount in current.items()} == {
+        "USD": Decimal("10.14"),
+        "EUR": Decimal("4.06"),
+    }
+
+
+@settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.decimals(-(10**9), 10**9, places=12), min_size=1, max_size=200))
+def test_any_amounts_sum_exactly(warehouse: Warehouse, tmp_path: Path, amounts: list[Decimal]) -> None:
+    deliver(warehouse, _file(tmp_path, "bill.csv", text(*({"BilledCost": f"{amount:f}"} for amount in amounts))))
+    assert billed(warehouse) == {SEPTEMBER: sum(amounts)}
