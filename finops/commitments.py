@@ -12,6 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from finops.money import DAYS_PER_WINDOW
 from finops.pricing import json_object
 
 Floats = NDArray[np.float64]
@@ -52,6 +53,16 @@ class Commitment:
     instrument: str
     scope: Mapping[str, Any] = field(default_factory=dict)
     term_end: date | None = None
+    term_start: date | None = None
+    quantity: float | None = None
+
+    @property
+    def sku(self) -> str:
+        return str(self.scope.get("sku") or self.scope.get("family") or "")
+
+    def days_in_force(self, as_of: date) -> int:
+        """Days of the 30 up to `as_of` on which it was in force."""
+        return DAYS_PER_WINDOW if self.term_start is None else min(DAYS_PER_WINDOW, (as_of - self.term_start).days + 1)
 
     def covers(self, usage: Usage) -> bool:
         """Whether its scope admits this usage (the services that it covers are known from the bill)."""
@@ -83,7 +94,7 @@ def _admits(wanted: object, actual: str) -> bool:
 
 def commitment_of_row(row: Mapping[str, Any]) -> Commitment:
     """One row of the `commitments` table."""
-    end = row.get("term_end")
+    start, end = row.get("term_start"), row.get("term_end")
     return Commitment(
         id=row["commitment_id"],
         provider=row["provider"],
@@ -91,6 +102,8 @@ def commitment_of_row(row: Mapping[str, Any]) -> Commitment:
         instrument=row.get("instrument") or "",
         scope=json_object(row.get("scope")),
         term_end=end.date() if end is not None else None,
+        term_start=start.date() if start is not None else None,
+        quantity=float(row["quantity"]) if row.get("quantity") is not None else None,
     )
 
 

@@ -30,7 +30,7 @@ def saving_sql(bill: Bill, key: str, effect: Effect, stranded: Decimal, finding:
         coalesce(charge_class, '') as charge_class,
         coalesce(pricing_unit, '') as pricing_unit,
         coalesce(sku_meter, sku_id, '') as meter,
-        coalesce(commitment_id, '') as commitment_id,
+        lower(coalesce(commitment_id, '')) as commitment_id,
         sum((effective_cost - coalesce(promotional_credit, 0)){times}) as cost
     from resource_daily
     where

@@ -50,9 +50,13 @@ class Run:
     as_of: date
     prices: PriceBook
     failed: list[Failure] = field(default_factory=list)
+    _read: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
 
     def rows(self, sql: str) -> list[dict[str, Any]]:
-        return self.reads.rows(sql, {"as_of": self.as_of} if "$as_of" in sql else None)
+        """Each statement is read once: recommenders that ask the same share its rows."""
+        if sql not in self._read:
+            self._read[sql] = self.reads.rows(sql, {"as_of": self.as_of} if "$as_of" in sql else None)
+        return self._read[sql]
 
 
 def recommenders(thresholds: Mapping[str, Mapping[str, Any]] | None = None) -> dict[str, Recommender | PortfolioRecommender]:

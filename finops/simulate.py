@@ -29,7 +29,7 @@ class Line:
 
     cost       effective, gross of promotional credits; negative for refunds
     on_demand  what the same usage costs without its commitment
-    commitment id of the commitment that covers it; empty: charged on demand
+    commitment id of the commitment that covers it, in lower case as resources; empty: charged on demand
     run_rate   what the bill multiplies it by: more than 1 for a resource that began within the window
     """
 
@@ -89,7 +89,7 @@ class Bill:
 
     def __init__(self, lines: Iterable[Line], commitments: Iterable[Commitment] = (), other: Decimal = ZERO) -> None:
         self._lines: dict[str, tuple[Line, ...]] = {}
-        self.commitments = {c.id: c for c in commitments}
+        self.commitments = {c.id.lower(): c for c in commitments}
         self.other = micro(other)
         self._services: dict[str, set[str]] = {}
         self._by_service: dict[str, list[str]] = {}

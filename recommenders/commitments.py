@@ -12,9 +12,9 @@ import numpy as np
 from pydantic import Field
 
 from finops.commitments import Floats, Level, best_level, break_even_month, evaluate, ladder
-from finops.evidence import quoted
-from finops.model import Act, Commit, Effect, Estimate, Evidence, Fact, Finding, Keep, Saving, Scope, Unknown, Verdict
-from finops.money import HOURS_PER_MONTH, cents
+from finops.demand import DEMAND, commitment_sql
+from finops.model import WATCH, Act, Commit, Effect, Estimate, Evidence, Fact, Finding, Keep, Saving, Scope, Unknown, Verdict
+from finops.money import DAYS_PER_WINDOW, HOURS_PER_MONTH, cents
 from finops.pricing import Price, PriceKey
 from finops.recommend import Context, Row
 from finops.simulate import Line
@@ -23,6 +23,12 @@ STEP = Decimal("0.001")
 """Providers sell commitments in thousandths of the currency per hour."""
 
 PRODUCTS = ("vm", "endpoint", "training", "notebook", "serverless", "database", "kubernetes")
+
+RENEWAL_DAYS = 30
+"""How far ahead the end of a term is announced."""
+
+FULL_USE = Decimal("0.99")
+"""The used share of its cost from which a commitment counts as used to the full."""
 
 TERM_MONTHS = {"1m": 1, "1y": 12, "3y": 36}
 
@@ -72,33 +78,25 @@ class Commitments:
     min_saving: Annotated[float, Field(ge=0, description="Least saving a month worth a commitment.")] = 10.0
 
     kind: ClassVar[str] = "commitments"
-    candidates: ClassVar[str] = """
-        with hours as (
-
-            select
-                *,
-                greatest(1, date_diff('hour', charge_hour, period_end)) as hours
-            from demand_hourly
-            where period_end > $as_of::date - 29 and charge_hour < $as_of::date + 1
-
-        ),
+    candidates: ClassVar[str] = f"""
+        with {DEMAND}
 
         final as (
 
             select
                 charge_hour,
-                hours,
+                greatest(1, date_diff('hour', charge_hour, period_end)) as hours,
                 currency,
-                coalesce(provider, '') as provider,
-                coalesce(account_id, billing_account_id, '') as account_id,
-                coalesce(region, '') as region,
-                coalesce(service, '') as service,
+                provider,
+                account_id,
+                region,
+                service,
                 instance_type,
-                coalesce(operating_system, '') as operating_system,
-                sum(effective_cost) as cost,
-                sum(coalesce(list_cost, effective_cost)) as listed
-            from hours
-            where commitment_id is null and coalesce(pricing_category, 'Standard') = 'Standard' and effective_cost > 0
+                operating_system,
+                sum(cost) as cost,
+                sum(contracted) as contracted,
+                sum(listed) as listed
+            from demand
             group by all
 
         )
@@ -108,12 +106,14 @@ class Commitments:
     """
 
     def judge_all(self, candidates: Sequence[Row], context: Context, /) -> Iterable[Finding]:
+        yield from _renewals(context)
         residual = _residual_shares(context)
         demand = _demand(candidates, residual, context)
+        kept = _kept_of_contracted(candidates)
         coarse = {row["provider"] for row in candidates if row["hours"] > 1}
         taken: dict[Meter, float] = {}
         for provider in sorted({meter.provider for meter in demand}):
-            offers, missing = self._offers(provider, list(demand), context)
+            offers, missing = self._offers(provider, {meter: kept.get(meter, 1.0) for meter in demand}, context)
             if not offers:
                 cost = sum(float(series.mean()) for meter, series in demand.items() if meter.provider == provider)
                 if missing:
@@ -123,8 +123,8 @@ class Commitments:
             for offer in offers:
                 yield from self._judge(offer, demand, taken, context, (paid, provider in coarse))
 
-    def _offers(self, provider: str, meters: Sequence[Meter], context: Context) -> tuple[list[Offer], str]:
-        """What is sold for these meters, broadest first."""
+    def _offers(self, provider: str, meters: Mapping[Meter, float], context: Context) -> tuple[list[Offer], str]:
+        """What is sold for these meters (each with what automatic discounts leave of its price), broadest first."""
         prices = [
             p for p in context.prices.every(context.at, provider=provider) if p.key.instrument and p.key.term == self.term
         ]
@@ -148,8 +148,13 @@ class Commitments:
         basis: tuple[float, bool],
     ) -> Iterable[Finding]:
         paid, daily = basis
-        meters = [meter for meter in offer.discounts if meter in demand and meter not in taken]
+        free = [meter for meter in offer.discounts if meter in demand and meter not in taken]
+        meters = [meter for meter in free if offer.discounts[meter] > 0]
         if not meters:
+            if free:
+                cost = sum(float(demand[meter].mean()) for meter in free)
+                why = "the automatic discounts of this usage are already larger than the commitment's"
+                yield _finding(offer.provider, offer.label, Keep(why), (), context, cost=cost)
             return
         hourly = np.column_stack([demand[meter] for meter in meters])
         discounts = np.array([offer.discounts[meter] for meter in meters])
@@ -168,7 +173,9 @@ class Commitments:
             return
         taken |= dict.fromkeys(meters, 1.0)
         verdict, facts = self._act(offer, level, amount, long, discounts, context, daily=daily)
-        sql = _sql(offer, meters, level, context)
+        shares = _residual_shares(context)
+        terms = [(astuple(meter), offer.discounts[meter], shares.get(meter, 1.0)) for meter in meters]
+        sql = commitment_sql(terms, level.commitment, context.as_of, context.currency)
         yield _finding(offer.provider, offer.label, verdict, facts, context, cost=float(long.sum(axis=1).mean()), sql=sql)
 
     def _act(
@@ -219,8 +226,7 @@ def _demand(rows: Sequence[Row], residual: Mapping[Meter, float], context: Conte
     count = round(context.window.hours)
     demand: dict[Meter, Floats] = {}
     for row in rows:
-        where = (row["provider"], row["account_id"], row["region"], row["service"])
-        meter = Meter(*where, row["instance_type"], row["operating_system"])
+        meter = _meter(row)
         series = demand.setdefault(meter, np.zeros(count))
         start = _hours(row["charge_hour"], first)
         share = float(row["cost"]) / row["hours"] * residual.get(meter, 1.0)
@@ -229,9 +235,23 @@ def _demand(rows: Sequence[Row], residual: Mapping[Meter, float], context: Conte
 
 
 def _paid_of_list(rows: Sequence[Row]) -> float:
-    """The share of list prices that the account pays on demand."""
+    """The share of list prices that the account has negotiated."""
     listed = sum(float(row["listed"]) for row in rows)
-    return sum(float(row["cost"]) for row in rows) / listed if listed > 0 else 1.0
+    return sum(float(row["contracted"]) for row in rows) / listed if listed > 0 else 1.0
+
+
+def _kept_of_contracted(rows: Sequence[Row]) -> dict[Meter, float]:
+    """What automatic discounts for use leave of each meter's negotiated price, above 0 and at most 1."""
+    sums: dict[Meter, tuple[float, float]] = {}
+    for row in rows:
+        cost, contracted = sums.get(meter := _meter(row), (0.0, 0.0))
+        sums[meter] = (cost + float(row["cost"]), contracted + float(row["contracted"]))
+    return {meter: min(1.0, cost / contracted) for meter, (cost, contracted) in sums.items() if cost > 0 and contracted > 0}
+
+
+def _meter(row: Row) -> Meter:
+    where = (row["provider"], row["account_id"], row["region"], row["service"])
+    return Meter(*where, row["instance_type"], row["operating_system"])
 
 
 def _hours(moment: datetime, first: datetime) -> int:
@@ -239,12 +259,15 @@ def _hours(moment: datetime, first: datetime) -> int:
 
 
 def _discounts(
-    prices: Sequence[Price], instrument: str, payment: str, meters: Sequence[Meter], context: Context
+    prices: Sequence[Price], instrument: str, payment: str, meters: Mapping[Meter, float], context: Context
 ) -> dict[Meter, float]:
-    """The discount of the instrument on each meter, from two rows of one price list: its own and the on-demand one."""
+    """The discount of the instrument on what each meter pays, from two rows of one price list, its own and the on-demand one.
+
+    Automatic discounts end where a commitment begins; a plan that gives less than they do is below zero.
+    """
     found: dict[Meter, float] = {}
     rows = [p for p in prices if p.key.instrument == instrument and (p.key.payment or "") == payment]
-    for meter in meters:
+    for meter, kept in meters.items():
         system = meter.operating_system or None
         for row in rows:
             key = row.key
@@ -259,7 +282,7 @@ def _discounts(
                          payment="", instrument=""), context.at
             )  # fmt: skip
             if usual is not None and usual.currency == row.currency and 0 < row.amount < usual.amount:
-                found[meter] = float(1 - row.amount / usual.amount)
+                found[meter] = 1 - float(row.amount / usual.amount) / kept
     return found
 
 
@@ -272,13 +295,13 @@ def _finding(
     *,
     cost: float,
     sql: str = "",
+    scope: Scope | None = None,
 ) -> Finding:
     """`cost` is the on-demand cost an hour of what could be covered."""
-    scope = Scope(provider, service=instrument)
     return Finding(
         recommender="commitments",
         kind="commitments",
-        scope=scope,
+        scope=scope or Scope(provider, service=instrument),
         verdict=verdict,
         evidence=Evidence(facts, context.window, 1.0, sql),
         as_of=context.as_of,
@@ -291,40 +314,22 @@ def _finding(
     )
 
 
-def _sql(offer: Offer, meters: Sequence[Meter], level: Level, context: Context) -> str:
-    """The saving from `demand_hourly`: in each hour the plan covers meters in order of discount until it is used up."""
-    shares = _residual_shares(context)
-    day = quoted(context.as_of.isoformat())
-    rows = ",\n".join(
-        f"    ({', '.join(quoted(str(part)) for part in astuple(m))}, {offer.discounts[m]!r}, {shares.get(m, 1.0)!r}, {rank})"
-        for rank, m in enumerate(sorted(meters, key=lambda m: -offer.discounts[m]))
-    )
-    return f"""with terms (provider, account_id, region, service, instance_type, operating_system, discount, share, rank) as (
-    values
-{rows}
-),
-hours as (
-    select unnest(generate_series(date {day} - 29, date {day} + interval 23 hour, interval 1 hour)) as hour
-),
-usage as (
-    select hours.hour, rank, any_value(discount) as discount,
-        sum(effective_cost / greatest(1, date_diff('hour', charge_hour, period_end)) * share * (1 - discount)) as cost
-    from demand_hourly
-    inner join terms
-        on coalesce(demand_hourly.provider, '') = terms.provider
-        and coalesce(demand_hourly.account_id, billing_account_id, '') = terms.account_id
-        and coalesce(demand_hourly.region, '') = terms.region
-        and coalesce(demand_hourly.service, '') = terms.service
-        and demand_hourly.instance_type = terms.instance_type
-        and coalesce(demand_hourly.operating_system, '') = terms.operating_system
-    inner join hours on hours.hour >= charge_hour and hours.hour < greatest(period_end, charge_hour + interval 1 hour)
-    where commitment_id is null and coalesce(pricing_category, 'Standard') = 'Standard' and effective_cost > 0
-        and currency = {quoted(context.currency)}
-    group by hours.hour, rank
-),
-covered as (
-    select discount, greatest(0, least(cost, {level.commitment!r} - coalesce(sum(cost) over (
-        partition by hour order by rank rows between unbounded preceding and 1 preceding), 0))) as paid
-    from usage
-)
-select cast((sum(paid / (1 - discount)) / 720 - {level.commitment!r}) * 730 as decimal(38, 2)) as monthly_saving from covered"""
+def _renewals(context: Context) -> Iterable[Finding]:
+    """Commitments that lapse soon and are used to the full: no saving against a bill that has them, a cost when they end."""
+    for key, commitment in context.bill.commitments.items():
+        end, days = commitment.term_end, commitment.days_in_force(context.as_of)
+        if end is None or not 0 < (end - context.as_of).days <= RENEWAL_DAYS or days <= 0:
+            continue
+        lines = [line for line in context.bill.every_line() if line.commitment == key]
+        used = [line for line in lines if line.category == "Usage"]
+        paid, cost = (sum((line.cost for line in of), Decimal(0)) for of in (lines, used))
+        whole = Decimal(DAYS_PER_WINDOW) / days
+        kept = cents(sum((line.on_demand - line.cost for line in used), Decimal(0)) * whole)
+        if cost <= 0 or cost < FULL_USE * paid or kept <= 0:
+            continue
+        count = f"{commitment.quantity:g}" if commitment.quantity else ""
+        what = " ".join(part for part in (commitment.instrument, count, commitment.sku) if part)
+        money = f"{cents(cost * whole):,} {context.currency} a month"
+        why = f"{WATCH}: {what} lapses on {end}; renewing it for {money} keeps {kept:,} {context.currency} a month"
+        scope = Scope(commitment.provider, commitment.account, service=commitment.instrument, resource=commitment.id)
+        yield _finding(commitment.provider, commitment.instrument, Keep(why), (), context, cost=0.0, scope=scope)

@@ -155,7 +155,7 @@ final as (
         coalesce(pricing_unit, '') as pricing_unit,
         coalesce(instance_type, '') as instance_type,
         coalesce(operating_system, '') as operating_system,
-        coalesce(commitment_id, '') as commitment_id,
+        lower(coalesce(commitment_id, '')) as commitment_id,
         coalesce(charge_category, '') as charge_category,
         coalesce(charge_class, '') as charge_class,
         coalesce(commitment_status, '') as commitment_status,
