@@ -144,6 +144,9 @@ def costs(
     first: Annotated[str | None, typer.Option("--from", help="First day (charge period, UTC).", metavar="DATE")] = None,
     last: Annotated[str | None, typer.Option("--to", help="Last day, included.", metavar="DATE")] = None,
     where: Annotated[list[str] | None, typer.Option("--where", help="COL=VALUE or COL!=VALUE; repeatable.")] = None,
+    currency: Annotated[
+        str | None, typer.Option("--currency", help="Convert each day at its loaded rate (default: separate totals).")
+    ] = None,
     warehouse: WarehouseOption = None,
     fmt: FormatOption = "table",
 ) -> None:
@@ -158,6 +161,7 @@ def costs(
         first=day(first),
         last=day(last),
         where=tuple(Condition.parse(text) for text in where or []),
+        currency=currency,
     )
     with reading(settings(context, warehouse)) as reader:
         typer.echo(costs_text(reader, query, fmt))
@@ -188,7 +192,8 @@ def recommend(
         return
     config = settings(context, warehouse)
     selection = Selection(tuple(kinds or ()), owner, new, min_saving)
-    with reading(config) as reader:
+    with reading(config) as reader, progress() as tell:
+        tell("making the plan")
         plans = make_plans(reader, config, selection, as_of=day(as_of), force=force)
     typer.echo(plans_text(plans, fmt))
     if fail_on is not None and any(float(plan.plan.saving) >= fail_on for plan in plans):
@@ -208,8 +213,10 @@ def explain(
     from finops.summary import explanation_text
 
     config = settings(context, warehouse)
-    with reading(config) as reader:
-        typer.echo(explanation_text(*explained(reader, config, recommendation, as_of=day(as_of)), fmt))
+    with reading(config) as reader, progress() as tell:
+        tell("making the plan")
+        view, found = explained(reader, config, recommendation, as_of=day(as_of))
+    typer.echo(explanation_text(view, found, fmt))
 
 
 @app.command()
@@ -243,8 +250,10 @@ def export_focus(
     from finops import render
     from finops.export import export_focus as write
 
-    with reading(settings(context, warehouse)) as reader:
-        typer.echo(render.rows([asdict(file) for file in write(reader, out, focus_version, container)], fmt))
+    with reading(settings(context, warehouse)) as reader, progress() as tell:
+        tell("exporting")
+        files = write(reader, out, focus_version, container)
+    typer.echo(render.rows([asdict(file) for file in files], fmt))
 
 
 @app.command()

@@ -103,6 +103,7 @@ class CostQuery:
     first: date | None = None
     last: date | None = None
     where: tuple[Condition, ...] = ()
+    currency: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,37 +117,76 @@ class CostRow:
 
 
 def costs(reads: Reads, query: CostQuery) -> list[CostRow]:
-    """Spend by group, largest first; currencies are never added. Raises ConfigError for an unknown column."""
+    """Spend by group, largest first. Currencies are never added: each is a row of its own, unless `query.currency` names one
+    into which every day is converted at the rate in force that day (table `rates`).
+
+    Raises ConfigError for an unknown column, or a day without a rate.
+    """
     names = [column_name(name) for name in query.by]
     conditions = [(column_name(c.column), c) for c in query.where]
     daily = all(_in_daily(name) for name in [*names, *(name for name, _ in conditions)])
-    table = "resource_daily" if daily else "charges"
     params: dict[str, object] = {}
     tests = _period_tests(query, daily, params)
     for number, (name, condition) in enumerate(conditions):
         params[f"v{number}"] = list(condition.values)
         test = f"list_contains($v{number}, coalesce(cast({_expression(name, daily)} as varchar), ''))"
         tests.append(f"not {test}" if condition.negated else test)
-    keys = ", ".join(f"{_expression(name, daily)} as k{i}" for i, name in enumerate(names))
-    amount = _expression(METRIC_COLUMNS[query.metric], daily)
-    currency = "currency" if daily else "BillingCurrency"
-    count = "sum(charge_count)" if daily else "count(*)"
-    where = f"where {' and '.join(tests)}" if tests else ""
-    order = ", ".join(["currency", "amount desc", *(f"k{i}" for i in range(len(names)))])
-    rows = reads.rows(
-        f"select {keys + ', ' if keys else ''}{currency} as currency, sum({amount})::decimal(38, 12) as amount,"
-        f" ({count})::bigint as charges from {table} {where} group by all order by {order}",
+    keys = [f"k{i}" for i in range(len(names))]
+    spent = f"""
+        select {"".join(f"{_expression(name, daily)} as {key}, " for name, key in zip(names, keys, strict=True))}
+            {_expression("day", daily) if query.currency else "null::date"} as spent_on,
+            {"currency" if daily else "BillingCurrency"} as currency,
+            sum({_expression(METRIC_COLUMNS[query.metric], daily)})::decimal(38, 12) as amount,
+            ({"sum(charge_count)" if daily else "count(*)"})::bigint as charges
+        from {"resource_daily" if daily else "charges"} {f"where {' and '.join(tests)}" if tests else ""} group by all
+    """
+    if query.currency:
+        params["currency"] = query.currency
+        spent = _converted(reads, spent, keys, params)
+    order = ", ".join(["currency", "amount desc", *keys])
+    rows = reads.rows(f"with spent as ({spent}) select * from spent order by {order}", params)
+    return [CostRow(tuple(row[key] for key in keys), row["currency"], row["amount"], row["charges"]) for row in rows]
+
+
+def _converted(reads: Reads, spent: str, keys: Sequence[str], params: Mapping[str, object]) -> str:
+    """The groups of `spent`, which are daily, in one currency. Raises ConfigError where a day has no rate."""
+    rated = f"""
+        with spent as ({spent}),
+        quoted as (
+            select from_currency, date, rate, 1 as direct from rates where to_currency = $currency
+            union all
+            select to_currency, date, cast(1 / rate as decimal(38, 12)), 0 from rates where from_currency = $currency
+        ),
+        known as (
+            select from_currency, date, arg_max(rate, direct) as rate from quoted group by all
+        ),
+        rated as (
+            select spent.*, case when spent.currency = $currency then 1 else known.rate end as rate
+            from spent asof left join known on spent.currency = known.from_currency and spent.spent_on >= known.date
+        )
+    """
+    missing = reads.rows(
+        f"{rated} select currency, min(spent_on) as first_day from rated where rate is null group by all order by all",
         params,
     )
-    return [
-        CostRow(tuple(row[f"k{i}"] for i in range(len(names))), row["currency"], row["amount"], row["charges"]) for row in rows
-    ]
+    if missing:
+        gaps = ", ".join(f"{row['currency']} on {row['first_day']}" for row in missing)
+        raise ConfigError(
+            f"no rate to {params['currency']} for {gaps}",
+            hint="finops load rates.csv (date, from_currency, to_currency, rate), or leave --currency out for separate totals",
+        )
+    return f"""
+        {rated}
+        select {"".join(f"{key}, " for key in keys)} $currency as currency,
+            sum(cast(amount * rate as decimal(38, 12)))::decimal(38, 12) as amount, sum(charges)::bigint as charges
+        from rated group by all
+    """
 
 
 def column_name(word: str) -> str:
     """The FOCUS column (or `day`, `month`, `tag:KEY`, `x_…`) that a word stands for. Raises ConfigError."""
     lowered = word.strip().lower()
-    if lowered.startswith("tag:"):
+    if lowered.startswith("tag:") and len(lowered) > len("tag:"):
         return f"tag:{word.strip()[4:]}"
     if lowered in COMPUTED:
         return lowered
