@@ -55,3 +55,13 @@ def company(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("company") / "warehouse"
     load(Warehouse.open(str(path)), [sample_company()])
     return path
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """The scorecard, whoever runs the tests and on however many processes."""
+    reports = [*terminalreporter.stats.get("passed", ()), *terminalreporter.stats.get("failed", ())]
+    lines = [str(value) for report in reports for name, value in report.user_properties if name == "scorecard"]
+    if lines:
+        terminalreporter.section("the sample company's answers against the plan")
+        for line in lines:
+            terminalreporter.line(line)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,18 +16,14 @@ from finops.cli import app
 SAMPLE = Path(__file__).parent.parent / "sample_data"
 
 OPEN = {
-
-    "reservation 1m ptu 100": "a renewal saves nothing of today's bill, so that the plan has no step for it",
+    "reservation 1m ptu 100": "a renewal saves nothing of today's bill: the plan says it as a watched Keep",
 }
-"""Answers that the plan does not give yet, and why."""
+"""Answers that are no step of the plan, by target, and why."""
 
 
 @pytest.fixture(scope="module")
-def plans(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
-    warehouse = str(tmp_path_factory.mktemp("sample"))
-    loaded = CliRunner().invoke(app, ["load", str(SAMPLE / "export"), "--warehouse", warehouse])
-    assert loaded.exit_code == 0, loaded.output
-    result = CliRunner().invoke(app, ["recommend", "--force", "--warehouse", warehouse, "--format", "json"])
+def plans(company: Path) -> list[dict[str, Any]]:
+    result = CliRunner().invoke(app, ["recommend", "--force", "--warehouse", str(company), "--format", "json"])
     assert result.exit_code == 0, result.output
     document = json.loads(result.stdout)
     return document if isinstance(document, list) else [document]
@@ -48,7 +44,8 @@ def error(recommendation: Mapping[str, Any], answer: Mapping[str, str]) -> float
     return abs(float(recommendation["saving"]["expected"]) - truth) / truth if truth else 0.0
 
 
-def agrees(recommendation: Mapping[str, Any], answer: Mapping[str, str]) -> bool:
+def same(recommendation: Mapping[str, Any], answer: Mapping[str, str]) -> bool:
+    """Whether a recommendation is the answer's: what is to be done to what."""
     action = recommendation["action"]
     return (
         recommendation["kind"] == answer["kind"]
@@ -57,21 +54,31 @@ def agrees(recommendation: Mapping[str, Any], answer: Mapping[str, str]) -> bool
         and recommendation["currency"] == answer["currency"]
         and action["type"] == answer["action"]
         and answer["target"] in ("", action["to"])
-        and error(recommendation, answer) <= float(answer["tolerance"])
     )
 
 
-def test_every_plant_is_acted_on_with_its_target_and_saving(found: list[dict[str, Any]]) -> None:
+def test_every_plant_is_acted_on_with_its_target_and_saving(
+    found: list[dict[str, Any]], record_property: Callable[[str, object], None]
+) -> None:
     plants = answers("act")
-    hits = {id(a): next((r for r in found if agrees(r, a)), None) for a in plants}
-    missed = [a for a in plants if hits[id(a)] is None]
-    right = [r for r in found if any(agrees(r, a) for a in plants)]
-    errors = [error(r, a) for a in plants if (r := hits[id(a)]) is not None]
-    print(f"\nplants {len(plants)}  found {len(plants) - len(missed)}  recall {1 - len(missed) / len(plants):.1%}")
-    print(f"acts   {len(found)}  right {len(right)}  precision {len(right) / len(found):.1%}")
-    print(f"error of a saving: mean {sum(errors) / len(errors):.2%}, worst {max(errors):.2%}")
-    unexplained = [a for a in missed if a["number"] not in OPEN and a["target"] not in OPEN]
-    assert unexplained == []
+    hits = [(a, next((r for r in found if same(r, a)), None)) for a in plants]
+    errors = {id(a): error(r, a) for a, r in hits if r is not None}
+    right = [r for r in found if any(same(r, a) for a in plants)]
+    judged = [a for a in plants if a["target"] not in OPEN]
+    record_property("scorecard", f"plants  {len(judged)} judged, {len(errors)} found: recall {len(errors) / len(judged):.1%}")
+    record_property("scorecard", f"acts    {len(found)}, {len(right)} right: precision {len(right) / len(found):.1%}")
+    mean, worst = sum(errors.values()) / len(errors), max(errors.values())
+    record_property("scorecard", f"saving  error mean {mean:.2%}, worst {worst:.2%}")
+    for target, why in OPEN.items():
+        record_property("scorecard", f"open    {target}: {why}")
+    assert [a for a in judged if id(a) not in errors] == []
+    assert [a for a in judged if errors[id(a)] > float(a["tolerance"])] == []
+    assert [r for r in found if r not in right] == []
+
+
+def test_what_is_open_is_said(plans: list[dict[str, Any]]) -> None:
+    whys = [keep["why"] for plan in plans for keep in plan["keeps"] if keep["kind"] == "commitments"]
+    assert [why for why in whys if why.startswith("watch: reservation 100 ptu lapses on 2026-11-21; renewing it for ")]
 
 
 def test_no_decoy_is_acted_on(found: list[dict[str, Any]]) -> None:
