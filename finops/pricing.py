@@ -90,6 +90,10 @@ class PriceBook:
             self._by_sku.setdefault((key.provider, key.region, key.product, key.sku), []).append(price)
             self._count += 1
 
+    def of_currency(self, currency: str) -> PriceBook:
+        """The prices in one currency."""
+        return PriceBook((p for rows in self._by_sku.values() for p in rows if p.currency == currency), self.basis)
+
     def __len__(self) -> int:
         return self._count
 

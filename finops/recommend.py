@@ -26,6 +26,7 @@ class Context:
 
     bill    one currency's simulated bill: of today, or, for portfolio-wide judges, what the others' actions leave
     before  the bill of today
+    prices  those in the bill's currency: amounts in another are no price of it
     """
 
     as_of: date
@@ -36,8 +37,8 @@ class Context:
 
     @property
     def at(self) -> datetime:
-        """The end of `as_of`: the moment whose prices are asked."""
-        return datetime.combine(self.as_of, time(), UTC) + timedelta(days=1)
+        """The last moment of `as_of`, whose prices are asked."""
+        return datetime.combine(self.as_of, time.max, UTC)
 
     @property
     def window(self) -> Window:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -74,6 +75,12 @@ def recommenders(thresholds: Mapping[str, Mapping[str, Any]] | None = None) -> d
 
 def _configured(kind: str, recommender: type, settings: Mapping[str, Any]) -> Recommender | PortfolioRecommender:
     """Raises ConfigError: no such threshold, or out of its bounds."""
+    names = [each.name for each in fields(recommender)]
+    for name in settings:
+        if name not in names:
+            meant = difflib.get_close_matches(name, names, 1)
+            hint = f"did you mean `{meant[0]}`?" if meant else f"thresholds: {', '.join(names)}"
+            raise ConfigError(f"recommenders.{kind}.{name}: there is no such threshold", hint=hint)
     try:
         made: Recommender | PortfolioRecommender = TypeAdapter(recommender).validate_python(dict(settings))
     except ValidationError as error:
@@ -162,7 +169,8 @@ def _plan(
     owners: Owners,
 ) -> Plan:
     sequencer = Sequencer(bill, currency, run.as_of)
-    context = Context(run.as_of, run.prices, sequencer.before, sequencer.before, currency)
+    prices = run.prices.of_currency(currency)
+    context = Context(run.as_of, prices, sequencer.before, sequencer.before, currency)
     failed: list[Failure] = []
     single = {kind: r for kind, r in active.items() if isinstance(r, Recommender)}
     found: list[Finding] = []
@@ -170,7 +178,7 @@ def _plan(
         rows = [row for row in candidates[kind] if row.get("currency", currency) == currency]
         found += _judged(kind, (f for row in rows for f in recommender.judge(row, context)), failed)
     sequencer.take(found)
-    after = Context(run.as_of, run.prices, sequencer.bill, sequencer.before, currency)
+    after = Context(run.as_of, prices, sequencer.bill, sequencer.before, currency)
     for kind, portfolio in active.items():
         if isinstance(portfolio, PortfolioRecommender):
             rows = [row for row in candidates[kind] if row.get("currency", currency) == currency]

@@ -129,7 +129,7 @@ class Commitments:
             p for p in context.prices.every(context.at, provider=provider) if p.key.instrument and p.key.term == self.term
         ]
         if not prices:
-            return [], f"price of commitments of {provider}"
+            return [], f"price of commitments of {provider} in {context.currency}"
         kinds = sorted({(p.key.instrument or "", p.key.payment or "") for p in prices})
         chosen = [(i, payment) for i, payment in kinds if payment in ("none", "")]
         offers = [

@@ -243,7 +243,7 @@ class Idle:
         why = f"{orphan}, for at least {proven} days" if proven >= wait else f"{orphan}, created {age} days ago"
         snapshot = self._snapshot(profile, context) if rule.snapshot else Decimal(0)
         if snapshot is None:
-            return Unknown((f"price of snapshot in {profile.region}",)), facts
+            return Unknown((f"price of snapshot in {profile.region} in {context.currency}",)), facts
         return self._act(profile, "Delete", why, max(proven, 1), context, snapshot), facts
 
     def _snapshot(self, profile: Profile, context: Context) -> Decimal | None:

@@ -124,7 +124,8 @@ class Rightsizing:
             return Keep(reason), (), (), ()
         current = self._price(profile, kind, context)
         if current is None:
-            return Unknown((f"price of {profile.sku or profile.billed_machine} in {profile.region}",)), (), (), ()
+            what = f"price of {profile.sku or profile.billed_machine} in {profile.region} in {context.currency}"
+            return Unknown((what,)), (), (), ()
         size = _size(profile, current)
         short = self._too_short(profile)
         if short or isinstance(size, Unknown):

@@ -128,7 +128,7 @@ class StorageTiering:
         default = next((r for r in ("STANDARD", "hot") if bucket.price(r, context) is not None), "STANDARD")
         price = bucket.price(default, context)
         if price is None:
-            yield bucket.finding(Unknown((f"price of {default} in {bucket.scope.region}",)), context)
+            yield bucket.finding(Unknown((f"price of {default} in {bucket.scope.region} in {context.currency}",)), context)
             return
         stored = sum(hidden.values()) / bucket.bytes_per_gb(context)
         rate = price * bucket.scale(price, context)
@@ -181,7 +181,7 @@ class StorageTiering:
             allowed = (rule.at_once or self.restore_hours) and name not in OWNERS_CHOICE
             storage = bucket.price(name, context)
             if name in present and storage is None:
-                missing.append(f"price of {name} in {bucket.scope.region}")
+                missing.append(f"price of {name} in {bucket.scope.region} in {context.currency}")
             if storage is None or not (allowed or name in present):
                 continue
             parts = {part: bucket.part(name, part, context) for part in ("get", "retrieval", "transition", "monitoring")}
@@ -268,7 +268,7 @@ class Bucket:
         return PriceKey(self.scope.provider, self.scope.region, "object_storage", sku)
 
     def scale(self, dearest: float, context: Context) -> float:
-        """The bill's effective price of storage over the list's price of the dearest class there: discounts, tiers, currency.
+        """The bill's effective price of storage over the list's price of the dearest class there: discounts and tiers.
 
         1 where the bill shows no price a GB-month.
         """

@@ -122,6 +122,19 @@ class Estate:
             **({"provider": "AWS", "region": REGION, "term": "on_demand", "currency": "USD"} | more),
         )
 
+    def reversed(self) -> Estate:
+        """The same estate, every table in reverse order."""
+        other = Estate()
+        other._rows = {table: list(reversed(rows)) for table, rows in self._rows.items()}
+        return other
+
+    def repriced(self, **change: object) -> Estate:
+        """The same estate with every price changed so; without prices where nothing is to be changed."""
+        other = Estate()
+        prices = [row | change for row in self._rows.get("prices", [])] if change else []
+        other._rows = self._rows | {"prices": prices}
+        return other
+
     def rows(self, sql: str, params: Mapping[str, object] | None = None) -> list[dict[str, Any]]:
         self._build()
         return self.connection.sql(sql, params=dict(params or {}) or None).to_arrow_table().to_pylist()

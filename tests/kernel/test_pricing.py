@@ -64,3 +64,15 @@ def test_number(value: object, expected: float | None) -> None:
 @pytest.mark.parametrize(("text", "expected"), [('{"a": 1}', {"a": 1}), ("[1]", {}), ("{", {}), (None, {}), ("", {})])
 def test_json_object(text: object, expected: dict[str, int]) -> None:
     assert json_object(text) == expected
+
+
+def test_of_several_dates_the_one_in_force() -> None:
+    key = PriceKey("P", "r", "vm", "m")
+    rows = [Price(key, Decimal(n), "Hours", c, datetime(2026, m, 1, tzinfo=UTC)) for n, m, c in DATED]
+    book = PriceBook(rows).of_currency("USD")
+    asked = [book.price(key, datetime(2026, m, 30, tzinfo=UTC)) for m in (4, 6, 10)]
+    assert [price and price.amount for price in asked] == [None, 1, 2]
+
+
+DATED = ((1, 5, "USD"), (2, 10, "USD"), (3, 11, "USD"), (9, 5, "EUR"))
+"""Amount, month from which it holds, currency."""

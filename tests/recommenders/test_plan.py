@@ -168,10 +168,10 @@ def test_memory_decides(memory: float | None, verdict: str) -> None:
 
 def test_a_missing_or_ambiguous_price_is_unknown() -> None:
     estate = machine(Estate(), "i-1", 6.0).metric("i-1", "memory_utilization", 10.0)
-    assert why(plan_of(estate, "rightsizing")) == f"unknown price of m5.4xlarge in us-east-1"  # noqa: F541
+    assert why(plan_of(estate, "rightsizing")) == "unknown price of m5.4xlarge in us-east-1 in USD"
     twice = machine(priced(operating_system="Linux"), "i-1", 6.0).metric("i-1", "memory_utilization", 10.0)
     twice.price("vm", "m5.4xlarge", 1.5, operating_system="Windows", vcpu=16, memory_gib=64)
-    assert why(plan_of(twice, "rightsizing")) == "unknown price of m5.4xlarge in us-east-1"
+    assert why(plan_of(twice, "rightsizing")) == "unknown price of m5.4xlarge in us-east-1 in USD"
 
 
 def reserved(size_flexible: bool) -> Estate:
@@ -364,7 +364,7 @@ def test_a_bill_alone_names_what_is_missing_by_spend_at_stake() -> None:
     plan = plan_of(estate)
     assert [(m.missing, m.resources, m.spend_at_stake) for m in plan.unknowns] == [
         ("inventory of resources", 1, Decimal("730.00")),
-        ("price of commitments of AWS", 1, Decimal("730.00")),
+        ("price of commitments of AWS in USD", 1, Decimal("730.00")),
         ("objects", 1, Decimal("30.42")),
     ]
     assert all(m.how.startswith("load") for m in plan.unknowns)
