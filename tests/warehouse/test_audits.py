@@ -76,6 +76,8 @@ def test_an_error_stops_and_a_warning_is_noted(tmp_path: Path, audit: Audit) -> 
         commitment("14").replace("+ interval 2 hour as ChargePeriodEnd", "+ interval 720 hour as ChargePeriodEnd"),  # not over
         commitment("14").replace("+ interval 2 hour as ChargePeriodEnd", "+ interval 1 hour as ChargePeriodEnd"),  # other hours
         commitment("14").replace("'Recurring'", "'One-Time'"),
+        commitment("14").replace("+ interval 2 hour as ChargePeriodEnd", "+ interval 24 hour as ChargePeriodEnd")
+        + f" union all by name {charges(*UNIT, 24)}",  # a month's fee may be booked on a day that use reaches
     ],
 )
 def test_a_commitment_whose_use_carries_its_fees_or_cannot_be_judged(tmp_path: Path, select: str) -> None:

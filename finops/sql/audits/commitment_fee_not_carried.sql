@@ -4,7 +4,9 @@
 -- Over the same hours, used and unused effective cost = recurring fees + amortized upfront payment. The payment may be in an
 -- earlier bill, so an excess proves nothing; a shortfall does. Judged only where a recurring purchase spans all use of the
 -- commitment, and use of the source reaches the purchase's end: a fee for a month that runs over two billing periods, or is
--- not over, has part of its use elsewhere. Tolerance: a cent, or a thousandth of the fees, for rates that exports round.
+-- not over, has part of its use elsewhere; a fee of one day may be a month's, booked on that day, and is not
+-- judged.
+-- Tolerance: a cent, or a thousandth of the fees, for rates that exports round.
 with charges as (
 
     select * from charges
@@ -32,6 +34,7 @@ commitments as (
         BillingCurrency,
         cast(coalesce(sum(BilledCost) filter (where fee), 0) as decimal(38, 12)) as recurring_fees,
         cast(sum(EffectiveCost) as decimal(38, 12)) as effective_cost,
+        bool_or(ChargePeriodEnd - ChargePeriodStart = interval 1 day) filter (where fee) as booked_on_a_day,
         min(ChargePeriodStart) filter (where fee) as fee_start,
         max(ChargePeriodEnd) filter (where fee) as fee_end,
         min(ChargePeriodStart) filter (where ChargeCategory = 'Usage') as use_start,
@@ -62,7 +65,8 @@ final as (
             commitments.x_source = reach.x_source
             and commitments.x_billing_period = reach.x_billing_period
     where
-        commitments.fee_start <= coalesce(commitments.use_start, commitments.fee_start)
+        not commitments.booked_on_a_day
+        and commitments.fee_start <= coalesce(commitments.use_start, commitments.fee_start)
         and commitments.fee_end >= coalesce(commitments.use_end, commitments.fee_end)
         and commitments.fee_end <= reach.reached
         and commitments.effective_cost
