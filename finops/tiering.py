@@ -83,7 +83,7 @@ def cheapest_path(bands: Sequence[Band], tariffs: Sequence[Tariff], months_to_re
 
     Objects only move to classes with cheaper storage, never leave a class, or die, before its minimum days, and enter one
     only when they are as old as its minimum: what has lived so long may be expected to live as long again, and what dies
-    young pays no early deletion.
+    young pays no early deletion (docs/decisions/0008).
     """
     life = bands[-1].day_to
     best: dict[tuple[int, int], Path] = {}
