@@ -742,7 +742,11 @@ named as (
         coalesce(services.category, 'Other') as service_category,
         coalesce(services.subcategory, 'Other (Other)') as service_subcategory,
         coalesce(services.ml_workload = 'true', false)
-        or regexp_matches(sku_text, '(?i)\b(gpu|tpu|nvidia|gemini|vertex)\b') as is_ml,
+        or regexp_matches(
+            sku_text, '(?i)\b(gpu|nvidia|gemini|vertex)\b|\btpu|\b[ag][2-9](plus| \w+)? (instance )?(core|ram|cpu)\b'
+        )
+        -- machines that are sold with accelerators alone
+        or regexp_matches(coalesce(machine_spec, ''), '^([ag][2-9]|ct[0-9]+[a-z]*)-') as is_ml,
         -- the line's own prices where the source has none, if twelve digits are enough for cost ÷ quantity
         list_transform(
             [parts[1], parts[2]],
