@@ -88,10 +88,8 @@ usual as (
         sum(cost / greatest(1, date_diff('hour', charge_hour, period_end)) * share * (1 - discount)) as cost
     from demand
     inner join terms
-        on demand.provider = terms.provider
-        and demand.account_id = terms.account_id
-        and demand.region = terms.region
-        and demand.service = terms.service
+        on (demand.provider, demand.account_id, demand.region, demand.service)
+        = (terms.provider, terms.account_id, terms.region, terms.service)
         and demand.instance_type = terms.instance_type
         and demand.operating_system = terms.operating_system
     inner join hours on hours.hour >= charge_hour and hours.hour < greatest(period_end, charge_hour + interval 1 hour)
