@@ -137,7 +137,8 @@ def write(path: Path, lines: int, seed: int = 7) -> int:
     connection = duckdb.connect()
     connection.execute("set preserve_insertion_order = false")
     connection.execute("set enable_progress_bar = false")
-    # Every covered line (k = 5) has its negation (k = 6, second) of the same machine, price and hour.
+    # A resource has a line in each of the month's 720 hours. Every covered line (k = 5) has its negation (k = 6, second) of
+    # the same machine, price and hour.
     connection.execute(f"""
         copy (
             with lines as (
@@ -148,10 +149,10 @@ def write(path: Path, lines: int, seed: int = 7) -> int:
                     i,
                     case when k = 7 then 6 else k end as k,
                     k = 7 as second,
-                    (g * 7919 + {seed}) % greatest({lines} // 700, 1) as resource,
+                    (g // 720) * 8 + (k * 3 + {seed}) % 8 as resource,
                     timestamp '2026-09-01' + interval 1 hour * (g % 720)::integer as start,
-                    {machine}[(g % 8 + 1)::integer] as machine,
-                    {price}[(g % 8 + 1)::integer] as price
+                    {machine}[(g // 720 % 8 + 1)::integer] as machine,
+                    {price}[(g // 720 % 8 + 1)::integer] as price
                 from lines
             ),
             coded as (select *, 'SKU' || upper(substr(md5(machine || (k < 6)::varchar), 1, 13)) as sku from keyed)
