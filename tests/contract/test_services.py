@@ -212,8 +212,8 @@ def test_category_and_ml_mark(cloud: str, tmp_path: Path) -> None:
 
 # One machine of each family: with accelerators they are ML workloads, whatever service they are billed by.
 AWS_MACHINES = {
-    True: "p3.2xlarge p3dn.24xlarge p4d.24xlarge p4de.24xlarge p5.48xlarge p5e.48xlarge p6-b200.48xlarge g4dn.xlarge"
-    " g4ad.xlarge g5.xlarge g5g.xlarge g6.xlarge g6e.12xlarge inf1.xlarge inf2.xlarge trn1.32xlarge trn1n.32xlarge trn2.48xlarge",
+    True: "p3.2xlarge p3dn.24xlarge p4d.24xlarge p4de.24xlarge p5.48xlarge p6-b200.48xlarge g4dn.xlarge g4ad.xlarge"
+    " g5.xlarge g5g.xlarge g6.xlarge g6e.12xlarge inf1.xlarge inf2.xlarge trn1.32xlarge trn1n.32xlarge trn2.48xlarge",
     False: "t3.micro t4g.small m5.large m7g.large c6in.large r6i.large x2gd.large i4i.large d3.xlarge h1.2xlarge hpc7a.12xlarge"
     " c5n.18xlarge",
 }
