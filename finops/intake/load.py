@@ -225,7 +225,7 @@ def _write_coverage(writer: Writer, outcome: Outcome, others: Others) -> None:
             "checksum": " ".join(sorted(file.checksum for file in files)),
             "files": json.dumps(sorted(Path(file.shown).name for file in files)),
             "fetched_at": datetime.fromtimestamp(max(file.modified for file in files), UTC).isoformat(),
-            "notes": json.dumps(list(staged.notes), ensure_ascii=False),
+            "notes": json.dumps([*staged.notes, *staged.remarks], ensure_ascii=False),
         }
         give_way = others.get((unit.account, unit.period), set()) if staged.group.fmt.table == "charges" else set()
         key = f"{staged.group.fmt.table}/{unit.period}"
@@ -291,7 +291,7 @@ def _line(source: str, table: str, title: str, version: str, several: list[Stage
         totals=tuple(Money(amount, currency) for currency, amount in sorted(sums.items())),
         reconciled="; ".join(dict.fromkeys(row.against for row in mine)),
         status=_status(mine),
-        notes=tuple(dict.fromkeys(note for staged in several for note in staged.notes)) + bridges,
+        notes=tuple(dict.fromkeys(note for staged in several for note in (*staged.notes, *staged.remarks))) + bridges,
     )
 
 

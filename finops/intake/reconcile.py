@@ -108,13 +108,14 @@ class Tie:
         invoiced = sum((line.amount for line in self.invoices), Decimal(0))
         residual = invoiced - sum(bridge.values()) - sum(charge.amount for charge in self.charges)
         status = "green" if abs(residual) <= CENT else "red"
-        named = [f"bridge: {name} {amount:,.2f} on the invoice, not in the export" for name, amount in sorted(bridge.items())]
+        named = ", ".join(f"{name} {amount:,.2f}" for name, amount in sorted(bridge.items()))
+        note = f"on the invoice, not in the export: {named}" if named else ""
         parts: dict[Unit, Decimal] = defaultdict(Decimal)
         for charge in self.charges:
             parts[charge.unit] += charge.amount
         currency = self.invoices[0].currency
         return [
-            Row(unit, currency, "invoice", self.against, None, None, part + residual, part, residual, status, "; ".join(named))
+            Row(unit, currency, "invoice", self.against, None, None, part + residual, part, residual, status, note)
             for unit, part in sorted(parts.items(), key=lambda p: (p[0].source, p[0].account, p[0].period))
         ]
 

@@ -47,7 +47,8 @@ class Staged:
     totals: dict[str, tuple[Decimal, Decimal]] = field(default_factory=dict)  # currency → expected, loaded
     first: str = ""
     last: str = ""
-    notes: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()  # what limits how far the unit can be trusted
+    remarks: tuple[str, ...] = ()  # how the mapping came to its rows
 
 
 @dataclass(slots=True)
@@ -128,7 +129,8 @@ def _staged(group: Group, unit: Unit, parts: Sequence[Written], said: Sequence[s
         totals={c: (expected.get(c, Decimal(0)), loaded[c]) for c in sorted(expected.keys() | loaded.keys())},
         first=min((part.first for part in parts if part.first), default=""),
         last=max((part.last for part in parts), default=""),
-        notes=(*_notes(group, len(loaded)), *_pair_notes(group, unit.account, unit.period), *said),
+        notes=(*_notes(group, len(loaded)), *_pair_notes(group, unit.account, unit.period)),
+        remarks=tuple(said),
     )
 
 

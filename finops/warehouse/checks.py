@@ -322,7 +322,7 @@ def written_charges(connection: Connection, relation: str, target: Table) -> lis
         from ({relation}) group by all order by all
         """
     ).fetchall()
-    return [Written(*row[:12], nulls=tuple(row[12:])) for row in rows]
+    return [Written(*(*row[:12], tuple(row[12:]))) for row in rows]
 
 
 def staged_invoices(connection: Connection) -> list[tuple[str, str, str, str, str, str, Decimal]]:

@@ -23,7 +23,7 @@ CASES = {
         "INV-1,Cloud Inc.,2026-09,usage,10.00,USD\nINV-1,Cloud Inc.,2026-09,tax,1.90,USD\n",
         "green",
         "0",
-        "bridge: tax 1.90 on the invoice, not in the export",
+        "on the invoice, not in the export: tax 1.90",
     ),
     "a residual": ("INV-1,Cloud Inc.,2026-09,usage,12.00,USD\n", "red", "2", "differs by 2.00 USD"),
     "another invoice": ("INV-9,Cloud Inc.,2026-09,usage,10.00,USD\n", "amber", "0", "1 of 1 billing periods are not tied"),
