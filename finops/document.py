@@ -2,27 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
-from typing import Any, Protocol
+from typing import Any
 
+from finops.intake.reconcile import Trust
 from finops.model import Act, Action, Fact, Recommendation, action_name
 from finops.money import cents
 from finops.portfolio import Plan
 
 SCHEMA = 1
-
-
-class Trust(Protocol):
-    """How far the spend under the plan is tied: green, amber or red, with the sum of the residuals."""
-
-    @property
-    def status(self) -> str: ...
-    @property
-    def reconciled(self) -> Decimal: ...
-    @property
-    def notes(self) -> Sequence[str]: ...
 
 
 def plan_document(plan: Plan, trust: Trust, calculation: Mapping[str, object]) -> dict[str, Any]:

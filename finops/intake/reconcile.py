@@ -13,13 +13,14 @@ above one cent it is red. A unit is green when its invoices tie *and* account fo
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
-from typing import Any, Protocol
+from typing import Any
 
 from finops.money import CENT
+from finops.queries import Reads
 
 BRIDGES = ("tax", "support", "credit")
 PROVISIONAL_DAYS = 3
@@ -29,12 +30,6 @@ CLOSING_DAY = 5
 """A billing period counts as closed on the fifth of the next month where the provider does not say."""
 
 ORDER = ("green", "amber", "red")
-
-
-class Reads(Protocol):
-    """A published snapshot that answers SQL."""
-
-    def rows(self, sql: str, params: Mapping[str, object] | None = None) -> list[dict[str, Any]]: ...
 
 
 @dataclass(frozen=True, slots=True)
