@@ -103,7 +103,27 @@ def converter_rate(folder: Path) -> float:
     return CONVERTER_LINES / timed([str(home / "bin" / "focus-converter"), "convert", *options]).seconds
 
 
-def report(sizes: list[Size], converter: float | None, memory_limit: str) -> str:
+def everyday(folder: Path) -> list[str]:
+    """Start-up, plan and demo on the sample company: a Markdown table."""
+    finops = str(Path(sys.executable).parent / "finops")
+    demo = timed([finops, "demo", str(folder / "demo")]).seconds
+    plans = [timed([finops, "recommend", "--warehouse", str(folder / "demo")]).seconds for _ in range(4)][1:]
+    pairs = [
+        (timed([finops, "--help"]).seconds, timed([sys.executable, "-c", "import typer, rich"]).seconds) for _ in range(10)
+    ][1:]
+    return [
+        "## Everyday commands",
+        "",
+        "| what | figure | target |",
+        "| --- | ---: | ---: |",
+        f"| `finops --help` ÷ `python -c 'import typer, rich'`, median of {len(pairs)} pairs"
+        f" | {statistics.median(a / b for a, b in pairs):.2f} | 1.5 |",
+        f"| `finops recommend` on the sample company, warm, median of {len(plans)}, s | {statistics.median(plans):.1f} | 3 |",
+        f"| `finops demo`, s | {demo:.1f} | 30 |",
+    ]
+
+
+def report(sizes: list[Size], converter: float | None, memory_limit: str, commands: list[str]) -> str:
     """`docs/benchmarks.md`."""
     lines = [
         "# Benchmarks",
@@ -137,7 +157,7 @@ def report(sizes: list[Size], converter: float | None, memory_limit: str) -> str
             f" reconciles and stores nothing): {converter:,.0f} lines/s. `finops load` has {fastest / converter:.1f} times"
             " its rate.",
         ]
-    return "\n".join(lines) + "\n"
+    return "\n".join([*lines, "", *commands]) + "\n"
 
 
 def main() -> None:
@@ -158,7 +178,9 @@ def main() -> None:
     if not options.no_converter:
         with tempfile.TemporaryDirectory(prefix="finops-bench-") as folder:
             converter = converter_rate(Path(folder))
-    text = report(sizes, converter, options.memory_limit)
+    with tempfile.TemporaryDirectory(prefix="finops-bench-") as folder:
+        commands = everyday(Path(folder))
+    text = report(sizes, converter, options.memory_limit, commands)
     if options.write:
         REPORT.write_text(text, "utf-8")
     print(text)
