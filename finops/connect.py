@@ -99,6 +99,8 @@ class Format:
     gathers: tuple[Gather, ...] = ()
     lookups: tuple[str, ...] = ()  # SQL over `raw`, run before `sql`, in order: each file's rows are the table of its stem
     remarks: str = ""  # SQL over `raw` and the lookups: BillingAccountId, x_billing_period, remark (a note of that unit)
+    netted: str = ""  # SQL over the same: BillingAccountId, x_billing_period, BillingCurrency, lines (that are no charge)
+    derived: str = ""  # a predicate over a charge: true where staging adds it to the lines; lines − netted = charges − derived
     tag_sets: str = ""  # the lookup that names each unit's tag sets: BillingAccountId, x_billing_period, x_tags_id, Tags
     extensions: bool = False  # undeclared columns named x_… pass through to the table
     closed: bool = False  # a file with undeclared columns is refused by name (a misspelt optional column would be lost)

@@ -100,6 +100,8 @@ CUR_PROFILE = Profile(
 
 CUR_LOOKUPS = ("stg_cur_net.sql", "stg_cur_plan_hours.sql", "stg_cur_skus.sql", "stg_cur_tags.sql")
 
+DERIVED = "regexp_matches(x_line_id, '(^|:)(unused|residual)$')"
+
 CUR = Format(
     name="aws-cur",
     title="AWS Cost and Usage Report (legacy)",
@@ -108,6 +110,8 @@ CUR = Format(
     sql="stg_cur.sql",
     lookups=CUR_LOOKUPS,
     remarks="stg_cur_remarks.sql",
+    netted="stg_cur_netted.sql",
+    derived=DERIVED,
     tag_sets="stg_cur_tags",
     columns=(*CUR_COLUMNS, Column("product", "map")),
     identifies=("bill_payer_account_id", "line_item_usage_start_date", "line_item_unblended_cost"),
@@ -133,6 +137,8 @@ CUR2 = Format(
     sql="stg_cur.sql",
     lookups=CUR_LOOKUPS,
     remarks="stg_cur_remarks.sql",
+    netted="stg_cur_netted.sql",
+    derived=DERIVED,
     tag_sets="stg_cur_tags",
     columns=(*CUR_COLUMNS, *_columns("map", "product resource_tags cost_category")),
     identifies=("bill_payer_account_id", "line_item_usage_start_date", "line_item_unblended_cost", "product"),
@@ -172,6 +178,8 @@ COST_EXPLORER = Format(
         currency="'USD'",
         billed="case when start_date is null then 0 else total_costs end",
     ),
+    netted="stg_cost_explorer_netted.sql",
+    derived="ends_with(x_line_id, ':further')",
     gathers=(Gather("costs", "cost_", lambda header: cost_explorer_canonical(header).removeprefix("cost_")),),
     note="coarse: one line a service and day or month; no account, resource, tag, quantity or commitment",
 )

@@ -38,7 +38,8 @@ priced as (
     select
         start_date,
         cell.key as label,
-        cast(cell.value as decimal(38, 12)) as cost
+        cast(cell.value as decimal(38, 12)) as cost,
+        row_number() over (partition by start_date order by cell.key) > 1 as is_further
     from cells
 
 ),
@@ -71,7 +72,8 @@ final as (
         coalesce(s.service_subcategory, 'Other (Other)') as ServiceSubcategory,
         case when p.label <> 'Tax' then 'Standard' end as PricingCategory,
         p.label as x_service_code,
-        coalesce(s.ml_workload = 'true', false) as x_ml_workload
+        coalesce(s.ml_workload = 'true', false) as x_ml_workload,
+        concat_ws(':', cast(p.start_date as varchar), p.label, case when p.is_further then 'further' end) as x_line_id
     from priced as p
     cross join grain
     left join services as s

@@ -380,7 +380,8 @@ charges as not materialized (
         case when l.kind = 'Credit' then least(l.cost, 0) end as x_promotional_credit,
         coalesce(l.bill_invoicing_entity, l.line_item_legal_entity) as x_invoicing_entity,
         tag_sets.cost_categories as x_cost_categories,
-        case when l.is_unused then l.identity_line_item_id || ':unused' else l.identity_line_item_id end as x_line_id,
+        case when l.is_unused then coalesce(l.identity_line_item_id, '') || ':unused' else l.identity_line_item_id end
+            as x_line_id,
         l.is_unused
     from priced as l
     left join skus as s

@@ -21,7 +21,8 @@ final as (
     select
         payer,
         period,
-        currency
+        currency,
+        count(*) filter (where is_discount) as discounts
     from lines
     group by all
     having

@@ -91,6 +91,8 @@ _CREDITS = r"""coalesce(list_sum(list_transform(
     regexp_extract_all("credits", '[''"]amount[''"]\s*:\s*[''"]?(-?[0-9.]+(?:[eE][-+]?[0-9]+)?)', 1),
     lambda amount: amount::decimal(38, 12))), 0)"""
 
+DERIVED = "regexp_matches(x_line_id, '(^|:)(unused|covered)$')"
+
 BILLING_EXPORT = Format(
     name="gcp-billing-export",
     title="Google Cloud billing export",
@@ -101,6 +103,7 @@ BILLING_EXPORT = Format(
     identifies=("billing_account_id", "service.description", "sku.id", "usage_start_time", "cost", "invoice.month"),
     canonical=canonical,
     version=version,
+    derived=DERIVED,
     profile=Profile(
         account="billing_account_id",
         period='left("invoice.month", 4) || \'-\' || right("invoice.month", 2)',

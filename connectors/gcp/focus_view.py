@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from connectors.gcp.billing import COLUMNS as EXPORT_COLUMNS
-from connectors.gcp.billing import FOCUS_COLUMNS, PACKAGE
+from connectors.gcp.billing import DERIVED, FOCUS_COLUMNS, PACKAGE
 from finops.connect import Column, Format, Profile, Sniff
 
 # Column of the billing export → where a FOCUS table has it. `ChargeDescription` is the SKU's, `x_Credits` what BilledCost is
@@ -102,6 +102,7 @@ FOCUS_VIEW = Format(
     identifies=IDENTIFIES,
     canonical=canonical,
     version=version,
+    derived=DERIVED,
     profile=Profile(
         account="billing_account_id",
         # midnight Pacific in Google's tables, midnight UTC in copies: half a day on, both are in the month's first day

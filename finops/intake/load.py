@@ -195,12 +195,12 @@ def _complete(staged: Staged) -> list[Row]:
             currency=currency,
             level="complete",
             against=against,
-            rows_expected=staged.source_rows,
-            rows_loaded=staged.rows,
+            rows_expected=staged.lines[currency][0],
+            rows_loaded=staged.lines[currency][1],
             total_expected=expected,
             total_loaded=loaded,
             residual=expected - loaded,
-            status="amber" if abs(expected - loaded) < CENT else "red",
+            status="amber" if staged.is_complete(currency) else "red",
             note="; ".join(staged.notes),
         )
         for currency, (expected, loaded) in sorted(staged.totals.items())

@@ -26,7 +26,15 @@ from finops.warehouse.checks import (
     written_charges,
 )
 from finops.warehouse.raw import canonical_headers, create_raw, header_of
-from finops.warehouse.staging import TAG_SETS_SELECT, charges_select, create_staged, create_tag_ids, remarks, rows_select
+from finops.warehouse.staging import (
+    TAG_SETS_SELECT,
+    charges_select,
+    create_staged,
+    create_tag_ids,
+    netted,
+    remarks,
+    rows_select,
+)
 
 if TYPE_CHECKING:
     from finops.warehouse.warehouse import Writer
@@ -43,12 +51,18 @@ class Staged:
     group: Group
     unit: Unit
     rows: int
-    source_rows: int
+    lines: dict[str, tuple[int, int]] = field(default_factory=dict)  # currency → delivered, accounted for
     totals: dict[str, tuple[Decimal, Decimal]] = field(default_factory=dict)  # currency → expected, loaded
     first: str = ""
     last: str = ""
     notes: tuple[str, ...] = ()  # what limits how far the unit can be trusted
     remarks: tuple[str, ...] = ()  # how the mapping came to its rows
+
+    def is_complete(self, currency: str) -> bool:
+        """Every delivered line is accounted for, and what was billed is the delivered total."""
+        delivered, accounted = self.lines[currency]
+        expected, loaded = self.totals[currency]
+        return delivered == accounted and abs(expected - loaded) < CENT
 
 
 @dataclass(slots=True)
@@ -91,8 +105,9 @@ def _charges(writer: Writer, group: Group, source: str | None, others: Others, i
         create_tag_ids(writer.connection, source, group.fmt)
         writer.replace(target, replaced, charges_select(source, group.fmt))
         writer.replace(TAG_SETS, replaced, TAG_SETS_SELECT)
-        written = written_charges(writer.connection, writer.written(target, replaced), target)
+        written = written_charges(writer.connection, writer.written(target, replaced), target, group.fmt.derived)
         said = remarks(writer.connection, group.fmt)
+        gone = netted(writer.connection, group.fmt)
         lost = _lost(writer.connection, group)
     lacking = [column for i, column in enumerate(target.required) if any(part.nulls[i] for part in written)]
     if lacking:
@@ -104,7 +119,8 @@ def _charges(writer: Writer, group: Group, source: str | None, others: Others, i
         own = [sentence for account, period, sentence in said if (account, period) == key]
         derived = sum(part.derived for part in parts)
         own += [f"{derived:,} rows are derived (unused or covered commitment, residual)"] if derived else []
-        into.staged.append(_staged(group, unit, parts, (*own, *lost)))
+        lines = _lines(group, unit, parts, gone)
+        into.staged.append(_staged(group, unit, parts, lines, (*own, *lost)))
 
 
 def _lost(connection: Connection, group: Group) -> list[str]:
@@ -116,7 +132,9 @@ def _lost(connection: Connection, group: Group) -> list[str]:
     return [f"column `{header}`: {count:,} cells are no amounts and count as missing" for header, count in cells.items()]
 
 
-def _staged(group: Group, unit: Unit, parts: Sequence[Written], said: Sequence[str]) -> Staged:
+def _staged(
+    group: Group, unit: Unit, parts: Sequence[Written], lines: dict[str, tuple[int, int]], said: Sequence[str]
+) -> Staged:
     loaded: dict[str, Decimal] = defaultdict(Decimal)
     for part in parts:
         loaded[part.currency] += part.amount
@@ -125,13 +143,21 @@ def _staged(group: Group, unit: Unit, parts: Sequence[Written], said: Sequence[s
         group=group,
         unit=unit,
         rows=sum(part.rows for part in parts),
-        source_rows=_lines(group, unit.account, unit.period),
+        lines=lines,
         totals={c: (expected.get(c, Decimal(0)), loaded[c]) for c in sorted(expected.keys() | loaded.keys())},
         first=min((part.first for part in parts if part.first), default=""),
         last=max((part.last for part in parts), default=""),
-        notes=(*_notes(group, len(loaded)), *_pair_notes(group, unit.account, unit.period)),
+        notes=(*_notes(group, len(loaded)), *_pair_notes(group, unit.account, unit.period), *_line_notes(lines)),
         remarks=tuple(said),
     )
+
+
+def _line_notes(lines: Mapping[str, tuple[int, int]]) -> list[str]:
+    return [
+        f"{accounted:,} of {delivered:,} lines in {currency} are accounted for"
+        for currency, (delivered, accounted) in lines.items()
+        if delivered != accounted
+    ]
 
 
 def _expected(group: Group, account: str, period: str) -> dict[str, Decimal]:
@@ -152,14 +178,25 @@ def _first_role(group: Group) -> str | None:
     return first if first in group.roles else EITHER
 
 
-def _lines(group: Group, account: str, period: str) -> int:
-    """The lines of one unit. Of a pair those of the second file, and of the first those that it adds."""
-    return sum(
-        control.paired_rows if file.role == _first_role(group) else control.rows
-        for file in group.files
-        for control in file.controls
-        if (control.account, control.period) == (account, period)
-    )
+def _lines(
+    group: Group, unit: Unit, parts: Sequence[Written], gone: Mapping[tuple[str, str, str], int]
+) -> dict[str, tuple[int, int]]:
+    """Currency → the files' lines, and how many of them are accounted for: charges that are lines, and lines that are netted.
+
+    Of a pair, the lines of the first file that stand in the second too are accounted for there.
+    """
+    delivered: dict[str, int] = defaultdict(int)
+    accounted: dict[str, int] = defaultdict(int)
+    for file in group.files:
+        for control in file.controls:
+            if (control.account, control.period) == (unit.account, unit.period):
+                delivered[control.currency] += control.rows
+                accounted[control.currency] += control.rows - control.paired_rows if file.role == _first_role(group) else 0
+    for part in parts:
+        accounted[part.currency] += part.rows - part.derived
+    for (account, period, currency), lines in gone.items():
+        accounted[currency] += lines if (account, period) == (unit.account, unit.period) else 0
+    return {currency: (delivered[currency], accounted[currency]) for currency in sorted(delivered.keys() | accounted.keys())}
 
 
 def _bill(group: Group, account: str, period: str) -> dict[str, Decimal]:
@@ -261,4 +298,4 @@ def _rows(writer: Writer, group: Group, source: str, into: Outcome) -> None:
             into.invoices += [InvoiceLine(*row) for row in staged_invoices(writer.connection)]
         units = staged_units(writer.connection, target)
         writer.replace(target, [(source, "", unit) for unit, _ in units], rows_select(source, target))
-    into.staged += [Staged(group, Unit(source, "", unit), rows, rows) for unit, rows in units]
+    into.staged += [Staged(group, Unit(source, "", unit), rows) for unit, rows in units]

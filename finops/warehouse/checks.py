@@ -284,14 +284,11 @@ BILLED_BY_INVOICE = """
 """What an invoice is compared with, by the categories of invoice lines."""
 
 
-DERIVED = "(^|:)(unused|covered|residual)$"
-"""How the `x_line_id` of a row ends that no single delivered line is: what staging adds to the provider's lines."""
-
-
 @dataclass(frozen=True, slots=True)
 class Written:
     """What was written of one unit, by currency, invoice, issuer, legal entity and category.
 
+    `derived` counts the rows that no single delivered line is: what staging adds to the provider's lines.
     `nulls` counts the rows without a value in each required column.
     """
 
@@ -310,13 +307,13 @@ class Written:
     nulls: tuple[int, ...]
 
 
-def written_charges(connection: Connection, relation: str, target: Table) -> list[Written]:
+def written_charges(connection: Connection, relation: str, target: Table, derived: str) -> list[Written]:
     """Summed over the files themselves, so that nothing between staging and storage goes unseen."""
     nulls = ", ".join(f"count(*) filter (where {identifier(name)} is null)" for name in target.required)
     rows = connection.execute(
         f"""
         select coalesce("BillingAccountId", '') as account, x_billing_period as period, {BILLED_BY_INVOICE},
-            count(*) as charges, count(*) filter (where regexp_matches(x_line_id, {literal(DERIVED)})),
+            count(*) as charges, count(*) filter (where {derived or "false"}),
             coalesce(min("ChargePeriodStart")::varchar, ''), coalesce(max("ChargePeriodEnd")::varchar, ''),
             {nulls}
         from ({relation}) group by all order by all

@@ -99,6 +99,13 @@ def remarks(connection: duckdb.DuckDBPyConnection, fmt: Format) -> list[tuple[st
     return connection.execute(f"{_text(fmt, fmt.remarks)} order by all").fetchall() if fmt.remarks else []
 
 
+def netted(connection: duckdb.DuckDBPyConnection, fmt: Format) -> dict[tuple[str, str, str], int]:
+    """(account, period, currency) → delivered lines that are no charge of their own."""
+    if not fmt.netted:
+        return {}
+    return {(a, p, c): n for a, p, c, n in connection.execute(_text(fmt, fmt.netted)).fetchall()}
+
+
 def rows_select(source: str, target: Table) -> str:
     """The rows of `staged` as a table other than `charges` stores them."""
     names = [identifier(name) for name, _ in target.columns if name != "x_source"]
