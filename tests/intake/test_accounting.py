@@ -85,6 +85,16 @@ def test_every_line_is_accounted_for(case: str, warehouse: Warehouse, tmp_path: 
     assert (row["status"], row["residual"]) == ("amber", 0)
 
 
+def test_the_sample_companys_lines(company: Path) -> None:
+    """Three clouds, three months; of these the first has plan negations and the second comes as pairs."""
+    with Warehouse.open(str(company)).reader() as reader:
+        rows = reader.rows("select rows_expected, rows_loaded from reconciliation where level = 'complete'")
+        (count,) = reader.rows("select count(*) as charges from charges")
+    assert len(rows) == 9
+    assert all(row["rows_expected"] == row["rows_loaded"] for row in rows)
+    assert sum(row["rows_expected"] for row in rows) > count["charges"]
+
+
 def test_each_currency_has_its_own_lines(warehouse: Warehouse, tmp_path: Path) -> None:
     path = tmp_path / "two.csv"
     path.write_text(text({}, {}, {"BillingCurrency": "EUR"}))

@@ -70,7 +70,9 @@ def test_rows_total_trust_plan_and_export(
             "select count(*) as n, sum(BilledCost)::decimal(38, 12) as billed, min(BillingCurrency) as currency from charges"
         )
         tied = reader.rows("select distinct status from reconciliation")
+        uncounted = reader.rows("select * from reconciliation where rows_expected is distinct from rows_loaded")
     assert rows in (None, found["n"])
+    assert uncounted == []
     assert total is None or found["billed"] == Decimal(total)
     assert (found["currency"], tied) == (currency, [{"status": status}])
     force = ["--force"] if status == "red" else []
