@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+import shlex
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from finops.reference import page
+from tests.conftest import Ran
 
 ROOT = Path(__file__).parents[2]
 
@@ -36,3 +39,19 @@ def test_every_connector_has_its_notes() -> None:
     for folder in (ROOT / "connectors").iterdir():
         if folder.is_dir() and (folder / "__init__.py").exists():
             assert (folder / "README.md").exists(), folder.name
+
+
+def transcripts() -> list[tuple[str, list[str]]]:
+    """Command and printed lines of each console block of the README."""
+    blocks = re.findall(r"```console\n\$ finops (.+?)\n(.*?)```", (ROOT / "README.md").read_text("utf-8"), re.DOTALL)
+    return [(command, output.splitlines()) for command, output in blocks]
+
+
+@pytest.mark.parametrize(("command", "shown"), transcripts(), ids=lambda value: value if isinstance(value, str) else "")
+def test_the_transcript_is_real_output(finops: Callable[..., Ran], company: Path, command: str, shown: list[str]) -> None:
+    printed = finops(*shlex.split(command), "--warehouse", company).out.splitlines()
+    assert printed == shown
+
+
+def test_the_readme_has_transcripts() -> None:
+    assert len(transcripts()) >= 2
