@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from finops.cli import main
+
+
+FETCHED = datetime(2026, 11, 1, 6, tzinfo=UTC).timestamp()
+"""When the sample's files were fetched, as far as tests are concerned: a checkout has no time of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +59,10 @@ def company(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     os.environ.pop("FINOPS_WAREHOUSE", None)
     path = tmp_path_factory.mktemp("company") / "warehouse"
-    load(Warehouse.open(str(path)), [sample_company()])
+    exports = Path(shutil.copytree(sample_company(), path.parent / "exports"))
+    for file in exports.rglob("*"):
+        os.utime(file, (FETCHED, FETCHED))
+    load(Warehouse.open(str(path)), [exports])
     return path
 
 
