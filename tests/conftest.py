@@ -14,7 +14,6 @@ import pytest
 
 from finops.cli import main
 
-
 FETCHED = datetime(2026, 11, 1, 6, tzinfo=UTC).timestamp()
 """When the sample's files were fetched, as far as tests are concerned: a checkout has no time of its own."""
 
