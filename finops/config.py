@@ -42,7 +42,7 @@ class TagKeys(Settings):
 class Config(Settings):
     """Everything that can be set."""
 
-    warehouse: Annotated[str, Field(description="Folder or object-store URL (s3://…) of the warehouse.")] = "./warehouse"
+    warehouse: Annotated[str, Field(description="Folder or object-store URL of the warehouse.")] = "./warehouse"
     memory_limit: Annotated[
         str | None,
         Field(description="Most memory that the engine may take (`2GB`). Default: a quarter of the machine."),
