@@ -48,8 +48,15 @@ def transcripts() -> list[tuple[str, list[str]]]:
 
 
 @pytest.mark.parametrize(("command", "shown"), transcripts(), ids=lambda value: value if isinstance(value, str) else "")
-def test_the_transcript_is_real_output(finops: Callable[..., Ran], company: Path, command: str, shown: list[str]) -> None:
+def test_the_transcript_is_real_output(
+    finops: Callable[..., Ran], company: Path, command: str, shown: list[str], request: pytest.FixtureRequest
+) -> None:
     printed = finops(*shlex.split(command), "--warehouse", company).out.splitlines()
+    if request.config.getoption("--update"):
+        old, new = ("\n".join([f"$ finops {command}", *lines, "```"]) for lines in (shown, printed))
+        readme = ROOT / "README.md"
+        readme.write_text(readme.read_text("utf-8").replace(old, new), "utf-8")
+        return
     assert printed == shown
 
 

@@ -25,7 +25,15 @@ from tests.estate import AS_OF, Estate
 
 FOUND = sorted(plugins.recommenders().items())
 EVERY = pytest.mark.parametrize(("kind", "recommender"), FOUND, ids=[kind for kind, _ in FOUND])
-READABLE = {"resource_daily", "resource_profile", "demand_hourly", "bill_month", "metric_daily", "spend_monthly"} | {
+READABLE = {
+    "resource_daily",
+    "resource_profile",
+    "demand_hourly",
+    "bill_month",
+    "metric_daily",
+    "metric_samples",
+    "spend_monthly",
+} | {
     "objects",
     "resources",
     "prices",
