@@ -183,9 +183,12 @@ def next_month(day: date) -> date:
 
 
 def load(folder: Path) -> Estate:
-    """Read `estate.yaml` and `price_book.yaml`."""
-    raw = yaml.safe_load((folder / "estate.yaml").read_text("utf-8"))
-    book = yaml.safe_load((folder / "price_book.yaml").read_text("utf-8"))
+    """Read the topic files of `estate/`, and `price_book.yaml`."""
+    raw = _read(folder / "estate" / "company.yaml")
+    for topic in raw["topics"]:
+        for key, value in _read(folder / "estate" / f"{topic}.yaml").items():
+            raw[key] = raw[key] + value if key in raw else value
+    book = _read(folder / "price_book.yaml")
     start, as_of = raw["start"], raw["as_of"]
     return Estate(
         start=start,
@@ -199,6 +202,11 @@ def load(folder: Path) -> Estate:
         commitments=tuple(_commitment(item) for item in raw["commitments"]),
         answers=tuple(raw["answers"]),
     )
+
+
+def _read(path: Path) -> dict[str, Any]:
+    document: dict[str, Any] = yaml.load(path.read_text("utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 - safe loaders both
+    return document
 
 
 def _group(group: Mapping[str, Any]) -> Iterator[ListPrice]:
