@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from finops import __version__
 from tests.conftest import Ran
 
 GOLDEN = Path(__file__).parents[1] / "golden"
@@ -132,3 +133,8 @@ def test_init_writes_settings_once(finops: Call, tmp_path: Path) -> None:
     assert finops("init", path).code == 0
     assert finops("--config", path, "status", "--warehouse", tmp_path / "w").code == 2
     assert "there already" in finops("init", path).err
+
+
+def test_the_version_needs_no_command(finops: Callable[..., Ran]) -> None:
+    ran = finops("--version")
+    assert (ran.code, ran.out) == (0, f"finops {__version__}\n")

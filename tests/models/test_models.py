@@ -5,12 +5,22 @@ from __future__ import annotations
 from graphlib import CycleError
 
 import pytest
+from sqlglot import exp, parse_one
+from sqlglot.optimizer.scope import traverse_scope
 
-from finops.models import Conservation, Model, audits, models, ordered, parse, parse_audit, references
+from finops.models import Audit, Conservation, Model, audits, models, ordered, parse, parse_audit
+
+
+def references(sql: str) -> set[str]:
+    """The tables and table macros that a statement reads. A CTE may bear the name of the table that it reads."""
+    tree = parse_one(sql, dialect="duckdb")
+    sources = [source for scope in traverse_scope(tree) for source in scope.sources.values()]
+    named = {source.name for source in sources if isinstance(source, exp.Table)}
+    return (named | {call.name for call in tree.find_all(exp.Anonymous) if isinstance(call.parent, exp.Table)}) - {""}
 
 
 def model(name: str, body: str) -> Model:
-    return parse(name, f"-- {name}: a model.\n{body}")
+    return parse(name, f"-- {name}: a model.\n-- reads: {', '.join(references(body))}\n{body}")
 
 
 @pytest.mark.parametrize(
@@ -32,17 +42,26 @@ def test_references_are_tables_not_ctes(sql: str, found: set[str]) -> None:
 def test_a_header_says_what_grain_and_audits() -> None:
     parsed = parse(
         "m",
-        "-- m: what it is.\n-- A sentence more.\n-- grain: x_source,\n--   day\n-- incremental: x_source, day\n"
+        "-- m: what it is.\n-- A sentence more.\n-- reads: charges,\n--   tag_sets\n"
+        "-- grain: x_source,\n--   day\n-- incremental: x_source, day\n"
         "-- portable: yes\n-- audits: conserves(a, BilledCost), conserves(b, ListCost)\nselect 1",
     )
     assert (parsed.title, parsed.grain, parsed.incremental) == ("what it is.", ("x_source", "day"), ("x_source", "day"))
     assert parsed.conserves == (Conservation("a", "BilledCost"), Conservation("b", "ListCost"))
+    assert parsed.reads == {"charges", "tag_sets"}
     assert parsed.portable
     assert not parsed.is_macro
     with pytest.raises(ValueError, match="the header opens with"):
         parse("m", "-- n: another's header.\nselect 1")
+    with pytest.raises(ValueError, match="has no line `-- reads"):
+        parse("m", "-- m: without its inputs.\nselect 1")
     with pytest.raises(ValueError, match="severity"):
-        parse_audit("a", "-- a: a check.\n-- severity: fatal\nselect 1")
+        parse_audit("a", "-- a: a check.\n-- reads: charges\n-- severity: fatal\nselect 1")
+
+
+@pytest.mark.parametrize("found", [*models(), *audits()], ids=lambda found: found.name)
+def test_a_header_names_exactly_what_the_statement_reads(found: Model | Audit) -> None:
+    assert found.reads == references(found.sql)
 
 
 def test_each_model_follows_what_it_reads() -> None:

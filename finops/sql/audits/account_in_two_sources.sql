@@ -1,4 +1,5 @@
 -- account_in_two_sources: no billing account and period is held by two sources, which would double the bill.
+-- reads: charges
 -- severity: error
 with charges as (
 

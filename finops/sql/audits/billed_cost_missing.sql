@@ -1,4 +1,5 @@
 -- billed_cost_missing: every charge has a billed cost and a currency.
+-- reads: charges
 -- severity: error
 with charges as (
 

@@ -1,4 +1,5 @@
 -- charge_category_unknown: every charge has one of FOCUS's charge categories.
+-- reads: charges
 -- severity: error
 with charges as (
 

@@ -1,4 +1,5 @@
 -- commitment_fee_not_carried: the effective cost of a commitment is at least its recurring fees of the same hours.
+-- reads: charges
 -- severity: warning
 --
 -- Over the same hours, used and unused effective cost = recurring fees + amortized upfront payment. The payment may be in an

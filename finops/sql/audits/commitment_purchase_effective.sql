@@ -1,4 +1,5 @@
 -- commitment_purchase_effective: the purchase of a commitment costs nothing effectively, its use carries the cost.
+-- reads: charges
 -- severity: warning
 with charges as (
 

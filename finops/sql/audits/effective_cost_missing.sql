@@ -1,4 +1,5 @@
 -- effective_cost_missing: every charge has an effective cost.
+-- reads: charges
 -- severity: error
 with charges as (
 

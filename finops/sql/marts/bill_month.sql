@@ -1,4 +1,5 @@
 -- bill_month: the last 30 complete days as the simulated bill sees them, one line a meter of a resource.
+-- reads: resource_daily, resources
 -- grain: currency, provider, account_id, region, service, resource_id, meter, pricing_unit, instance_type, operating_system,
 --   commitment_id, charge_category, charge_class, commitment_status
 -- macro: bill_month(as_of)

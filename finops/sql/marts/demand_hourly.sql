@@ -1,4 +1,5 @@
 -- demand_hourly: machine usage by the hour, as commitments see it: what runs, at which price, covered or not.
+-- reads: charges
 -- grain: x_source, x_billing_period, charge_hour, provider, billing_account_id, account_id, region, service, instance_type,
 --   operating_system, sku_id, sku_price_id, sku_meter, pricing_category, commitment_id, currency
 -- incremental: x_source, x_billing_period

@@ -1,4 +1,5 @@
 -- metric_daily: each metric of each resource by day, small enough to keep when raw samples are dropped.
+-- reads: metrics
 -- grain: x_source, metric_date, resource_id, metric, statistic, dimensions
 -- incremental: x_source, metric_date
 -- `buckets` counts samples in logarithmic buckets 5 % wide (finops.estimate.bucket_of): counts merge over days, percentiles

@@ -1,4 +1,5 @@
 -- metric_samples: the samples of the last 90 days at the resolution in which they were loaded.
+-- reads: metrics
 -- grain: resource_id, metric, statistic, dimensions, timestamp
 -- macro: metric_samples(as_of)
 -- `as_of` is the last complete day. Name the metrics wanted in a condition: the rows of all are as many as the raw table's.

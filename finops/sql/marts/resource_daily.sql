@@ -1,4 +1,5 @@
 -- resource_daily: what each resource cost each day, by meter.
+-- reads: charges
 -- grain: x_source, x_billing_period, charge_date, provider, billing_account_id, account_id, region, service, resource_id,
 --   sku_id, sku_price_id, sku_meter, pricing_unit, charge_category, charge_class, pricing_category, commitment_id,
 --   commitment_status, invoice_issuer, publisher, currency, tags_id

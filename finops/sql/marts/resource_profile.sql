@@ -1,4 +1,5 @@
 -- resource_profile: one row a resource and currency: what it is, what it costs, what its metrics show over 90 days.
+-- reads: bill_month, metric_daily, resources, tag_sets
 -- grain: resource_id, currency
 -- macro: resource_profile(as_of)
 -- `as_of` is the last complete day; nothing after it is read, so that any past date can be replayed.

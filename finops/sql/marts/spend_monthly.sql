@@ -1,4 +1,5 @@
 -- spend_monthly: spend by billing period, account, service and category.
+-- reads: resource_daily
 -- grain: x_source, x_billing_period, provider, billing_account_id, account_id, region, service, charge_category,
 --   pricing_category, invoice_issuer, currency
 -- incremental: x_source, x_billing_period

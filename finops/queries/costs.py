@@ -1,4 +1,4 @@
-"""Typed reads: what the command line, the dashboard and the report ask of a published warehouse."""
+"""Spend by any column or tag, exactly: currencies are never added."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from typing import Any, Literal, Protocol, TypeAlias
+from typing import Literal, TypeAlias
 
-from finops import CALCULATION_VERSION, focus
+from finops import focus
 from finops.errors import ConfigError
+from finops.queries.reads import Reads
 
 CostMetric: TypeAlias = Literal["effective", "billed", "list", "contracted"]
 
@@ -70,12 +71,6 @@ DAILY_COLUMNS = {
     "ContractedCost": "contracted_cost",
 }
 """What `resource_daily` answers without touching the charges; its grain keeps each of these exact."""
-
-
-class Reads(Protocol):
-    """A published snapshot that answers SQL (`finops.warehouse.warehouse.Reader`)."""
-
-    def rows(self, sql: str, params: Mapping[str, object] | None = None) -> list[dict[str, Any]]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,115 +223,6 @@ def _period_tests(query: CostQuery, daily: bool, params: dict[str, object]) -> l
         params["last"] = query.last
         tests.append(f"{day} <= $last")
     return tests
-
-
-def as_of(reads: Reads) -> date | None:
-    """The last complete loaded day: every usage hour of it is there. None on an empty warehouse."""
-    row = reads.rows(
-        """
-        select max(charge_date) as last_day
-        from resource_daily
-        where charge_category = 'Usage'
-        """
-    )[0]
-    last: date | None = row["last_day"]
-    return last
-
-
-@dataclass(frozen=True, slots=True)
-class Calculation:
-    """What a number was computed with: enough to compute it again."""
-
-    version: str
-    price_book: date | None
-    snapshot: int
-
-
-def calculation(reads: Reads, snapshot: int) -> Calculation:
-    """`price_book` is the newest price's date, None without prices."""
-    row = reads.rows("select cast(max(effective_from) as date) as newest from prices")[0]
-    return Calculation(CALCULATION_VERSION, row["newest"], snapshot)
-
-
-@dataclass(frozen=True, slots=True)
-class SourceStatus:
-    """One source and stream: what is loaded, from when to when, and when it was fetched."""
-
-    source: str
-    stream: str
-    format: str
-    version: str
-    first_unit: str
-    last_unit: str
-    units: int
-    rows: int
-    fetched_at: object
-
-
-def sources(reads: Reads) -> list[SourceStatus]:
-    rows = reads.rows(
-        """
-        select
-            x_source as source,
-            stream,
-            max(format) as format,
-            max(version) as version,
-            min(unit) as first_unit,
-            max(unit) as last_unit,
-            count(*) as units,
-            cast(sum(rows) as bigint) as rows,
-            max(fetched_at) as fetched_at
-        from coverage
-        group by x_source, stream
-        order by stream, source
-        """
-    )
-    return [SourceStatus(**row) for row in rows]
-
-
-def sources_by_currency(reads: Reads) -> dict[str, list[str]]:
-    """Which sources bill in which currency."""
-    rows = reads.rows(
-        "select currency, list(distinct x_source order by x_source) as sources from spend_monthly group by currency"
-    )
-    return {row["currency"]: sorted(row["sources"]) for row in rows}
-
-
-@dataclass(frozen=True, slots=True)
-class Reconciled:
-    """One billing period of one account: how far it is tied, against what, and what is left."""
-
-    source: str
-    billing_account: str
-    period: str
-    currency: str
-    level: str
-    against: str
-    total: Decimal | None
-    residual: Decimal | None
-    status: str
-    note: str | None
-
-
-def reconciliation(reads: Reads) -> list[Reconciled]:
-    rows = reads.rows(
-        """
-        select
-            x_source as source,
-            billing_account_id as billing_account,
-            x_billing_period as period,
-            currency,
-            level,
-            against,
-            total_loaded as total,
-            residual,
-            status,
-            note
-        from reconciliation
-        order by source, billing_account, period, currency, level, against
-        """
-    )
-    return [Reconciled(**row) for row in rows]
 
 
 def totals(rows: Sequence[CostRow]) -> dict[str, Decimal]:

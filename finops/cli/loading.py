@@ -1,0 +1,99 @@
+"""Commands that fill and keep a warehouse."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from finops.cli.root import FormatOption, WarehouseOption, app, day, opened, progress, reading, say, settings
+from finops.errors import ConfigError
+
+
+@app.command()
+def load(
+    context: typer.Context,
+    paths: Annotated[list[str] | None, typer.Argument(help="Files, folders or globs.", metavar="[PATH]...")] = None,
+    source: Annotated[str | None, typer.Option("--source", help="Name of the source (default: format and account).")] = None,
+    invoice: Annotated[Path | None, typer.Option("--invoice", help="Invoice file to tie the bill to.")] = None,
+    replace_source: Annotated[
+        bool, typer.Option("--replace-source", help="Take over periods that another source holds.")
+    ] = False,
+    memory_limit: Annotated[str | None, typer.Option("--memory-limit", help="Most memory to take.", metavar="SIZE")] = None,
+    warehouse: WarehouseOption = None,
+    fmt: FormatOption = "table",
+) -> None:
+    """Load files or folders; without a path, every source in finops.toml."""
+    from finops.ingest import load_sources
+    from finops.summary.loading import load_text
+
+    config = settings(context, warehouse, memory_limit)
+    with progress() as tell:
+        report = load_sources(
+            opened(config), config, paths or [], source=source, invoice=invoice, replace_source=replace_source, progress=tell
+        )
+    typer.echo(load_text(report, fmt))
+
+
+@app.command()
+def status(
+    context: typer.Context,
+    diff: Annotated[str | None, typer.Option("--diff", help="What changed in the bill since that day.", metavar="DATE")] = None,
+    warehouse: WarehouseOption = None,
+    fmt: FormatOption = "table",
+) -> None:
+    """Sources, coverage, freshness, provisional days, reconciliation."""
+    from finops.plans import changes_since
+    from finops.summary.status import diff_text, status_text
+
+    config = settings(context, warehouse)
+    since = day(diff)
+    if since is not None:
+        typer.echo(diff_text(changes_since(opened(config), since), str(since), fmt))
+        return
+    with reading(config) as reader:
+        typer.echo(status_text(reader, fmt))
+
+
+@app.command()
+def maintain(context: typer.Context, warehouse: WarehouseOption = None, fmt: FormatOption = "table") -> None:
+    """Compact small files and vacuum what no published state of the last seven days needs."""
+    from finops import render
+    from finops.warehouse.maintain import maintain as run
+
+    typer.echo(render.rows([asdict(row) for row in run(opened(settings(context, warehouse)))], fmt))
+
+
+@app.command()
+def init(
+    path: Annotated[Path, typer.Argument(help="File to write.")] = Path("finops.toml"),
+    show: Annotated[bool, typer.Option("--print", help="Print it instead.")] = False,
+) -> None:
+    """Write a commented finops.toml."""
+    from finops.config import commented
+
+    if show:
+        typer.echo(commented())
+        return
+    if path.exists():
+        raise ConfigError("the file is there already", where=str(path), hint="finops init --print shows what it would hold")
+    path.write_text(commented(), "utf-8")
+    say(f"{path} written: every setting, commented out.")
+
+
+@app.command()
+def demo(
+    context: typer.Context,
+    folder: Annotated[str, typer.Argument(help="Folder that becomes the warehouse.", metavar="[DIR]")] = "./demo",
+    fmt: FormatOption = "table",
+) -> None:
+    """The sample company, end to end, without credentials: load, reconcile, recommend."""
+    from finops.demo import run_demo
+    from finops.summary.plan import demo_text
+
+    config = settings(context, folder)
+    with progress() as tell:
+        report = run_demo(opened(config), config, progress=tell)
+    typer.echo(demo_text(report, folder, fmt))

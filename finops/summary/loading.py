@@ -1,0 +1,42 @@
+"""What a delivery brought."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from finops import render
+from finops.render import printable
+
+if TYPE_CHECKING:
+    from finops.intake.report import LoadReport
+
+
+def load_text(report: LoadReport, fmt: render.Format) -> str:
+    """One line a source and table."""
+    if fmt == "json":
+        return render.document({"schema": 1} | asdict(report))
+    rows: list[dict[str, object]] = [
+        {
+            "source": line.source,
+            "table": line.table,
+            "format": f"{line.format} {line.version}".strip(),
+            "period": line.period,
+            "files": line.files,
+            "rows": line.rows,
+            "total": ", ".join(str(total) for total in line.totals),
+            "reconciled": f"{line.status}: {line.reconciled}" if line.status else line.reconciled,
+        }
+        for line in report.lines
+    ]
+    text = render.rows(rows, fmt)
+    if fmt == "csv":
+        return text
+    notes = [*report.notes, *(f"{line.source}: {note}" for line in report.lines for note in line.notes)]
+    if report.passed_over:
+        notes.append(
+            f"passed over {len(report.passed_over)} files: " + "; ".join(f"{n} ({w})" for n, w in report.passed_over[:5])
+        )
+    if not report.changed:
+        notes.append("nothing changed: this delivery was loaded before")
+    return "\n".join([text, *(f"  {printable(note)}" for note in dict.fromkeys(notes))])

@@ -1,0 +1,96 @@
+"""The plan, as text or as rows in any format."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from finops import render
+from finops.model import Act, Recommendation, action_name
+from finops.render import printable
+from finops.summary.loading import load_text
+from finops.summary.trust import trust_line
+
+if TYPE_CHECKING:
+    from finops.demo import DemoReport
+    from finops.plans import PlanView
+
+
+def plans_text(views: list[PlanView], fmt: render.Format) -> str:
+    """JSON: one object, or a list of them where there are several currencies."""
+    if fmt == "json":
+        documents = [view.document() for view in views]
+        return render.document(documents[0] if len(documents) == 1 else documents)
+    if fmt == "csv":
+        return render.rows(
+            [recommendation_row(r, view.plan.currency, full=True) for view in views for r in view.plan.recommendations], fmt
+        )
+    return "\n\n".join(_plan_text(view, fmt) for view in views)
+
+
+def demo_text(report: DemoReport, folder: str, fmt: render.Format) -> str:
+    """What was loaded, the plans, and what to try next."""
+    if fmt == "json":
+        plans = [view.document() for view in report.plans]
+        return render.document({"schema": 1, "loaded": asdict(report.loaded), "plans": plans})
+    if fmt == "csv":
+        return plans_text(list(report.plans), fmt)
+    first = next((view.plan.recommendations[0].finding.id for view in report.plans if view.plan.recommendations), "ID")
+    following = "\n".join(
+        f"  {command} --warehouse {folder}"
+        for command in (f"finops explain {first}", "finops costs --by service,month", "finops status", "finops recommend")
+    )
+    return "\n\n".join([load_text(report.loaded, fmt), plans_text(list(report.plans), fmt), f"Try next:\n{following}"])
+
+
+def _plan_text(view: PlanView, fmt: render.Format) -> str:
+    plan = view.plan
+    parts = [
+        f"Plan in {plan.currency} as of {plan.as_of}",
+        trust_line(view.trust.status, view.trust.reconciled, (*view.trust.notes, *plan.notes)),
+    ]
+    steps: list[dict[str, object]] = [
+        {"step": step.name, f"{plan.currency} a month": step.amount if step.is_level else -step.amount} for step in plan.steps
+    ]
+    parts.append(render.rows(steps, fmt))
+    if plan.recommendations:
+        parts.append(render.rows([recommendation_row(r, plan.currency, full=False) for r in plan.recommendations], fmt))
+    counts = f"{len(plan.recommendations)} act, {len(plan.keeps)} keep, {plan.unknown_verdicts} unknown"
+    parts.append(f"Verdicts: {counts}. Next: finops explain ID")
+    if plan.unknowns:
+        rows: list[dict[str, object]] = [asdict(missing) for missing in plan.unknowns]
+        parts.append(render.rows(rows, fmt, title="Unknown, by the spend that waits for it"))
+    parts += [f"FAILED: {failure.kind}: {printable(failure.error)}; its savings are missing" for failure in plan.failed]
+    return "\n\n".join(parts)
+
+
+def recommendation_row(recommendation: Recommendation, currency: str, *, full: bool) -> dict[str, object]:
+    finding, saving = recommendation.finding, recommendation.saving
+    action = finding.verdict.action if isinstance(finding.verdict, Act) else None
+    what = f"{action_name(action)} → {action.target}" if action else ""
+    short: dict[str, object] = {
+        "id": finding.id,
+        "kind": finding.kind,
+        "resource": finding.scope.resource if full else _short(finding.scope.resource),
+        "do": what,
+        "saving": saving.effective_monthly.expected,
+    }
+    if not full:
+        return short | {"owner": recommendation.owner}
+    return short | {
+        "low": saving.effective_monthly.low,
+        "high": saving.effective_monthly.high,
+        "alone": recommendation.alone,
+        "stranded": recommendation.stranded,
+        "currency": currency,
+        "provider": finding.scope.provider,
+        "account": finding.scope.account,
+        "region": finding.scope.region,
+        "owner": recommendation.owner,
+        "environment": recommendation.environment,
+    }
+
+
+def _short(resource: str, width: int = 44) -> str:
+    """The end of a long id: what tells two resources apart stands there."""
+    return resource if len(resource) <= width else "…" + resource[-(width - 1) :]
