@@ -65,6 +65,9 @@ def unused() -> Estate:
     made.charge("b", 100.0, ServiceCategory="Storage", PricingUnit="Requests", SkuMeter="s").resource("b", "AWS::S3::Bucket")
     for name, price in (("STANDARD", 0.023), ("GLACIER_IR", 0.004), ("GLACIER_IR:retrieval", 0.03)):
         made.price("object_storage", name, price, "GB").price("object_storage", f"{name}:transition", 0.02, "1000 Requests")
+    made.price("disk", "gp2", 0.10, "GB-Months").price("disk", "gp3", 0.08, "GB-Months")
+    made.charge("vol", 0.4, quantity=4, PricingUnit="GB-Months", SkuMeter="gp2")
+    made.resource("vol", "AWS::EC2::Volume", sku="gp2", size_gib=120, state="in-use", attached_to="i-1")
     band = {"age_days_from": 120, "age_days_to": None, "object_count": 1000, "bytes": 1e14, "read_bytes_per_month": 0.0}
     return made.add("objects", bucket="b", prefix="", storage_class="STANDARD", **band)
 

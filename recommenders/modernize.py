@@ -1,0 +1,398 @@
+"""Modernize: the same work on a newer volume type, machine generation, accelerator or supported version, for less."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from typing import Annotated, ClassVar
+
+from pydantic import Field
+
+from finops.estimate import range_share
+from finops.machines import (
+    Generation,
+    Needs,
+    accelerator_prices,
+    before_use_discounts,
+    generation_of,
+    hourly,
+    hourly_lines,
+    hours_run,
+    machine_key,
+    needs_seen,
+    negotiated,
+    ratio,
+)
+from finops.model import Change, Effect, Fact, Finding, Keep, Reconfigure, Resize, Unknown
+from finops.money import cents
+from finops.pricing import Price, PriceKey
+from finops.profile import Profile, Series, profile_of_row, standby
+from finops.recommend import Context, Row
+from finops.simulate import Line
+from finops.verdicts import Judged, act, finding_of, price_of
+
+MIB = 1024.0**2
+
+DISK_METRICS = ("disk_read_ops", "disk_write_ops", "disk_read_bytes", "disk_write_bytes")
+GPU_METRICS = ("cpu_utilization", "gpu_sm_active", "gpu_utilization", "gpu_memory_utilization", "gpu_memory_used_gib")
+
+
+@dataclass(frozen=True, slots=True)
+class Successor:
+    """The volume type that follows another, with what it includes and sells at most where the price list does not say."""
+
+    sku: str
+    iops: float
+    mibps: float
+    most_iops: float
+    most_mibps: float
+
+
+GP3 = Successor("gp3", 3000.0, 125.0, 16_000.0, 1000.0)  # EBS user guide, read 2026-10-03; limits before they were raised
+VOLUMES: dict[str, Successor] = {"gp2": GP3, "io1": GP3, "io2": GP3}
+DURABLE = {"io2": "99.999 % durability a year becomes 99.8–99.9 %"}  # EBS volume types, read 2026-10-03
+
+
+def own_limits(sku: str, size_gib: float, iops: float | None) -> tuple[float, float]:
+    """(IOPS, MiB/s) that a volume can do at most, whatever asks for more. EBS user guide, read 2026-10-03."""
+    if sku == "gp2":
+        return max(3000.0, min(16_000.0, 3 * size_gib)), 128.0 if size_gib <= 170 else 250.0
+    return iops if iops is not None else 64_000.0, 1000.0
+
+
+ACCELERATORS: dict[str, tuple[str, ...]] = {"K80": ("T4", "L4"), "M60": ("T4", "L4"), "P4": ("T4", "L4"), "T4": ("L4",)}
+"""Inference accelerators and those that do their work at least as fast (NVIDIA data sheets: L4 121 TFLOPS FP16, T4 65)."""
+
+TYPES: dict[str, tuple[str, bool]] = {
+    "AWS::EC2::Instance": ("vm", False),
+    "Microsoft.Compute/virtualMachines": ("vm", False),
+    "compute.googleapis.com/Instance": ("vm", False),
+    "aiplatform.googleapis.com/Endpoint": ("endpoint", False),
+    "AWS::RDS::DBInstance": ("database", True),
+    "AWS::ElastiCache::CacheCluster": ("database", True),
+}
+"""Product of the price list, and whether the provider runs the software, so that any processor architecture does."""
+
+CLUSTERS = ("AWS::EKS::Cluster", "Microsoft.ContainerService/managedClusters", "container.googleapis.com/Cluster")
+
+
+@dataclass(frozen=True, slots=True)
+class Modernize:
+    """Modernize: newer generations that do the same for less."""
+
+    min_days: Annotated[int, Field(ge=7, le=90, description="Days of metrics before a verdict (two weekly cycles).")] = 14
+    generations: Annotated[
+        int, Field(ge=1, le=5, description="Generations behind the newest from which a machine of one's own counts as old.")
+    ] = 2
+    tolerance: Annotated[
+        float, Field(ge=0, le=0.2, description="Need above what a volume includes that buys nothing (histograms are 5 % wide).")
+    ] = 0.05
+    cpu_margin: Annotated[float, Field(ge=0, le=2, description="Headroom on CPU where the machine gets smaller.")] = 0.2
+    memory_margin: Annotated[float, Field(ge=0, le=2, description="Headroom on memory where the machine gets smaller.")] = 0.15
+    min_saving_share: Annotated[float, Field(ge=0, le=1, description="Least share of the cost worth a change.")] = 0.03
+
+    kind: ClassVar[str] = "modernize"
+    candidates: ClassVar[str] = """
+        select * from resource_profile($as_of)
+        where resource_type is not null or instance_type is not null
+        order by provider, account_id, resource_id
+    """
+
+    def judge(self, candidate: Row, context: Context, /) -> Iterable[Finding]:
+        profile = profile_of_row(candidate)
+        if profile.monthly_cost <= 0:
+            return
+        judged: Judged | None = None
+        if _volume_type(profile) in VOLUMES and profile.resource_type.lower().endswith(("volume", "disk", "disks")):
+            judged = self._volume(profile, VOLUMES[_volume_type(profile)], context)
+        elif profile.resource_type in CLUSTERS:
+            judged = _cluster(profile, context)
+        elif profile.resource_type in TYPES:
+            product, managed = TYPES[profile.resource_type]
+            judged = self._accelerated(profile, product, context) or self._machine(profile, product, managed, context)
+        if judged is not None:
+            yield finding_of(profile, judged, self.kind, context)
+
+    def _volume(self, profile: Profile, to: Successor, context: Context) -> Judged:
+        sku, size = _volume_type(profile), profile.property("size_gib")
+        if profile.properties.get("multi_attach"):
+            return Judged(Keep(f"attached to several machines, which {to.sku} cannot be"))
+        if size is None:
+            return Judged(Unknown(("properties size_gib",)))
+        now, then = (context.prices.price(_disk(profile, name), context.at) for name in (sku, to.sku))
+        if now is None or then is None:
+            lacking = [name for name, price in ((sku, now), (to.sku, then)) if price is None]
+            return Judged(Unknown(tuple(price_of(name, profile, context) for name in lacking)))
+        free = (then.spec("iops") or to.iops, then.spec("throughput_mibps") or to.mibps)
+        seen = (_peak(profile, "ops"), _peak(profile, "bytes"))
+        found = (seen[0], None if seen[1] is None else seen[1] / MIB)
+        needs = _needs(found, own_limits(sku, size, profile.property("iops")), free, self.tolerance)
+        if isinstance(needs, Unknown):
+            return Judged(needs)
+        facts = tuple(
+            Fact(f"p99 of {name}", round(peak, 1), unit, "metric_daily, 90 days")
+            for name, peak, unit in zip(("IOPS", "throughput"), found, ("", "MiB/s"), strict=True)
+            if peak is not None
+        )
+        if facts and profile.history_days(DISK_METRICS) < self.min_days:
+            return Judged(Unknown(("history",)), facts)
+        if needs[0] > to.most_iops or needs[1] > to.most_mibps:
+            return Judged(Keep(f"it does more than a {to.sku} volume is sold with"), facts)
+        extras = {"iops": max(0.0, needs[0] - free[0]), "throughput": max(0.0, needs[1] - free[1])}
+        return self._new_volume(profile, to, ratio(then.amount, now.amount), extras, facts, context)
+
+    def _new_volume(
+        self,
+        profile: Profile,
+        to: Successor,
+        factor: Decimal,
+        extras: dict[str, float],
+        facts: tuple[Fact, ...],
+        context: Context,
+    ) -> Judged:
+        paid = context.bill.discount(profile.bill_key) * context.months
+        adds, words = Decimal(0), []
+        for part, extra in extras.items():
+            if extra <= 0:
+                continue
+            price = context.prices.price(_disk(profile, f"{to.sku}:{part}"), context.at)
+            if price is None:
+                return Judged(Unknown((price_of(f"{to.sku}:{part}", profile, context),)), facts)
+            adds += price.amount * Decimal(repr(extra)) * paid
+            words.append(f"{part}: {extra:,.0f} more than included are bought")
+        units = sorted({line.unit for line in context.bill.lines(profile.bill_key) if line.category == "Usage"})
+        stored = [Change(factor, unit=u) for u in units if u.lower().startswith(("gb", "gib", "gigabyte", "gibibyte"))]
+        provisioned = [Change(Decimal(0), unit=u) for u in units if u.lower().startswith(("iops", "mibps", "mbps"))]
+        effect = Effect((*stored, *provisioned), adds=adds)
+        net = context.bill.value(profile.bill_key, effect).net
+        if not stored or cents(net) <= 0:
+            return Judged(Keep(f"{to.sku} costs as much or more with what its p99 needs"), facts, tuple(words))
+        sku = _volume_type(profile)
+        note = DURABLE.get(sku, f"{to.sku} is as durable as {sku}: 99.8–99.9 % a year")
+        why = f"{to.sku} does what its p99 needs" + (f"; {', '.join(words)}" if words else " within what is included")
+        more = adds * Decimal("0.2")
+        verdict = act(
+            Resize(sku, to.sku), effect, (net - more, net, net), profile, why=why, confidence=0.9,
+            assumes=("its p99 is what it needs; it stays in use while its type changes", note),
+        )  # fmt: skip
+        return Judged(verdict, facts, (*words, note))
+
+    def _machine(self, profile: Profile, product: str, managed: bool, context: Context) -> Judged | None:
+        own = generation_of(profile.sku or profile.billed_machine)
+        if own is None or profile.property("gpu_count"):
+            return None
+        key = machine_key(profile, product)
+        current = context.prices.price(key, context.at)
+        newer = [p for p in context.prices.choices(key, context.at) if self._old(own, generation_of(p.key.sku), managed)]
+        if not newer:
+            return None
+        if current is None:
+            return Judged(Unknown((price_of(key.sku, profile, context),)))
+        reason = standby(profile)
+        if reason:
+            return Judged(Keep(reason))
+        judged = [(price, _why_not(profile, current, price, managed)) for price in newer]
+        fitting = [price for price, why in judged if why is None]
+        rejected = tuple(f"{price.key.sku}: {why}" for price, why in judged if why is not None)[:5]
+        if not fitting:
+            return Judged(Keep("no newer machine of its size is cheaper and runs its software"), rejected=rejected)
+        found = self._generation(profile, current, fitting[0], context)
+        others = tuple(f"{p.key.sku}: {p.amount} an hour, {fitting[0].key.sku} {fitting[0].amount}" for p in fitting[1:4])
+        return replace(found, rejected=(*others, *rejected))
+
+    def _old(self, own: Generation, other: Generation | None, managed: bool) -> bool:
+        """Whether the other is a successor, far enough ahead that ours is old; a managed engine moves at any step."""
+        return other is not None and other.ahead_of(own) >= (1 if managed else self.generations)
+
+    def _generation(self, profile: Profile, current: Price, target: Price, context: Context) -> Judged:
+        """Same size, new generation. Covered usage is left out where its commitment follows: what that frees may strand."""
+        lines = [line for line in context.bill.lines(profile.bill_key) if line.instance_type and line.category == "Usage"]
+        sku, cheaper = target.key.sku, target.amount / current.amount
+        factor = ratio(cheaper * before_use_discounts(lines), Decimal(1))
+        follows = all(context.bill.follows(line, Change(factor, sku=sku)) for line in lines if line.commitment)
+        meters = sorted({line.meter for line in lines})
+        whole = Effect(tuple(Change(factor, meter=meter, sku=sku) for meter in meters))
+        effect = Effect(tuple(replace(change, covered=False) for change in whole.changes)) if follows else whole
+        outcome = context.bill.value(profile.bill_key, effect)
+        if outcome.net <= profile.monthly_cost * Decimal(str(self.min_saving_share)):
+            covered = any(line.commitment for line in lines)
+            why = "a commitment covers it, and nothing would be saved before that ends" if covered else "as cheap where it is"
+            return Judged(Keep(why), explanation=(f"stranded a month: {cents(outcome.stranded)}",))
+        high = max(outcome.net, context.bill.value(profile.bill_key, whole).net)
+        other = target.specs.get("architecture") != current.specs.get("architecture")
+        assumes = ["it is at least as fast as the machine that it replaces", "the account's discount is the same on it"]
+        if other:
+            assumes.append(f"its software runs on {target.specs.get('architecture')}")
+        words = f"{sku} has the same size for {1 - cheaper:.1%} less at list prices"
+        verdict = act(
+            Resize(current.key.sku, sku), effect, (outcome.net * Decimal("0.9"), outcome.net, high), profile, why=words,
+            confidence=0.7 if other else 0.85, assumes=tuple(assumes),
+        )  # fmt: skip
+        facts = tuple(Fact(f"price of {p.key.sku}", str(p.amount), p.unit, "prices") for p in (current, target))
+        return Judged(verdict, facts, (words,), effort="medium" if other else "low")
+
+    def _accelerated(self, profile: Profile, product: str, context: Context) -> Judged | None:
+        """Another accelerator: compared with what is paid after automatic discounts, which newer machines may not have."""
+        model = str(profile.properties.get("gpu_model") or "")
+        key, successors = machine_key(profile, product), ACCELERATORS.get(model, ())
+        targets = [p for p in context.prices.choices(key, context.at) if p.specs.get("gpu_model") in successors]
+        targets = [p for p in targets if p.spec("vcpu") is not None]
+        if not targets:
+            return None
+        if standby(profile):
+            return Judged(Keep(str(standby(profile))))
+        if profile.history_days(GPU_METRICS) < self.min_days:
+            return Judged(Unknown(("history",)))
+        dram = profile.of("gpu_dram_active", "max", "p99", "avg")
+        if dram and max(s.quantile(0.95) for s in dram) > 70.0:
+            return Judged(Keep("bound by GPU memory bandwidth, of which the newer accelerator has no more"))
+        current = context.prices.price(key, context.at)
+        needs = needs_seen(profile, current, self.cpu_margin, self.memory_margin)
+        if isinstance(needs, Unknown):
+            return Judged(needs)
+        fitting = [p for p in targets if needs.held_by(p)]
+        if not fitting:
+            return Judged(Keep("no machine with a newer accelerator holds what it does"), explanation=needs.words)
+        devices = accelerator_prices(profile, product, model, context)
+        hours = hours_run(hourly_lines(profile, context), current, devices[0] if len(devices) == 1 else None, needs.gpus)
+        if hours is None:
+            return Judged(Unknown((price_of(key.sku, profile, context), price_of(model, profile, context))))
+        return self._newer_accelerator(profile, fitting, hours, needs, context)
+
+    def _newer_accelerator(
+        self, profile: Profile, fitting: list[Price], hours: Decimal, needs: Needs, context: Context
+    ) -> Judged:
+        target, lines = fitting[0], hourly_lines(profile, context)
+        paid, then = sum((line.cost for line in lines), Decimal(0)), hours * target.amount * negotiated(lines)
+        units = sorted({line.unit for line in lines})
+        sku = target.key.sku
+        effect = Effect(tuple(Change(ratio(then, paid), unit=unit, sku=sku) for unit in units))
+        net = context.bill.value(profile.bill_key, effect).net
+        if net <= profile.monthly_cost * Decimal(str(self.min_saving_share)):
+            why = f"{sku} would cost {cents(then)} a month, and {cents(paid)} are paid after automatic discounts"
+            return Judged(Keep(why), explanation=needs.words)
+        share = Decimal(str(round(range_share(profile.history_days(GPU_METRICS)), 4)))
+        facts = (
+            Fact("paid for machine and accelerator", str(cents(paid)), "a month, after automatic discounts", "bill_month"),
+            Fact(f"price of {sku}", str(target.amount), target.unit, "prices"),
+            Fact("hours", round(float(hours), 1), "a month", "bill_month"),
+        )
+        verdict = act(
+            Resize(profile.sku, sku), effect, (net * (1 - share), net, net), profile, confidence=0.65,
+            why=f"{sku} holds what it does, for less than is paid after automatic discounts",
+            assumes=("the newer accelerator is at least as fast for this model", "the account's discount is the same on it"),
+        )  # fmt: skip
+        others = tuple(f"{p.key.sku}: {p.amount} an hour" for p in fitting[1:4])
+        return Judged(verdict, facts, needs.words, others, "medium")
+
+
+def _cluster(profile: Profile, context: Context) -> Judged | None:
+    """A control plane whose version is out of standard support and costs a fee for that."""
+    lines = [line for line in context.bill.lines(profile.bill_key) if line.category == "Usage" and line.cost > 0]
+    surcharged = [line for line in lines if "extended" in line.meter.lower()]
+    support = str(profile.properties.get("support") or "").lower()
+    if support != "extended" and not profile.sku.lower().endswith(":extended") and not surcharged:
+        return None
+    pair = _support_prices(profile, context)
+    alone = not ({line.meter for line in lines if hourly(line.unit)} - {line.meter for line in surcharged})
+    if pair is None and (alone or not surcharged):
+        return Judged(Unknown((price_of("extended and standard support", profile, context),)))
+    # Some lists charge extended support beside the standard fee, others in its place.
+    left = Decimal(0) if pair is None or _is_surcharge(surcharged, pair) else ratio(pair[1].amount, pair[0].amount)
+    meters = {line.meter for line in surcharged or lines if hourly(line.unit)}
+    changes = tuple(Change(left, meter=meter) for meter in sorted(meters))
+    effect = Effect(changes)
+    net = context.bill.value(profile.bill_key, effect).net
+    if net <= 0:
+        return Judged(Keep("no fee for extended support is on its bill"))
+    version = str(profile.properties.get("version") or "")
+    action = Reconfigure(f"version {version} in extended support", "upgrade to a version in standard support")
+    verdict = act(
+        action, effect, (net, net, net), profile, why="its version is out of standard support, and a fee is charged for that",
+        confidence=0.95, assumes=("add-ons and nodes are upgraded along with it",),
+    )  # fmt: skip
+    return Judged(verdict, (Fact("version", version, "", "resources"),), effort="medium")
+
+
+def _support_prices(profile: Profile, context: Context) -> tuple[Price, Price] | None:
+    """The prices of extended and of standard support of this kind of cluster."""
+    rows = context.prices.every(
+        context.at, provider=profile.provider, region=profile.region, product="kubernetes", instrument=""
+    )
+    prices = {p.key.sku: p for p in rows}
+    names = sorted(sku.rsplit(":", 1)[0] for sku in prices if sku.endswith(":extended"))
+    own = profile.sku.rsplit(":", 1)[0]
+    name = own if own in names else names[0] if len(names) == 1 else ""
+    extended, standard = prices.get(f"{name}:extended"), prices.get(f"{name}:standard")
+    return None if extended is None or standard is None else (extended, standard)
+
+
+def _is_surcharge(lines: list[Line], pair: tuple[Price, Price]) -> bool:
+    """Whether the bill's extended lines cost the difference of the two prices rather than the whole."""
+    quantity = sum((line.quantity for line in lines), Decimal(0))
+    shown = sum((line.listed for line in lines), Decimal(0)) / quantity if quantity > 0 else pair[0].amount
+    return abs(shown - (pair[0].amount - pair[1].amount)) < abs(shown - pair[0].amount)
+
+
+def _volume_type(profile: Profile) -> str:
+    return str(profile.properties.get("volume_type") or profile.sku).lower()
+
+
+def _disk(profile: Profile, sku: str) -> PriceKey:
+    return PriceKey(profile.provider, profile.region, "disk", sku)
+
+
+def _peak(profile: Profile, what: str) -> float | None:
+    """The p99 of reads plus that of writes, per second: never below the p99 of both together by much, and often above."""
+    rates = []
+    for direction in ("read", "write"):
+        series = profile.of(f"disk_{direction}_{what}", "sum")
+        if not series:
+            return None
+        rates.append(max(one.quantile(0.99) / _period_s(one) for one in series))
+    return sum(rates)
+
+
+def _period_s(series: Series) -> float:
+    samples = sum(series.buckets.values())
+    return sum(day.hours for day in series.days) * 3600 / samples
+
+
+def _needs(
+    found: tuple[float | None, float | None], limits: tuple[float, float], free: tuple[float, float], tolerance: float
+) -> tuple[float, float] | Unknown:
+    """(IOPS, MiB/s) to buy: what is seen, at most what the volume can do. Its own limits suffice where they are included."""
+    needs: list[float] = []
+    for peak, limit, included, name in zip(found, limits, free, ("ops", "bytes"), strict=True):
+        need = limit if peak is None else min(limit, peak)
+        if need <= included * (1 + tolerance):
+            needs.append(included)
+        elif peak is None:
+            return Unknown((f"disk_read_{name}", f"disk_write_{name}"))
+        else:
+            needs.append(need)
+    return needs[0], needs[1]
+
+
+def _why_not(profile: Profile, current: Price, price: Price, managed: bool) -> str | None:
+    """Why a newer machine is no replacement; None where it is."""
+    sizes = [(price.spec(name), current.spec(name)) for name in ("vcpu", "memory_gib")]
+    if any(new is None or old is None for new, old in sizes):
+        return "its size is unknown"
+    (vcpu, own_vcpu), (memory, own_memory) = sizes
+    if vcpu != own_vcpu or (memory or 0.0) < (own_memory or 0.0) or price.unit != current.unit:
+        return "another size"
+    if price.amount >= current.amount:
+        return "costs as much or more"
+    if managed or price.specs.get("architecture") == current.specs.get("architecture"):
+        return None
+    if not price.specs.get("architecture") or not current.specs.get("architecture"):
+        return "its processor architecture is unknown"
+    if profile.operating_system.lower() != "linux":
+        return f"{profile.operating_system or 'an unknown operating system'} does not run on {price.specs['architecture']}"
+    if str(profile.properties.get("license") or "none").lower() not in ("none", "no license required"):
+        return f"its licence ({profile.properties['license']}) is for the present processor architecture"
+    if profile.properties.get("stateful") or profile.properties.get("quorum"):
+        return "stateful: another processor architecture is a migration of its data"
+    return None
