@@ -72,11 +72,15 @@ class Mode:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """The best action of the first steps of a plan: `actions[i][state, mode, slack]` with `steps − i` steps to go."""
+    """The best action of the first steps of a plan: `actions[i][state, mode, slack]` with `steps − i` steps to go.
+
+    by_state  the expected cost of the plan by the state of the market in its first step; `value` is that of the state given
+    """
 
     terms: Terms
     steps: int
     value: float
+    by_state: tuple[float, ...]
     actions: tuple[Actions, ...]
 
     def action(self, steps: int, state: int, mode: Mode, slack: int) -> int:
@@ -133,8 +137,8 @@ def solve(
         actions = solver.step(to_go, market, wanted=to_go > steps - keep)
         if actions is not None:
             layers.append(actions)
-    value = float(solver.values[now, _index(terms, mode), solver.pad + slack]) if steps else 0.0
-    return Policy(terms, steps, value, tuple(reversed(layers)))
+    by_state = tuple(float(value) for value in solver.values[:, _index(terms, mode), solver.pad + slack])
+    return Policy(terms, steps, by_state[now], by_state, tuple(reversed(layers)))
 
 
 class _Solver:

@@ -198,6 +198,7 @@ class Change:
     factor       what is left of their cost, 0 … 1 at the same usage pattern (a price ratio for a resize)
     sku          the machine that replaces them; a commitment follows only where it covers that one
     covered      False leaves covered lines alone (reserved units that are not a saving)
+    spot         what becomes of the lines is spot capacity, which no commitment covers, now or later
     """
 
     factor: Decimal
@@ -205,6 +206,7 @@ class Change:
     meter: str = ""
     sku: str = ""
     covered: bool = True
+    spot: bool = False
 
     def __post_init__(self) -> None:
         if not 0 <= self.factor <= 1:

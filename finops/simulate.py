@@ -31,6 +31,7 @@ class Line:
     on_demand  what the same usage costs without its commitment
     commitment id of the commitment that covers it, in lower case as resources; empty: charged on demand
     run_rate   what the bill multiplies it by: more than 1 for a resource that began within the window
+    spot       an action has made it spot capacity
     """
 
     resource: str
@@ -49,6 +50,7 @@ class Line:
     on_demand: Decimal
     listed: Decimal = ZERO
     run_rate: Decimal = Decimal(1)
+    spot: bool = False
 
     @property
     def at_run_rate(self) -> Line:
@@ -65,7 +67,7 @@ class Line:
     @property
     def usable(self) -> bool:
         """Usage that a commitment could cover and does not."""
-        return self.category == "Usage" and not self.commitment and self.cost > 0
+        return self.category == "Usage" and not self.commitment and not self.spot and self.cost > 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +181,8 @@ class Bill:
 
     def follows(self, line: Line, change: Change) -> bool:
         """Whether the commitment that covers a line also covers what the change makes of it."""
+        if change.spot:
+            return False
         return not change.sku or self._covers(line.commitment, replace(line, instance_type=change.sku))
 
     def _covers(self, commitment: str, line: Line) -> bool:
@@ -240,6 +244,7 @@ def _scaled(line: Line, change: Change) -> Line:
         cost=micro(line.cost * change.factor),
         on_demand=micro(line.on_demand * change.factor),
         instance_type=change.sku or line.instance_type,
+        spot=line.spot or change.spot,
     )
 
 

@@ -30,7 +30,7 @@ _NUMBER = re.compile(r"\d+(?:\.\d+)?")
 def band_share(band: str) -> float | None:
     """The middle of an advisor's band as a share a month: `5-10%`, `<5%`, `>20%`, `20+`. None where it is none.
 
-    AWS Spot Instance Advisor and Azure eviction rates state such bands in per cent.
+    Spot advisors and tables of eviction rates state such bands in per cent.
     """
     numbers = [float(text) / 100 for text in _NUMBER.findall(band)]
     if not numbers or len(numbers) > 2 or any(not 0 <= share <= 1 for share in numbers):
