@@ -36,7 +36,8 @@ class Sniff:
 class Column:
     """A column that the staging SQL reads.
 
-    name      canonical; what `Format.canonical` makes of the header, or of one of `aliases`
+    name      canonical; what `Format.canonical` makes of the header, or of one of `aliases`; `manifest_…` is read from the
+              file's manifest (`Manifest.facts`)
     required  a file without it is refused by name
     lenient   text that is no number becomes null instead of an error
     told      and the unit's notes say in how many cells (an amount is missing, not a remark in a rate's column)
@@ -103,6 +104,7 @@ class Format:
     derived: str = ""  # a predicate over a charge: true where staging adds it to the lines; lines − netted = charges − derived
     tag_sets: str = ""  # the lookup that names each unit's tag sets: BillingAccountId, x_billing_period, x_tags_id, Tags
     extensions: bool = False  # undeclared columns named x_… pass through to the table
+    listing: bool = False  # `sql` yields single objects, which `finops/sql/listing/objects.sql` makes bands
     closed: bool = False  # a file with undeclared columns is refused by name (a misspelt optional column would be lost)
     roles: tuple[str, ...] = ()  # the roles that together make one complete delivery
     note: str = ""  # what a reader must know of every load in this format ("coarse: daily totals", …)
@@ -128,6 +130,9 @@ class Manifest:
     export       identity of the export and its period: of several manifests of one export the highest `edition` counts
     edition      orders restatements (assembly id's folder time, run time, …)
     superseded   path fragments of earlier editions' folders, which are passed over
+    header       the columns of CSV files that bear no header row themselves
+    facts        what the manifest alone knows of every row (when it was taken, of what): text of columns that the format
+                 declares as `manifest_…`
     """
 
     export: str
@@ -136,6 +141,8 @@ class Manifest:
     rows: int | None = None
     superseded: tuple[str, ...] = ()
     columns: tuple[str, ...] = field(default=())
+    header: tuple[str, ...] = ()
+    facts: tuple[tuple[str, str], ...] = ()
 
 
 ReadManifest: TypeAlias = Callable[[object, str], Manifest | None]

@@ -187,6 +187,8 @@ OBJECTS = Table(
         ("bytes", "DOUBLE"),
         ("reads_per_month", "DOUBLE"),
         ("read_bytes_per_month", "DOUBLE"),
+        ("observed_at", "TIMESTAMPTZ"),  # when the listing was taken; ages count from here
+        ("state", "VARCHAR"),  # null or current · noncurrent · deleted (recoverable) · delete_marker
     ),
     key=(),  # one bucket × prefix × class × age band may hold several size bands
     unit="bucket",

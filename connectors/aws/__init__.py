@@ -1,7 +1,9 @@
-"""Amazon Web Services: billing formats and manifests."""
+"""Amazon Web Services: billing formats, S3 Inventory, and their manifests."""
 
-from connectors.aws.billing import FORMATS, MANIFESTS
+from connectors.aws.billing import FORMATS as BILLING
+from connectors.aws.billing import MANIFESTS as BILLING_MANIFESTS
+from connectors.aws.inventory import INVENTORY, inventory_manifest
 
 PROVIDER = "AWS"
-
-__all__ = ["FORMATS", "MANIFESTS", "PROVIDER"]
+FORMATS = (*BILLING, INVENTORY)
+MANIFESTS = (*BILLING_MANIFESTS, inventory_manifest)

@@ -8,6 +8,7 @@ from finops.connect import Format
 from finops.errors import InputError
 from finops.intake.sniff import Seen
 
+MANIFEST = "manifest_"
 NAMED = 6
 """Columns that an error names before it says how many more there are."""
 
@@ -23,6 +24,12 @@ def detect(seen: Seen, formats: Sequence[Format]) -> Format:
     fmt = max(matches, key=lambda f: (f.rank, len(f.identifies), f.name))
     present = _canonical(seen, fmt)
     missing = [c.name for c in fmt.columns if c.required and not present & {c.name, *c.aliases}]
+    if any(name.startswith(MANIFEST) for name in missing):
+        raise InputError(
+            f"has no manifest, which says when it was taken and of what (the file is {fmt.title})",
+            where=seen.shown,
+            hint="load the whole folder of the report, manifest included",
+        )
     if missing and seen.sniff.container != "jsonl":
         raise InputError(
             f"{_columns('column', missing)} missing (the file is {fmt.title})",
@@ -39,7 +46,7 @@ def detect(seen: Seen, formats: Sequence[Format]) -> Format:
 
 
 def _canonical(seen: Seen, fmt: Format) -> set[str]:
-    return {fmt.canonical(header) for header in seen.sniff.columns}
+    return {fmt.canonical(header) for header in seen.sniff.columns} | {name for name, _ in seen.facts}
 
 
 def _unknown_columns(seen: Seen, fmt: Format) -> list[str]:
@@ -64,7 +71,7 @@ def _unknown(seen: Seen, formats: Sequence[Format]) -> InputError:
         return InputError(
             f"unknown {_columns('column', list(seen.sniff.columns))}: no known format has any of them",
             where=seen.shown,
-            hint="a billing export as the provider delivers it, or one of the open formats",
+            hint="a billing export as the provider delivers it, a listing with its manifest, or one of the open formats",
         )
     missing = sorted(set(nearest.identifies) - _canonical(seen, nearest))
     unknown = _unknown_columns(seen, nearest)

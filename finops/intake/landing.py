@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from dataclasses import replace
 from pathlib import Path
 
 from finops.connect import Format
@@ -36,15 +37,15 @@ def examined(connection: Connection, fmt: Format, seen: Seen, scratch: Path) -> 
         target.symlink_to(seen.path.resolve())  # under a name of ours: DuckDB takes `*` and `[` for patterns
     with reading(seen.shown):
         file, wrong = settle(connection, fmt, seen.sniff, str(target))
-    return file, _explained(seen, wrong) if wrong else None
+    return replace(file, facts=seen.facts), _explained(seen, wrong) if wrong else None
 
 
 def _land_csv(connection: Connection, seen: Seen, target: Path) -> None:
     width = len(seen.sniff.columns)
     try:
-        land_csv(connection, seen.path, seen.delimiter, width, target)
+        land_csv(connection, seen.path, seen.delimiter, width, target, header=seen.headed)
     except Unreadable:
-        if (error := ragged(seen.path, seen.delimiter, seen.shown)) is not None:
+        if (error := ragged(seen.path, seen.delimiter, seen.shown, () if seen.headed else seen.sniff.columns)) is not None:
             raise error from None
         # Sound for the exact reader: mixed line ends, or last columns that no record has. One dialect suits both.
         plain = target.with_suffix(".csv")
@@ -53,7 +54,7 @@ def _land_csv(connection: Connection, seen: Seen, target: Path) -> None:
             for _, record in records(seen.path, seen.delimiter, seen.shown):
                 writer.writerow(record + [""] * (width - len(record)))
         with reading(seen.shown):
-            land_csv(connection, plain, seen.delimiter, width, target)
+            land_csv(connection, plain, seen.delimiter, width, target, header=seen.headed)
 
 
 def _land_json(connection: Connection, fmt: Format, seen: Seen, target: Path) -> None:
@@ -98,7 +99,7 @@ def missing_value(seen: Seen, header: str, column: str) -> InputError:
 def place(seen: Seen, header: str, values: set[str]) -> str:
     """`line 17, ` where the file has lines and the value is found."""
     if seen.sniff.container == "csv" and header in seen.sniff.columns:
-        line = line_of(seen.path, seen.delimiter, seen.sniff.columns.index(header), values, seen.shown)
+        line = line_of(seen.path, seen.delimiter, seen.sniff.columns.index(header), values, seen.shown, headed=seen.headed)
         return f"line {line}, " if line else ""
     if seen.sniff.container == "jsonl":
         with seen.path.open(encoding="utf-8-sig") as file:

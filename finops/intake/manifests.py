@@ -20,6 +20,8 @@ class Promised:
     export: str
     manifest: str
     rows: int | None
+    header: tuple[str, ...] = ()
+    facts: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(slots=True)
@@ -125,7 +127,7 @@ def _resolve(entry: _Listed, chosen: Selection) -> None:
             continue
         if path.resolve() not in chosen.promised:
             chosen.files.append(Found(path, str(path), entry.found.root))
-        chosen.promised[path.resolve()] = Promised(manifest.export, shown, promised.rows)
+        chosen.promised[path.resolve()] = Promised(manifest.export, shown, promised.rows, manifest.header, manifest.facts)
     if manifest.rows is not None:
         chosen.totals[manifest.export] = manifest.rows
 

@@ -27,17 +27,23 @@ MAX_DOCUMENT = 64 << 20
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A sniffed file: `path` is what is read (plain UTF-8 text or Parquet), `shown` what the reader calls it."""
+    """A sniffed file: `path` is what is read (plain UTF-8 text or Parquet), `shown` what the reader calls it.
+
+    headed  a CSV file's first record is its header; else its manifest names the columns
+    facts   what its manifest says of every row
+    """
 
     path: Path
     shown: str
     sniff: Sniff
     empty: bool
     delimiter: str = ","
+    headed: bool = True
+    facts: tuple[tuple[str, str], ...] = ()
 
 
-def look(path: Path, shown: str, scratch: Path) -> Seen:
-    """Raises InputError where the content is no sound CSV, Parquet or JSON lines."""
+def look(path: Path, shown: str, scratch: Path, header: tuple[str, ...] = ()) -> Seen:
+    """Raises InputError where the content is no sound CSV, Parquet or JSON lines. `header`: of a CSV file without one."""
     with path.open("rb") as file:
         magic = file.read(4)
     if not magic:
@@ -53,7 +59,7 @@ def look(path: Path, shown: str, scratch: Path) -> Seen:
         return _json_lines(text, shown)
     if head.lstrip().startswith("["):
         raise InputError("is a JSON array", where=shown, hint="write one JSON object a line: jq -c '.[]' FILE > FILE.jsonl")
-    return _csv(text, shown, head)
+    return _csv(text, shown, head, header)
 
 
 def document(path: Path) -> object | None:
@@ -68,7 +74,7 @@ def document(path: Path) -> object | None:
     return parsed if isinstance(parsed, dict) else None
 
 
-def _csv(path: Path, shown: str, head: str) -> Seen:
+def _csv(path: Path, shown: str, head: str, promised: tuple[str, ...]) -> Seen:
     delimiter = _delimiter(head)
     csv.field_size_limit(MAX_CELL)
     reader = csv.reader(io.StringIO(head, newline=""), delimiter=delimiter)
@@ -76,6 +82,9 @@ def _csv(path: Path, shown: str, head: str) -> Seen:
         rows = [row for row in itertools.islice(reader, SAMPLE_ROWS + 2) if row]
     except csv.Error as error:
         raise InputError(f"the header is no CSV ({error})", where=shown, hint="UTF-8, one header row") from None
+    headed = not promised or {cell.lower() for cell in rows[0]} == {name.lower() for name in promised}
+    if not headed:
+        rows = [list(promised), *rows]
     header = tuple(rows[0])
     twice = [name for name, count in Counter(header).items() if count > 1]
     if twice:
@@ -87,7 +96,7 @@ def _csv(path: Path, shown: str, head: str) -> Seen:
         )
     sample = tuple(dict(zip(header, (cell or None for cell in row), strict=False)) for row in rows[1 : SAMPLE_ROWS + 1])
     sniff = Sniff(str(path), "csv", header, dict.fromkeys(header, "VARCHAR"), {h: (h,) for h in header}, sample)
-    return Seen(path, shown, sniff, len(rows) == 1, delimiter)
+    return Seen(path, shown, sniff, len(rows) == 1, delimiter, headed)
 
 
 def _delimiter(head: str) -> str:

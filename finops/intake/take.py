@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeAlias
 
@@ -47,7 +47,7 @@ def take(
     chosen = select(discovery.files, manifests)
     refused = [*discovery.refused, *chosen.refused]
     passed_over = [*discovery.passed_over, *chosen.passed_over]
-    recognised = _recognised(chosen.files, formats, parsed, refused)
+    recognised = _recognised(chosen, formats, parsed, refused)
     kept = _without_empty(recognised, refused, passed_over)
     files: list[Delivered] = []
     for number, (found, seen, fmt) in enumerate(kept, start=1):
@@ -70,12 +70,14 @@ def take(
 
 
 def _recognised(
-    files: Sequence[Found], formats: Sequence[Format], parsed: Path, refused: list[InputError]
+    chosen: Selection, formats: Sequence[Format], parsed: Path, refused: list[InputError]
 ) -> list[tuple[Found, Seen, Format]]:
     recognised = []
-    for found in files:
+    for found in chosen.files:
+        promised = chosen.promised.get(found.path.resolve())
         try:
-            seen = look(found.path, found.shown, parsed)
+            seen = look(found.path, found.shown, parsed, promised.header if promised else ())
+            seen = replace(seen, facts=promised.facts) if promised else seen
             recognised.append((found, seen, detect(seen, formats)))
         except InputError as error:
             refused.append(error)

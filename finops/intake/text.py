@@ -7,7 +7,7 @@ import csv
 import gzip
 import zlib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -179,14 +179,14 @@ def records(path: Path, delimiter: str, shown: str) -> Iterator[tuple[int, list[
             before = reader.line_num
 
 
-def ragged(path: Path, delimiter: str, shown: str) -> InputError | None:
+def ragged(path: Path, delimiter: str, shown: str, columns: Sequence[str] = ()) -> InputError | None:
     """The first record that has not as many fields as the header, if there is one.
 
     Where most records lack the same last fields those columns are empty, and the rest is measured by them. A last record
     that is shorter than the others is where the file was cut off.
     """
     rows = records(path, delimiter, shown)
-    _, header = next(rows)
+    header = list(columns) or next(rows)[1]
     widths: Counter[int] = Counter()
     first: dict[int, int] = {}  # fields → the first line that has so many
     last, fields = 0, 0
@@ -209,8 +209,9 @@ def _ragged(shown: str, line: int, fields: int, expected: int, header: int, *, c
     )
 
 
-def line_of(path: Path, delimiter: str, column: int, values: set[str], shown: str) -> int | None:
+def line_of(path: Path, delimiter: str, column: int, values: set[str], shown: str, *, headed: bool = True) -> int | None:
     """The line of the first record whose cell in that column is one of `values`."""
     rows = records(path, delimiter, shown)
-    next(rows)
+    if headed:
+        next(rows)
     return next((line for line, record in rows if column < len(record) and record[column] in values), None)

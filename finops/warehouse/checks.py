@@ -54,14 +54,15 @@ def reading(shown: str) -> Iterator[None]:
         ) from None
 
 
-def land_csv(connection: Connection, path: Path, delimiter: str, width: int, target: Path) -> None:
+def land_csv(connection: Connection, path: Path, delimiter: str, width: int, target: Path, *, header: bool = True) -> None:
     """Parse once: all cells as text, columns c0, c1, … Raises Unreadable where a record is not as wide as the header."""
     columns = ", ".join(f"c{i}: 'VARCHAR'" for i in range(width))
     nulls = ", ".join(literal(word) for word in NULLS)
     _land(
         connection,
-        f"copy (select * from read_csv({literal(str(path))}, auto_detect = false, header = true, delim = {literal(delimiter)},"
-        f" quote = '\"', escape = '\"', columns = {{{columns}}}, nullstr = [{nulls}], max_line_size = {MAX_LINE}))"
+        f"copy (select * from read_csv({literal(str(path))}, auto_detect = false, header = {header},"
+        f" delim = {literal(delimiter)}, quote = '\"', escape = '\"',"
+        f" columns = {{{columns}}}, nullstr = [{nulls}], max_line_size = {MAX_LINE}))"
         f" to {literal(str(target))} (format parquet, compression lz4_raw)",
     )
 

@@ -31,12 +31,14 @@ class RawFile:
     scan      the Parquet file: the delivered one, or the landed copy of a text file
     patterns  columns whose times are not ISO 8601 → the strptime pattern that parses every value of the file
     role      which file of a pair it is (`Format.roles`); column `x_role` of formats that know roles
+    facts     columns whose one value the file's manifest gives
     """
 
     sniff: Sniff
     scan: str
     patterns: Mapping[str, str] = field(default_factory=dict)
     role: str = ""
+    facts: tuple[tuple[str, str], ...] = ()
 
 
 def create_raw(connection: duckdb.DuckDBPyConnection, fmt: Format, files: Sequence[RawFile]) -> None:
@@ -49,7 +51,14 @@ def create_raw(connection: duckdb.DuckDBPyConnection, fmt: Format, files: Sequen
 
 def _layout(file: RawFile) -> tuple[object, ...]:
     sniff = file.sniff
-    return (sniff.container, sniff.columns, tuple(sorted(sniff.types.items())), tuple(sorted(file.patterns.items())), file.role)
+    return (
+        sniff.container,
+        sniff.columns,
+        tuple(sorted(sniff.types.items())),
+        tuple(sorted(file.patterns.items())),
+        file.role,
+        file.facts,
+    )
 
 
 def _select(fmt: Format, files: Sequence[RawFile]) -> str:
@@ -85,6 +94,8 @@ def _column(file: RawFile, headers: Mapping[str, str], column: Column) -> str:
     sniff = file.sniff
     target = SQL_TYPES[column.type]
     header = header_of(headers, column)
+    if header is None and column.name in (known := dict(file.facts)):
+        return f"{literal(known[column.name])}::{target}"
     if header is None and sniff.container != "jsonl":
         return f"null::{target}"
     value = cell(sniff, header if header is not None else column.name)
@@ -96,6 +107,8 @@ def _column(file: RawFile, headers: Mapping[str, str], column: Column) -> str:
     if column.type == "json":
         return f"nullif({_as_json(value, kind)}, '')"
     if sniff.container == "parquet" and not kind.startswith("VARCHAR"):
+        if column.type == "timestamp" and kind.startswith("INT"):
+            return f"make_timestamptz({value} * 1000)"  # milliseconds since 1970, as listings without a logical type have them
         return f"{value}::{target}"
     text = f"nullif({value}, '')"
     if column.name in file.patterns:

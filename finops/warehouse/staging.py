@@ -28,6 +28,11 @@ def staging_sql(fmt: Format) -> str:
     return _text(fmt, fmt.sql)
 
 
+def _listing() -> str:
+    text = resources.files("finops").joinpath("sql", "listing", "objects.sql").read_text("utf-8")
+    return text.replace("max_prefixes()", str(MAX_PREFIXES))
+
+
 def create_lookups(connection: duckdb.DuckDBPyConnection, fmt: Format) -> None:
     """Each lookup of the format becomes a temporary table: small, so that joins with it are planned as what they are."""
     for name in fmt.lookups:
@@ -45,10 +50,14 @@ def create_staged(connection: duckdb.DuckDBPyConnection, fmt: Format) -> None:
     `Tags` is MAP(VARCHAR, VARCHAR) here. Columns that the staging SQL leaves out are null.
     """
     register_references(connection, fmt.package)
-    for macro in TAG_MACROS:
+    for macro in (*TAG_MACROS, *LISTING_MACROS):
         connection.execute(f"create or replace temp macro {macro}")
     create_lookups(connection, fmt)
-    connection.execute(f"create or replace temp view staged_native as {staging_sql(fmt)}")
+    if fmt.listing:  # a hundred million objects are a few thousand rows: reduced once
+        connection.execute(f"create or replace temp view listed as {staging_sql(fmt)}")
+        connection.execute(f"create or replace temp table listing as {_listing()}")
+    native = "select * from listing" if fmt.listing else staging_sql(fmt)
+    connection.execute(f"create or replace temp view staged_native as {native}")
     given = {row[0] for row in connection.execute("describe staged_native").fetchall()}
     connection.execute(f"create or replace temp view staged as select {_columns(table(fmt.table), given)} from staged_native")
 
@@ -58,6 +67,30 @@ TAG_MACROS = (
     "tags_id(tags) as left(md5(tags_json(tags)), 16)",
 )
 """Canonical JSON with sorted keys, and 64 bits of its hash: the same set has the same id in every source and run."""
+
+AGE_EDGES = (0, 7, 14, 30, 60, 90, 120, 180, 270, 365, 545, 730, 1095)
+"""Days. Among them every minimum storage duration of the three large providers: 30, 90, 180, 365."""
+
+SIZE_EDGES_KIB = (0, 128, 1024, 16 * 1024)
+"""128 KiB is the least size that cooler classes charge; the others keep means meaningful."""
+
+VARYING = "=|^[0-9._:-]+$|[0-9]{4}|^[0-9a-fA-F-]{16,}$"
+"""A folder that is one of a series (a date, a number, a hash, `key=value`): rules are written for what is above it."""
+
+MAX_PREFIXES = 100
+"""Of one bucket: more are folded into the level above. It is the fewest lifecycle rules that one of the large providers takes
+for a bucket or account (decision 26)."""
+
+LISTING_MACROS = (
+    f"age_edge(days) as list_max(list_filter({list(AGE_EDGES)}, lambda edge: edge <= greatest(days, 0)))",
+    f"next_age_edge(days) as list_min(list_filter({list(AGE_EDGES)}, lambda edge: edge > greatest(days, 0)))",
+    f"size_edge(bytes) as list_max(list_filter({list(SIZE_EDGES_KIB)}, lambda edge: edge * 1024 <= bytes))",
+    f"fixed_folders(key) as list_slice(string_split(key, '/'), 1, coalesce(nullif(list_position(list_transform("
+    f"string_split(key, '/'), lambda part: regexp_matches(part, '{VARYING}')), true), 0), 1000) - 1)",
+    "key_prefix(key, depth) as array_to_string(list_append(list_slice(list_slice(fixed_folders(key), 1, "
+    "len(string_split(key, '/')) - 1), 1, depth), ''), '/')",
+)
+"""How listed objects become rows of `objects`: bands of age and size, and the prefix that a lifecycle rule can name."""
 
 PERIOD = "coalesce(x_billing_period, strftime(BillingPeriodStart, '%Y-%m'))"
 
