@@ -17,14 +17,22 @@ KIB = 1024.0
 class ClassRule:
     """What a storage class demands. Sources: the providers' storage pages, read 2026-10-03.
 
-    min_days    early deletion is charged up to here
-    min_kib     smaller objects are charged as this size
-    at_once     objects are readable without a restore of hours
+    min_days       early deletion is charged up to here
+    min_kib        smaller objects are charged as this size
+    at_once        objects are readable without a restore of hours
+    earliest_days  a rule may not move younger objects here
+    skips_small    a rule leaves objects below `min_kib` where they are
+    overhead_kib   of each object, charged beside it in this class
+    index_kib      of each object, charged beside it at the price of the first class
     """
 
     min_days: int = 0
     min_kib: float = 0.0
     at_once: bool = True
+    earliest_days: int = 0
+    skips_small: bool = False
+    overhead_kib: float = 0.0
+    index_kib: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +54,10 @@ class Band:
 
 @dataclass(frozen=True, slots=True)
 class Tariff:
-    """What a class costs: a GB and month, a thousand reads, a GB read, a thousand objects moved in, a thousand watched."""
+    """What a class costs: a GB and month, a thousand reads, a GB read, a thousand objects moved in, a thousand watched.
+
+    index_storage  a GB and month of the first class, where the index of archived objects lies
+    """
 
     name: str
     rule: ClassRule
@@ -55,6 +66,13 @@ class Tariff:
     retrieval: float
     transition: float
     monitoring: float
+    index_storage: float = 0.0
+
+    @property
+    def overhead_gb(self) -> float:
+        """GB at this class's price that an object is charged for beside itself."""
+        at_first = self.rule.index_kib * (self.index_storage / self.storage) if self.storage else 0.0
+        return (self.rule.overhead_kib + at_first) * KIB / GIB
 
     def monthly(self, band: Band, months_to_repay: float) -> float:
         """What a month of the band costs in this class; moving it is spread over `months_to_repay`."""
