@@ -13,7 +13,10 @@ from finops.model import Act, Finding, action_name
 
 @cache
 def templates() -> dict[tuple[str, str], str]:
-    """(resource type, action) → template, from every `connectors/<cloud>/data/patches.toml`."""
+    """(resource type, action) → template, from every `connectors/<cloud>/data/patches.toml`.
+
+    Where one action on one type means several things, it is named `kind action` (`network Reconfigure`).
+    """
     found: dict[tuple[str, str], str] = {}
     for package in sorted(resources.files("connectors").iterdir(), key=lambda entry: entry.name):
         file = package.joinpath("data", "patches.toml")
@@ -32,7 +35,9 @@ def patch_of(finding: Finding) -> str:
     if not isinstance(finding.verdict, Act):
         return ""
     action = finding.verdict.action
-    template = templates().get((finding.resource_type, action_name(action)))
+    name = action_name(action)
+    own = templates().get((finding.resource_type, f"{finding.kind} {name}"))
+    template = own if own is not None else templates().get((finding.resource_type, name))
     if template is None:
         return ""
     scope = finding.scope

@@ -68,6 +68,8 @@ def unused() -> Estate:
     made.price("disk", "gp2", 0.10, "GB-Months").price("disk", "gp3", 0.08, "GB-Months")
     made.charge("vol", 0.4, quantity=4, PricingUnit="GB-Months", SkuMeter="gp2")
     made.resource("vol", "AWS::EC2::Volume", sku="gp2", size_gib=120, state="in-use", attached_to="i-1")
+    made.charge("nat", 9.0, quantity=200, PricingUnit="GB", SkuMeter="NatGateway-Bytes").resource("nat", "AWS::EC2::NatGateway")
+    made.metric("nat", "network_in_bytes", 2e11, statistic="sum", source="s3")
     band = {"age_days_from": 120, "age_days_to": None, "object_count": 1000, "bytes": 1e14, "read_bytes_per_month": 0.0}
     return made.add("objects", bucket="b", prefix="", storage_class="STANDARD", **band)
 
