@@ -161,6 +161,12 @@ def _day(item: Mapping[str, Any]) -> Day:
 STANDBY_TAGS = ("dr", "disaster_recovery", "disaster-recovery", "standby", "failover")
 """Tag keys by which companies mark what must be there without being used."""
 
+STANDBY_WORDS = ("standby", "warm-standby", "hot-standby", "cold-standby", "pilot-light", "failover", "passive", "dr")
+"""Tag values that say the same, whatever the key (`role: standby`)."""
+
+PROTECTED_TAGS = ("keep", "do-not-delete", "do_not_delete", "donotdelete", "protected", "legal-hold", "legal_hold")
+"""Tag keys by which somebody has answered already."""
+
 NEGATIONS = ("", "no", "false", "none", "off", "0")
 
 
@@ -169,26 +175,14 @@ def standby(profile: Profile) -> str | None:
     for key, value in sorted(profile.tags.items()):
         if key.lower() in STANDBY_TAGS and str(value).lower() not in NEGATIONS:
             return f"standby (tag {key}={value})"
+        if str(value).lower().replace("_", "-") in STANDBY_WORDS:
+            return f"standby (tag {key}={value})"
+        if key.lower() in PROTECTED_TAGS and str(value).lower() not in NEGATIONS:
+            return f"marked to stay (tag {key}={value})"
     replica = profile.properties.get("read_replica")
     if replica not in (None, False) and str(replica).lower() not in NEGATIONS:
         return "standby (a replica that follows its primary)"
     return None
-
-
-def streak(days: Sequence[tuple[date, bool]], as_of: date) -> tuple[int, int]:
-    """(idle days in a row up to `as_of`, longest earlier idle run that ended in activity), from days with data.
-
-    A day without data counts as neither, but breaks no run.
-    """
-    ordered = sorted(days)
-    run, longest = 0, 0
-    for _, idle in ordered:
-        if idle:
-            run += 1
-        else:
-            longest, run = max(longest, run), 0
-    last = ordered[-1][0] if ordered else None
-    return (run if last is not None and (as_of - last).days <= 1 else 0), longest
 
 
 def memory_used(profile: Profile, memory_gib: float) -> float | None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -10,88 +11,81 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from finops.estimate import range_share
-from finops.model import (
-    Act,
-    Change,
-    Delete,
-    Effect,
-    Estimate,
-    Evidence,
-    Fact,
-    Finding,
-    Keep,
-    Saving,
-    Stop,
-    Unknown,
-    Verdict,
+from finops.activity import (
+    Grade,
+    Measured,
+    Recurring,
+    Signal,
+    grades,
+    measured_of_rows,
+    proof_days,
+    quiet_period,
+    recurring_of_rows,
 )
+from finops.activity_query import activity_query
+from finops.estimate import range_share
+from finops.model import Act, Change, Delete, Effect, Estimate, Evidence, Fact, Finding, Keep, Saving, Stop, Unknown, Verdict
 from finops.money import cents
 from finops.pricing import PriceKey
-from finops.profile import Profile, Series, profile_of_row, standby, streak
+from finops.profile import Profile, profile_of_row, standby
 from finops.recommend import Context, Row
 
-Measure = Literal["highest", "rate", "total"]
-
-
-@dataclass(frozen=True, slots=True)
-class Signal:
-    """A day is idle by this metric where `measure` is at most `limit` in every series of it."""
-
-    metric: str
-    measure: Measure
-    limit: float
-    unit: str
-
-    def idle(self, series: Series) -> list[tuple[date, bool]]:
-        return [(day.day, getattr(day, self.measure) <= self.limit) for day in series.days]
-
-
-CPU = Signal("cpu_utilization", "highest", 5.0, "%")  # Compute Optimizer and Cost Explorer call ≤ 5 % at peak idle (2023)
-RECEIVED = Signal("network_in_bytes", "rate", 2000.0, "B/s")  # Google's idle VM rule: rx < 2000 B/s, tx < 1000 B/s (2024)
-SENT = Signal("network_out_bytes", "rate", 1000.0, "B/s")
-SM = Signal("gpu_sm_active", "highest", 5.0, "%")  # below 5 % a GPU waits (DCGM guidance); held memory is not work
-GPU = Signal("gpu_utilization", "highest", 5.0, "%")
-REQUESTS = Signal("requests", "total", 0.0, "requests")
-KERNELS = Signal("kernels_active", "highest", 0.0, "kernels")
-JOBS = Signal("jobs_running", "highest", 0.0, "jobs")
-DUTY = Signal("tpu_duty_cycle", "highest", 1.0, "%")
-CONNECTIONS = Signal("connections", "highest", 0.0, "connections")
-READS = Signal("disk_read_ops", "total", 0.0, "operations")
-WRITES = Signal("disk_write_ops", "total", 0.0, "operations")
-BYTES_IN = Signal("network_in_bytes", "total", 0.0, "bytes")
-BYTES_OUT = Signal("network_out_bytes", "total", 0.0, "bytes")
+# Compute Optimizer and Cost Explorer call ≤ 5 % at peak idle (2023). A backup computes for up to two hours a night, at most at
+# 30 %; patches and virus scans take three hours on few days.
+CPU = Signal("cpu_utilization", 5.0, "%", "level", far=30.0, quiet_hours=2, upkeep_hours=3)
+# Google's idle VM rule: rx < 2000 B/s, tx < 1000 B/s (2024). Backups send; what is received for an hour is a patch or a visit.
+RECEIVED = Signal("network_in_bytes", 2000.0, "B/s", "rate", upkeep_hours=1, upkeep=Grade.TOUCH)
+SENT = Signal("network_out_bytes", 1000.0, "B/s", "rate", quiet_hours=2, upkeep_hours=3)
+SM = Signal("gpu_sm_active", 5.0, "%", "level")  # below 5 % a GPU waits (DCGM guidance); held memory is not work
+GPU = Signal("gpu_utilization", 5.0, "%", "level")
+DUTY = Signal("tpu_duty_cycle", 1.0, "%", "level")
+REQUESTS = Signal("requests", 0.0, "requests")
+KERNELS = Signal("kernels_active", 0.0, "kernels")
+JOBS = Signal("jobs_running", 0.0, "jobs")
+QUERIES = Signal("queries", 0.0, "queries")
+CONNECTIONS = Signal("connections", 3.0, "connections", "steady")  # a monitor keeps one to three open, always
+FLOWS = Signal("connections", 0.0, "connections")
+READS = Signal("disk_read_ops", 0.0, "operations")
+WRITES = Signal("disk_write_ops", 0.0, "operations")
+BYTES_IN = Signal("network_in_bytes", 0.0, "bytes")
+BYTES_OUT = Signal("network_out_bytes", 0.0, "bytes")
 
 
 @dataclass(frozen=True, slots=True)
 class ByUse:
-    """Idle by what its metrics show. Of each group of `needs` at least one metric must be there; all present must be idle."""
+    """Idle by what its metrics show: of each group of `needs` one must be there; all present, `also` too, must be idle."""
 
     needs: tuple[tuple[Signal, ...], ...]
     action: Literal["Delete", "Stop"]
+    also: tuple[Signal, ...] = ()
+
+    @property
+    def signals(self) -> list[Signal]:
+        return [signal for group in (*self.needs, self.also) for signal in group]
 
 
 @dataclass(frozen=True, slots=True)
 class ByState:
     """Idle by what the inventory says; metrics, where there are some, must agree."""
 
-    orphan: Callable[[Profile], str | Unknown | None]
+    orphan: Callable[[Profile, Mapping[str, Sequence[Measured]]], str | Unknown | None]
     min_days: Literal["orphan_days", "at_once"]
     contradicted_by: tuple[Signal, ...] = ()
     snapshot: bool = False
 
 
-def _unattached(profile: Profile) -> str | Unknown | None:
+def _unattached(profile: Profile, _: object) -> str | Unknown | None:
     if not profile.state:
         return Unknown(("state",))
-    if profile.properties.get("pvc") and str(profile.properties.get("pvc_phase", "Bound")).lower() == "bound":
+    claimed = profile.properties.get("pvc") or profile.property("statefulset_replicas") is not None
+    if claimed and str(profile.properties.get("pvc_phase") or "Bound").lower() == "bound":
         return None
-    words = ("available", "unattached", "unassociated", "reserved", "detached")
+    words = ("available", "unattached", "unassociated", "reserved", "detached", "ready")
     alone = profile.state.lower() in words and not profile.attached_to
     return f"attached to nothing (state {profile.state})" if alone else None
 
 
-def _image_gone(profile: Profile) -> str | Unknown | None:
+def _image_gone(profile: Profile, _: object) -> str | Unknown | None:
     if not profile.properties.get("image_id") and "image_state" not in profile.properties:
         return None
     state = str(profile.properties.get("image_state", "")).lower()
@@ -100,22 +94,23 @@ def _image_gone(profile: Profile) -> str | Unknown | None:
     return f"its image is {state}" if state in ("deregistered", "deleted", "obsolete") else None
 
 
-def _no_targets(profile: Profile) -> str | Unknown | None:
-    healthy = profile.of("healthy_targets")
+def _no_targets(profile: Profile, measured: Mapping[str, Sequence[Measured]]) -> str | Unknown | None:
+    healthy = measured.get("healthy_targets", ())
     if profile.property("target_count") is None and not healthy:
         return Unknown(("properties target_count",))
     none_now = profile.property("target_count") in (None, 0.0)
-    none_before = all(day.highest == 0 for series in healthy for day in series.days[-14:])
+    none_before = all(day.highest == 0 for day in healthy[-14:])
     return "it has no targets" if none_now and none_before else None
 
 
-VM = ByUse(((CPU,), (RECEIVED,), (SENT,)), "Stop")
-GPU_VM = ByUse(((SM, GPU), (CPU,), (RECEIVED, SENT)), "Stop")
+VM = ByUse(((CPU,), (RECEIVED,), (SENT,)), "Stop", (CONNECTIONS, REQUESTS))
+GPU_VM = ByUse(((SM, GPU), (CPU,), (RECEIVED, SENT)), "Stop", (JOBS, KERNELS, REQUESTS))
 ENDPOINT = ByUse(((REQUESTS,),), "Delete")
 NOTEBOOK = ByUse(((KERNELS, JOBS, SM, GPU, CPU),), "Stop")
-TPU = ByUse(((DUTY,),), "Delete")
-DATABASE = ByUse(((CONNECTIONS,), (CPU,)), "Delete")
-GATEWAY = ByUse(((BYTES_OUT,), (BYTES_IN,)), "Delete")
+TPU = ByUse(((DUTY,),), "Delete", (JOBS,))
+DATABASE = ByUse(((CONNECTIONS,), (CPU,)), "Delete", (RECEIVED, QUERIES))
+WAREHOUSE = ByUse(((QUERIES, CONNECTIONS),), "Delete")
+GATEWAY = ByUse(((BYTES_OUT,), (BYTES_IN,)), "Delete", (FLOWS,))
 VOLUME = ByState(_unattached, "orphan_days", (READS, WRITES), snapshot=True)
 SNAPSHOT = ByState(_image_gone, "orphan_days")
 ADDRESS = ByState(_unattached, "at_once")
@@ -132,10 +127,12 @@ RULES: dict[str, ByUse | ByState] = {
     "tpu.googleapis.com/Node": TPU,
     "Microsoft.MachineLearningServices/workspaces/computes": NOTEBOOK,
     "AWS::SageMaker::NotebookInstance": NOTEBOOK,
+    "AWS::SageMaker::Space": NOTEBOOK,
     "notebooks.googleapis.com/Instance": NOTEBOOK,
     "AWS::RDS::DBInstance": DATABASE,
     "Microsoft.Sql/servers/databases": DATABASE,
     "sqladmin.googleapis.com/Instance": DATABASE,
+    "AWS::Redshift::Cluster": WAREHOUSE,
     "AWS::EC2::NatGateway": GATEWAY,
     "Microsoft.Network/natGateways": GATEWAY,
     "AWS::EC2::Volume": VOLUME,
@@ -158,6 +155,42 @@ def hourly(unit: str) -> bool:
     return unit.lower().endswith(("hour", "hours", "hrs"))
 
 
+SIGNALS = tuple(
+    s for rule in (*RULES.values(), GPU_VM) for s in (rule.signals if isinstance(rule, ByUse) else rule.contradicted_by)
+)
+LAG_DAYS = 3  # metrics come late: a series that ends so long before the window's end is complete
+WHOLE_MONTH = 32  # days without which nobody has seen whether an older machine works at the month's end
+COVERAGE = 0.75  # share of the idle days that must have data: a gap may hide work
+
+Judged = tuple[Verdict, list[Fact]]
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A resource with what a judge of idleness asks beyond its profile: days by metric, history of inventory and bill."""
+
+    profile: Profile
+    measured: Mapping[str, Sequence[Measured]]
+    changed: bool
+    attachments: Sequence[str]
+    billed_use: Sequence[date]
+    recurring: Sequence[Recurring]
+
+    def grades(self, signals: Sequence[Signal]) -> dict[date, Grade]:
+        return grades(self.measured, signals, CPU.metric)
+
+
+def candidate_of_row(row: Row) -> Candidate:
+    return Candidate(
+        profile_of_row(row),
+        measured_of_rows(row.get("activity") or ()),
+        bool(row.get("changed")),
+        row.get("attachments") or (),
+        row.get("billed_use") or (),
+        recurring_of_rows(row.get("recurring") or ()),
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Idle:
     """Idle: what is paid for and does nothing."""
@@ -166,25 +199,26 @@ class Idle:
     orphan_days: Annotated[
         int, Field(ge=7, le=365, description="Days that a disk or snapshot belongs to nothing (Compute Optimizer: 32).")
     ] = 32
+    vacation_days: Annotated[
+        int, Field(ge=7, le=365, description="Days without use of what worked on working days only: two weeks off last 16.")
+    ] = 18
 
     kind: ClassVar[str] = "idle"
-    candidates: ClassVar[str] = """
-        select * from resource_profile($as_of)
-        where resource_type is not null or instance_type is not null
-        order by provider, account_id, resource_id
-    """
+    candidates: ClassVar[str] = activity_query(SIGNALS, ("healthy_targets",))
 
     def judge(self, candidate: Row, context: Context, /) -> Iterable[Finding]:
-        profile = profile_of_row(candidate)
+        one = candidate_of_row(candidate)
+        profile = one.profile
         rule = RULES.get(profile.resource_type)
         if profile.monthly_cost <= 0 or (rule is None and not profile.billed_machine):
             return
         if rule is VM and (profile.properties.get("gpu_model") or profile.property("gpu_count")):
             rule = GPU_VM
-        verdict, facts = self._verdict(profile, rule, context)
-        yield finding(profile, verdict, tuple(facts), context)
+        verdict, facts = self._verdict(one, rule, context)
+        yield finding(one, verdict, tuple(facts), context)
 
-    def _verdict(self, profile: Profile, rule: ByUse | ByState | None, context: Context) -> tuple[Verdict, list[Fact]]:
+    def _verdict(self, one: Candidate, rule: ByUse | ByState | None, context: Context) -> Judged:
+        profile = one.profile
         if rule is None:
             return Unknown(("inventory of resources",)), []
         if profile.properties.get("object_lock"):
@@ -195,51 +229,60 @@ class Idle:
         if isinstance(rule, ByState) and not profile.in_inventory:
             return Unknown(("inventory of resources",)), []
         if isinstance(rule, ByState):
-            return self._by_state(profile, rule, context)
-        return self._by_use(profile, rule, context)
+            return self._by_state(one, rule, context)
+        return self._by_use(one, rule, context)
 
-    def _by_use(self, profile: Profile, rule: ByUse, context: Context) -> tuple[Verdict, list[Fact]]:
-        signals = [s for group in rule.needs for s in group if profile.has(s.metric)]
-        missing = tuple(g[0].metric for g in rule.needs if not any(profile.has(s.metric) for s in g))
-        age = profile.age_days(context.as_of)
+    def _by_use(self, one: Candidate, rule: ByUse, context: Context) -> Judged:
+        profile, as_of = one.profile, context.as_of
+        signals = [s for s in rule.signals if one.measured.get(s.metric)]
+        missing = tuple(g[0].metric for g in rule.needs if not any(s in signals for s in g))
+        age = profile.age_days(as_of)
         if age is not None and age < self.idle_days:
             return Unknown(("history",)), [Fact("age", age, "days", "resources.created_at")]
-        facts = [_fact(profile, signal) for signal in signals]
-        days = _days(profile, signals)
-        if any(not idle for day, idle in days.items() if (context.as_of - day).days < self.idle_days):
-            return Keep("in use: " + _busiest(profile, signals, context.as_of, self.idle_days)), facts
-        if missing:
+        facts = [_fact(one, signal, as_of) for signal in signals]
+        quiet = quiet_period(one.grades(signals))
+        if quiet is not None and quiet.days < self.idle_days and quiet.worked:
+            return Keep("in use: " + _busiest(one, signals, as_of, self.idle_days)), facts
+        if missing or quiet is None:
             return Unknown(missing), facts
-        run, gap = streak(list(days.items()), context.as_of)
-        facts.append(Fact("idle", run, "days in a row", "metric_daily"))
-        if len(days) < self.idle_days:
+        facts.append(Fact("idle", quiet.days, "days in a row", "metric_daily"))
+        old = age is None or age > quiet.days + LAG_DAYS
+        unseen = not quiet.worked and old and quiet.days < WHOLE_MONTH
+        if (as_of - quiet.last).days > LAG_DAYS or quiet.coverage < COVERAGE or quiet.days < self.idle_days or unseen:
             return Unknown(("history",)), facts
-        if run < self.idle_days or run <= gap:
-            return Keep(f"watch: idle for {run} days, and it has come back after {gap} before"), facts
-        commitment = str(profile.properties.get("commitment") or "").lower()
-        if commitment not in ("", "none", "no", "no_commitment", "nocommitment"):
-            return Keep(f"idle for {run} days, but bought for a term ({commitment}): it is paid until that ends"), facts
-        return self._act(profile, rule.action, f"no use for {run} days", run, context), facts
+        need, why = proof_days(quiet, self.idle_days, self.vacation_days, one.billed_use)
+        if quiet.days < need:
+            return Keep(f"watch: idle for {quiet.days} days of {need}: {why}"), facts
+        kept = _needed_by(profile, quiet.days)
+        if kept:
+            return Keep(kept), facts
+        return self._act(profile, rule.action, f"no use for {quiet.days} days", quiet.days, context), facts
 
-    def _by_state(self, profile: Profile, rule: ByState, context: Context) -> tuple[Verdict, list[Fact]]:
-        orphan = rule.orphan(profile)
+    def _by_state(self, one: Candidate, rule: ByState, context: Context) -> Judged:
+        profile = one.profile
+        orphan = rule.orphan(profile, one.measured)
         facts = [Fact("state", profile.state, "", "resources"), Fact("unchanged", profile.unchanged_days, "days", "resources")]
         if isinstance(orphan, Unknown):
             return orphan, facts
         if orphan is None:
             return Keep("in use: attached, or it serves something"), facts
-        signals = [s for s in rule.contradicted_by if profile.has(s.metric)]
-        facts += [_fact(profile, signal) for signal in signals]
-        run = _quiet(_days(profile, signals), context.as_of)
+        signals = [s for s in rule.contradicted_by if one.measured.get(s.metric)]
+        facts += [_fact(one, signal, context.as_of) for signal in signals]
+        run = _since_use(one.grades(signals), context.as_of)
         wait = self.orphan_days if rule.min_days == "orphan_days" else self.idle_days
         age = profile.age_days(context.as_of)
         if signals and run < wait:
             return Keep(f"watch: {orphan}, in use {run} days ago"), facts
+        if one.changed and profile.unchanged_days < wait:
+            return Keep(f"watch: {orphan}, but only since {profile.unchanged_days} days"), facts
         if age is not None and age < wait:
             return Keep(f"watch: {orphan}, but created only {age} days ago"), facts
         proven = max(run, profile.unchanged_days)
         if proven < wait and (age is None or signals):
             return Unknown(("history",)), facts
+        returns = _returns(one, context.as_of, proven)
+        if returns:
+            return Keep(returns), facts
         why = f"{orphan}, for at least {proven} days" if proven >= wait else f"{orphan}, created {age} days ago"
         snapshot = self._snapshot(profile, context) if rule.snapshot else Decimal(0)
         if snapshot is None:
@@ -274,14 +317,15 @@ class Idle:
         return Act(what, saving, round(1 - float(share), 2), why, effect)
 
 
-def finding(profile: Profile, verdict: Verdict, facts: tuple[Fact, ...], context: Context) -> Finding:
-    days = max((len(s.days) for s in profile.series), default=0)
+def finding(one: Candidate, verdict: Verdict, facts: tuple[Fact, ...], context: Context) -> Finding:
+    profile = one.profile
+    days = len({day.day for series in one.measured.values() for day in series if (context.as_of - day.day).days < 30})
     return Finding(
         recommender="idle",
         kind="idle",
         scope=profile.scope,
         verdict=verdict,
-        evidence=Evidence(facts, context.window, round(min(1.0, days / 30), 2), ""),
+        evidence=Evidence(facts, context.window, round(days / 30, 2), ""),
         as_of=context.as_of,
         monthly_cost=cents(profile.monthly_cost),
         currency=profile.currency,
@@ -292,32 +336,55 @@ def finding(profile: Profile, verdict: Verdict, facts: tuple[Fact, ...], context
     )
 
 
-def _days(profile: Profile, signals: list[Signal]) -> dict[date, bool]:
-    """Day → idle by every signal that has data on it."""
-    days: dict[date, bool] = {}
-    for signal in signals:
-        for series in profile.of(signal.metric):
-            for day, idle in signal.idle(series):
-                days[day] = days.get(day, True) and idle
-    return days
+def _needed_by(profile: Profile, days: int) -> str | None:
+    """Why what is idle cannot go yet."""
+    commitment = str(profile.properties.get("commitment") or "").lower()
+    if commitment not in ("", "none", "no", "no_commitment", "nocommitment"):
+        return f"idle for {days} days, but bought for a term ({commitment}): it is paid until that ends"
+    if profile.properties.get("only_egress_of_vpc") in (True, "true", 1):
+        return f"idle for {days} days, but the only way out of its network"
+    return None
 
 
-def _quiet(days: dict[date, bool], as_of: date) -> int:
+def _returns(one: Candidate, as_of: date, days: int) -> str | None:
+    """Why what belongs to nothing now is wanted again: it was left by a machine that its account runs now and then.
+
+    It was attached to one of them, its own name or tags name the machine, or it was left within three days of a burst's end.
+    """
+    profile = one.profile
+    words = " ".join((profile.resource, profile.sku, *map(str, profile.tags.values()), *map(str, profile.properties.values())))
+    for machine in one.recurring:
+        family = machine.machine.lower().split(".")[0]
+        attached = any(name == part or part.endswith(f"/{name}") for name in one.attachments for part in machine.resources)
+        named = len(family) > 2 and re.search(rf"\b{re.escape(family)}\b", words.lower()) is not None
+        left = one.changed and any(abs((as_of - end).days - days) <= 3 for _, end in machine.bursts)
+        if (attached or named or left) and machine.due_within(as_of):
+            last = machine.bursts[-1][1]
+            return (
+                f"watch: {machine.machine} comes back after up to {machine.longest_pause} days (billing history), "
+                f"and last ran on {last}"
+            )
+    return None
+
+
+def _since_use(days: Mapping[date, Grade], as_of: date) -> int:
     """Days since the last activity; a disk that is detached measures nothing, so that days without data are quiet."""
-    active = [day for day, idle in days.items() if not idle]
+    active = [day for day, grade in days.items() if grade]
     return (as_of - max(active)).days if active else (as_of - min(days)).days if days else 0
 
 
-def _fact(profile: Profile, signal: Signal) -> Fact:
-    highest = max(getattr(day, signal.measure) for series in profile.of(signal.metric) for day in series.days[-30:])
-    return Fact(signal.metric, round(highest, 3), f"{signal.unit}, highest of 30 days", "metric_daily")
+def _fact(one: Candidate, signal: Signal, as_of: date) -> Fact:
+    days = [day for day in one.measured[signal.metric] if (as_of - day.day).days < 30]
+    name = f"{signal.unit}, most of a day" if signal.measure == "total" else f"{signal.unit}, highest of 30 days"
+    values = [day.total if signal.measure == "total" else day.highest for day in days]
+    return Fact(signal.metric, round(max(values), 3) if values else None, name, "metric_daily")
 
 
-def _busiest(profile: Profile, signals: list[Signal], as_of: date, within: int) -> str:
+def _busiest(one: Candidate, signals: Sequence[Signal], as_of: date, within: int) -> str:
     for signal in signals:
-        for series in profile.of(signal.metric):
-            recent = [day for day in series.days if (as_of - day.day).days < within]
-            values = [getattr(day, signal.measure) for day in recent]
-            if values and max(values) > signal.limit:
-                return f"{signal.metric} up to {max(values):,.4g} {signal.unit}"
+        days = [day for day in one.measured[signal.metric] if (as_of - day.day).days < within]
+        busy = [day for day in days if signal.grade(day) > Grade.UPKEEP]
+        if busy:
+            value = max(day.total if signal.measure == "total" else day.highest for day in busy)
+            return f"{signal.metric} up to {value:,.4g} {signal.unit if signal.measure != 'rate' else 'bytes a sample'}"
     return "its metrics show activity"

@@ -76,7 +76,9 @@ class Reader:
 
     def _prepare(self, sql: str) -> None:
         """Create the views and macros that a statement may name, and those that they name."""
-        for word in {found.lower() for found in WORD.findall(sql)} & self._known.keys() - self._made:
+        for word in sorted({found.lower() for found in WORD.findall(sql)} & self._known.keys()):
+            if word in self._made:  # by one of those before, which read it
+                continue
             name = self._known[word]
             self._made.add(word)
             model = self._models.get(name)

@@ -1,0 +1,219 @@
+"""Activity: which days show work, how long there has been none, and whether that is longer than any pause before."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from enum import IntEnum
+from itertools import pairwise
+from typing import Any, Literal
+
+QUARTER_DAYS = 100
+"""A quarter and a week: whoever has been seen at work less than two weeks may be a quarterly job, and is due by then."""
+
+CHANCE = 0.01
+"""The chance to call something unused that only pauses: e^(−days/mean pause) at most."""
+
+YEAR_END = ((12, 24), (1, 6))
+"""Between these dates offices are closed in most of Europe and the Americas: their days prove nothing."""
+
+
+class Grade(IntEnum):
+    """What a day shows. Upkeep is what runs on every machine (backups, patches, scanners); a touch is one short contact."""
+
+    QUIET = 0
+    UPKEEP = 1
+    TOUCH = 2
+    WORK = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One metric of one resource on one day; hours above the signal's two limits, over its devices the most."""
+
+    day: date
+    hours: float
+    total: float
+    highest: float
+    lowest: float
+    above: float
+    far: float
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """A metric that work moves.
+
+    limit         a sample at most this shows nothing: what agents and heartbeats cause stays below
+    far           above this it is no upkeep unless it is as short as `upkeep_hours`
+    quiet_hours   hours a day between the two that every unused machine may have (a nightly backup)
+    upkeep_hours  hours a day that patches and scans take, on few days
+    upkeep        what such a day is called
+    measure       `level` and `rate` (a counter per second) by the hours above; `total`: any amount above `limit` a day is work;
+                  `steady`: a level up to `limit` that never changes is a monitor's own (a probe's connection)
+    """
+
+    metric: str
+    limit: float
+    unit: str
+    measure: Literal["level", "rate", "total", "steady"] = "total"
+    far: float = math.inf
+    quiet_hours: float = 0.0
+    upkeep_hours: float = 0.0
+    upkeep: Grade = Grade.UPKEEP
+
+    def grade(self, day: Measured) -> Grade:
+        if self.measure == "total":
+            return Grade.WORK if day.total > self.limit else Grade.QUIET
+        if self.measure == "steady":
+            same = day.highest <= self.limit and day.highest - day.lowest <= 0.5
+            return Grade.QUIET if same else Grade.WORK
+        if day.above <= self.quiet_hours and day.far == 0:
+            return Grade.QUIET
+        return self.upkeep if day.above <= self.upkeep_hours else Grade.WORK
+
+
+def grades(measured: Mapping[str, Sequence[Measured]], signals: Sequence[Signal], processor: str = "") -> dict[date, Grade]:
+    """Day → the highest grade of the signals that have data on it.
+
+    A touch on a day on which `processor` also worked for a while is upkeep: patches compute, a short visit does not.
+    """
+    found: dict[date, Grade] = {}
+    busy = {day.day for day in measured.get(processor, ()) if day.above > 0}
+    for signal in signals:
+        for day in measured.get(signal.metric, ()):
+            grade = signal.grade(day)
+            if grade is Grade.TOUCH and day.day in busy:
+                grade = Grade.UPKEEP
+            found[day.day] = max(found.get(day.day, Grade.QUIET), grade)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Quiet:
+    """How long there has been no work, and what came before.
+
+    days      calendar days from the last work, or before the first day with data, to the last day with data
+    coverage  the share of those days that have data
+    last      the last day with data
+    worked    days with work before
+    before    calendar days from the first data to the last work, both included
+    pauses    earlier runs of days without work that ended in work
+    weekdays  whether work kept to Monday–Friday
+    """
+
+    days: int
+    coverage: float
+    last: date
+    worked: int
+    before: int
+    pauses: tuple[int, ...]
+    weekdays: bool
+
+
+def quiet_period(days: Mapping[date, Grade]) -> Quiet | None:
+    """The run without work up to the last day with data. None without data.
+
+    Upkeep is allowed on one day of seven in the run, and on one more; a touch counts twice.
+    """
+    if not days:
+        return None
+    ordered = sorted(days)
+    last, weight, end = ordered[-1], 0, ordered[0] - timedelta(days=1)
+    for day in reversed(ordered):
+        weight += days[day] if days[day] < Grade.WORK else 0
+        if days[day] is Grade.WORK or weight > 1 + ((last - day).days + 1) / 7:
+            end = day
+            break
+    work = [day for day in ordered if day <= end and (days[day] is Grade.WORK or day == end)]
+    run = (last - end).days
+    seen = sum(1 for day in ordered if day > end)
+    pauses = tuple((b - a).days - 1 for a, b in pairwise([ordered[0] - timedelta(days=1), *work]) if (b - a).days > 1)
+    weekend = sum(1 for day in work if day.weekday() >= 5)
+    return Quiet(
+        days=run,
+        coverage=seen / run if run else 1.0,
+        last=last,
+        worked=len(work),
+        before=(end - ordered[0]).days + 1,
+        pauses=pauses,
+        weekdays=len(work) >= 10 and weekend <= 0.1 * len(work),
+    )
+
+
+def proof_days(quiet: Quiet, base: int, vacation: int, billed: Sequence[date] = ()) -> tuple[int, str]:
+    """(days without work that prove that there will be none, why so many).
+
+    At least `base`, not counting the days on which offices are closed at the year's end; more than every pause before; so many
+    that e^(−days/mean pause) ≤ 1 %; `vacation` for what only worked on working days; a quarter for what was seen at work for
+    less than two weeks. `billed` are days on which the bill shows use, over whatever history there is.
+    """
+    need, why = base + closed_days(quiet), "the least that counts"
+    if quiet.weekdays and vacation > need:
+        need, why = vacation, "it worked on working days, and people go on vacation"
+    if quiet.worked and quiet.before < base:
+        need, why = max(need, QUARTER_DAYS), f"its work was seen for {quiet.before} days only: it may come once a quarter"
+    pauses = [*quiet.pauses, *pauses_between(billed)]
+    if pauses:
+        longest, mean = max(pauses), sum(pauses) / len(pauses)
+        if longest + 1 > need:
+            need, why = longest + 1, f"it has come back after {longest} days before"
+        if math.ceil(-math.log(CHANCE) * mean) > need:
+            need, why = math.ceil(-math.log(CHANCE) * mean), f"it pauses {mean:.0f} days on average"
+    return need, why
+
+
+def pauses_between(days: Sequence[date]) -> list[int]:
+    """Days between uses that a bill shows; what follows within a week is one use."""
+    ordered = sorted(set(days))
+    return [(b - a).days - 1 for a, b in pairwise(ordered) if (b - a).days > 7]
+
+
+def closed_days(quiet: Quiet) -> int:
+    """How many days of the run are days of the year's end on which offices are closed."""
+    days = (quiet.last - timedelta(days=n) for n in range(min(quiet.days, 400)))
+    (start, end) = YEAR_END
+    return sum(1 for day in days if (day.month, day.day) >= start or (day.month, day.day) <= end)
+
+
+@dataclass(frozen=True, slots=True)
+class Recurring:
+    """A kind of machine that an account runs now and then: bursts, each of days close to one another."""
+
+    machine: str
+    resources: tuple[str, ...]
+    bursts: tuple[tuple[date, date], ...]
+
+    @property
+    def longest_pause(self) -> int:
+        return max(((b[0] - a[1]).days - 1 for a, b in pairwise(self.bursts)), default=0)
+
+    def due_within(self, as_of: date, slack: float = 1.1) -> bool:
+        """Whether it may still come back: not longer away than its longest pause and a tenth."""
+        return (as_of - self.bursts[-1][1]).days <= self.longest_pause * slack
+
+
+def recurring_of_rows(rows: Iterable[Mapping[str, Any]]) -> list[Recurring]:
+    """From `{machine, resources, days}`: days closer than three weeks are one burst; two bursts make it recurring."""
+    found = []
+    for row in rows:
+        bursts: list[tuple[date, date]] = []
+        for day in sorted(row["days"]):
+            if bursts and (day - bursts[-1][1]).days < 21:
+                bursts[-1] = (bursts[-1][0], day)
+            else:
+                bursts.append((day, day))
+        if len(bursts) > 1:
+            found.append(Recurring(row["machine"], tuple(str(r).lower() for r in row["resources"]), tuple(bursts)))
+    return found
+
+
+def measured_of_rows(rows: Iterable[Mapping[str, Any]]) -> dict[str, list[Measured]]:
+    """Metric → days in order, from the structs that a candidates query lists."""
+    found: dict[str, list[Measured]] = {}
+    for row in rows:
+        day = Measured(row["day"], row["hours"], row["total"], row["highest"], row["lowest"], row["above"], row["far"])
+        found.setdefault(row["metric"], []).append(day)
+    return found

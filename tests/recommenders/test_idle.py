@@ -1,0 +1,154 @@
+"""Idle through noise and rhythm: what is used at times, waits, or comes back once a quarter stays."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from tests.estate import AS_OF, Estate, _day
+from tests.recommenders.test_plan import only, plan_of, why
+
+HOUR = timedelta(hours=1)
+
+
+def hours(
+    estate: Estate, resource: str, metric: str, level: float, *, days: int = 45, statistic: str = "avg", **at: float
+) -> None:
+    """One sample an hour; `at` maps `h<hour>` to another level, every day; `d<back>h<hour>` to one on that day."""
+    for back in range(days):
+        for hour in range(24):
+            value = at.get(f"d{back}h{hour}", at.get(f"h{hour}", level))
+            row = {"metric": metric, "dimensions": None, "statistic": statistic, "value": value, "period_s": 3600}
+            estate.add("metrics", x_source="s", resource_id=resource, timestamp=_day(back) + hour * HOUR, **row)
+
+
+def vm(**at: dict[str, float]) -> Estate:
+    estate = Estate().charge("i-1", 24.0, x_instance_type="m5.large")
+    estate.resource("i-1", "AWS::EC2::Instance", sku="m5.large", state="running")
+    hours(estate, "i-1", "cpu_utilization", 1.0, **at.get("cpu", {}))
+    hours(estate, "i-1", "network_in_bytes", 500 * 3600.0, statistic="sum", **at.get("rx", {}))
+    hours(estate, "i-1", "network_out_bytes", 300 * 3600.0, statistic="sum", **at.get("tx", {}))
+    return estate
+
+
+def test_a_backup_a_night_and_a_patch_a_week_are_no_use() -> None:
+    patches = {f"d{back}h3": 60.0 for back in range(2, 45, 7)}
+    loads = {f"d{back}h3": 4e8 for back in range(2, 45, 7)}
+    estate = vm(cpu={"h2": 20.0} | patches, rx=loads, tx={"h2": 9e9})
+    assert only(plan_of(estate, "idle"))[0] == "Stop"
+
+
+@pytest.mark.parametrize(
+    "at",
+    [
+        {"cpu": {"h2": 60.0, "h3": 60.0, "h4": 60.0, "h5": 60.0}},
+        {"rx": {f"d{back}h10": 5e7 for back in range(0, 45, 3)}},
+        {"rx": {"h1": 9e8}, "tx": {"h1": 9e8}, "cpu": {"h1": 25.0}},
+    ],
+    ids=["a nightly job", "a bastion", "a nightly transfer"],
+)
+def test_short_use_that_comes_back_is_use(at: dict[str, dict[str, float]]) -> None:
+    assert why(plan_of(vm(**at), "idle")).startswith(("in use", "watch"))
+
+
+def test_metrics_that_end_early_or_have_gaps_prove_nothing() -> None:
+    estate = Estate().charge("tpu", 72.0).resource("tpu", "tpu.googleapis.com/Node", state="READY")
+    estate.metric("tpu", "tpu_duty_cycle", 0.0)
+    late = estate.reversed()
+    late._rows["metrics"] = [row for row in late._rows["metrics"] if row["timestamp"] < _day(8)]
+    assert why(plan_of(late, "idle")) == "unknown history"
+    gaps = estate.reversed()
+    gaps._rows["metrics"] = [row for row in gaps._rows["metrics"] if row["timestamp"].day % 2]
+    assert why(plan_of(gaps, "idle")) == "unknown history"
+    assert only(plan_of(estate, "idle"))[0] == "Delete"
+
+
+def test_an_older_resource_must_have_been_seen_at_a_months_end() -> None:
+    estate = (
+        Estate().charge("tpu", 72.0).resource("tpu", "tpu.googleapis.com/Node").metric("tpu", "tpu_duty_cycle", 0.0, days=20)
+    )
+    assert why(plan_of(estate, "idle")) == "unknown history"
+    young = Estate().charge("tpu", 72.0).resource("tpu", "tpu.googleapis.com/Node", age=20)
+    assert only(plan_of(young.metric("tpu", "tpu_duty_cycle", 0.0, days=20), "idle"))[0] == "Delete"
+
+
+@pytest.mark.parametrize("tags", [{"dr": "warm"}, {"role": "pilot-light"}, {"do-not-delete": "true"}])
+def test_what_is_marked_stays(tags: dict[str, str]) -> None:
+    estate = Estate().charge("ep", 72.0).resource("ep", "AWS::SageMaker::Endpoint", tags=tags)
+    assert why(plan_of(estate.metric("ep", "requests", 0.0, statistic="sum"), "idle")).startswith(("standby", "marked"))
+
+
+def test_a_replica_receives_what_its_primary_writes() -> None:
+    estate = Estate().charge("db", 72.0).resource("db", "AWS::RDS::DBInstance")
+    hours(estate, "db", "cpu_utilization", 0.5)
+    hours(estate, "db", "connections", 1.0)
+    assert only(plan_of(estate, "idle"))[0] == "Delete"
+    replica = estate.reversed()
+    hours(replica, "db", "network_in_bytes", 80_000 * 3600.0, statistic="sum")
+    assert why(plan_of(replica, "idle")).startswith("in use")
+
+
+def test_the_only_way_out_of_a_network_stays() -> None:
+    for egress, acts in ((True, False), (False, True)):
+        estate = Estate().charge("nat", 1.0).resource("nat", "AWS::EC2::NatGateway", only_egress_of_vpc=egress)
+        estate.metric("nat", "network_in_bytes", 0.0, statistic="sum").metric("nat", "network_out_bytes", 0.0, statistic="sum")
+        assert bool(plan_of(estate, "idle").recommendations) is acts
+
+
+def volumes(**more: object) -> Estate:
+    """A volume that has been left 80 days ago, seen by fourteen inventories."""
+    estate = (
+        Estate().charge("vol", 1.2, PricingUnit="GB-Months", SkuMeter="gp3").price("snapshot", "standard", 0.05, "GB-Months")
+    )
+    for back in range(0, 95, 7):
+        estate.resource("vol", "AWS::EC2::Volume", size_gib=500, used_gib=100, **more)
+        left = back < 80
+        estate._rows["resources"][-1] |= {
+            "observed_at": _day(back),
+            "state": "available" if left else "in-use",
+            "attached_to": "" if left else "i-9",
+        }
+    return estate
+
+
+def retrained(estate: Estate, first: int = 80) -> Estate:
+    """The account runs a p4d for six days each quarter."""
+    for start in (first, first + 92, first + 184, first + 276):
+        for row in Estate().charge(f"i-{start}", 700.0, days=start + 6, x_instance_type="p4d.24xlarge").charges[start:]:
+            estate.add("charges", **row)
+    return estate
+
+
+def test_what_a_quarterly_job_left_is_wanted_again() -> None:
+    assert only(plan_of(volumes(), "idle"))[0] == "Delete"
+    text = why(plan_of(retrained(volumes()), "idle"))
+    assert text.startswith("watch: p4d.24xlarge comes back after up to 86 days")
+    assert only(plan_of(retrained(volumes(), first=40), "idle"))[0] == "Delete"  # left at no burst's end, named by none
+    named = retrained(volumes(tags={"purpose": "p4d retrain"}), first=40)
+    assert why(plan_of(named, "idle")).startswith("watch: p4d.24xlarge")
+
+
+def test_a_disk_that_was_detached_this_week_waits() -> None:
+    estate = volumes()
+    for row in estate._rows["resources"]:
+        young = row["observed_at"] >= _day(5)
+        row |= {"state": "available" if young else "in-use", "attached_to": "" if young else "i-9"}
+    assert why(plan_of(estate, "idle")).startswith("watch")
+
+
+def test_a_claim_of_a_scaled_down_set_is_bound() -> None:
+    estate = volumes(pvc="data-0", pvc_phase="Bound", statefulset_replicas=0)
+    assert why(plan_of(estate, "idle")).startswith("in use")
+
+
+def test_billing_history_shows_what_metrics_no_longer_do() -> None:
+    estate = Estate().charge("ep", 72.0, days=400).resource("ep", "AWS::SageMaker::Endpoint")
+    estate.metric("ep", "requests", 0.0, statistic="sum")
+    assert only(plan_of(estate, "idle"))[0] == "Delete"
+    for start in (95, 187, 279):
+        for row in Estate().charge("ep", 3.0, days=start + 2, PricingUnit="GB", SkuMeter="egress").charges[start:]:
+            estate.add("charges", **row)
+    assert AS_OF
+    fresh = estate.reversed()
+    assert why(plan_of(fresh, "idle")).startswith("watch: idle for 90 days of")
