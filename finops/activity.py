@@ -40,6 +40,7 @@ class Measured:
     lowest: float
     above: float
     far: float
+    rate: float = 0.0  # the highest value per second, for counters
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,22 +52,26 @@ class Signal:
     quiet_hours   hours a day between the two that every unused machine may have (a nightly backup)
     upkeep_hours  hours a day that patches and scans take, on few days
     upkeep        what such a day is called
-    measure       `level` and `rate` (a counter per second) by the hours above; `total`: any amount above `limit` a day is work;
-                  `steady`: a level up to `limit` that never changes is a monitor's own (a probe's connection)
+    measure       `level` and `rate` (a counter per second) by the hours above; `total`, `highest`: more than
+                  `limit` on a day is work; `steady`: a level up to `limit` that never changes is a monitor's own connection
     """
 
     metric: str
     limit: float
     unit: str
-    measure: Literal["level", "rate", "total", "steady"] = "total"
+    measure: Literal["level", "rate", "total", "highest", "steady"] = "total"
     far: float = math.inf
     quiet_hours: float = 0.0
     upkeep_hours: float = 0.0
     upkeep: Grade = Grade.UPKEEP
 
+    def shown(self, day: Measured) -> float:
+        """The day's number in the signal's unit."""
+        return {"total": day.total, "rate": day.rate}.get(self.measure, day.highest)
+
     def grade(self, day: Measured) -> Grade:
-        if self.measure == "total":
-            return Grade.WORK if day.total > self.limit else Grade.QUIET
+        if self.measure in ("total", "highest"):
+            return Grade.WORK if self.shown(day) > self.limit else Grade.QUIET
         if self.measure == "steady":
             same = day.highest <= self.limit and day.highest - day.lowest <= 0.5
             return Grade.QUIET if same else Grade.WORK
@@ -214,6 +219,8 @@ def measured_of_rows(rows: Iterable[Mapping[str, Any]]) -> dict[str, list[Measur
     """Metric → days in order, from the structs that a candidates query lists."""
     found: dict[str, list[Measured]] = {}
     for row in rows:
-        day = Measured(row["day"], row["hours"], row["total"], row["highest"], row["lowest"], row["above"], row["far"])
+        day = Measured(
+            row["day"], row["hours"], row["total"], row["highest"], row["lowest"], row["above"], row["far"], row["rate"]
+        )
         found.setdefault(row["metric"], []).append(day)
     return found

@@ -46,6 +46,7 @@ hours as (
         total,
         highest,
         lowest,
+        highest_rate,
         coalesce(list_sum([
             entry.value for entry in map_entries(buckets) if entry.key > floor(ln(greatest(low_bound, 1e-9)) / ln(1.05))
         ]), 0) * (seconds / samples) / 3600 as above,
@@ -68,7 +69,8 @@ days as (
         max(highest) as highest,
         min(lowest) as lowest,
         max(above) as above,
-        max(far) as far
+        max(far) as far,
+        max(highest_rate) as rate
     from hours
     group by resource_id, metric, metric_date
 
@@ -81,7 +83,7 @@ activities as (
         list(
             {
                 metric: metric, day: metric_date, hours: hours, total: total, highest: highest, lowest: lowest,
-                above: above, far: far
+                above: above, far: far, rate: rate
             }
             order by metric, metric_date
         ) as activity

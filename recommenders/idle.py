@@ -39,16 +39,16 @@ SENT = Signal("network_out_bytes", 1000.0, "B/s", "rate", quiet_hours=2, upkeep_
 SM = Signal("gpu_sm_active", 5.0, "%", "level")  # below 5 % a GPU waits (DCGM guidance); held memory is not work
 GPU = Signal("gpu_utilization", 5.0, "%", "level")
 DUTY = Signal("tpu_duty_cycle", 1.0, "%", "level")
-REQUESTS = Signal("requests", 0.0, "requests")
-KERNELS = Signal("kernels_active", 0.0, "kernels")
-JOBS = Signal("jobs_running", 0.0, "jobs")
-QUERIES = Signal("queries", 0.0, "queries")
+REQUESTS = Signal("requests", 0.0, "requests a day")
+KERNELS = Signal("kernels_active", 0.0, "kernels", "highest")
+JOBS = Signal("jobs_running", 0.0, "jobs", "highest")
+QUERIES = Signal("queries", 0.0, "queries a day")
 CONNECTIONS = Signal("connections", 3.0, "connections", "steady")  # a monitor keeps one to three open, always
-FLOWS = Signal("connections", 0.0, "connections")
-READS = Signal("disk_read_ops", 0.0, "operations")
-WRITES = Signal("disk_write_ops", 0.0, "operations")
-BYTES_IN = Signal("network_in_bytes", 0.0, "bytes")
-BYTES_OUT = Signal("network_out_bytes", 0.0, "bytes")
+FLOWS = Signal("connections", 0.0, "connections", "highest")
+READS = Signal("disk_read_ops", 0.0, "operations a day")
+WRITES = Signal("disk_write_ops", 0.0, "operations a day")
+BYTES_IN = Signal("network_in_bytes", 0.0, "bytes a day")
+BYTES_OUT = Signal("network_out_bytes", 0.0, "bytes a day")
 
 
 @dataclass(frozen=True, slots=True)
@@ -319,7 +319,9 @@ class Idle:
 
 def finding(one: Candidate, verdict: Verdict, facts: tuple[Fact, ...], context: Context) -> Finding:
     profile = one.profile
-    days = len({day.day for series in one.measured.values() for day in series if (context.as_of - day.day).days < 30})
+    measured = len({day.day for series in one.measured.values() for day in series if (context.as_of - day.day).days < 30})
+    by_state = isinstance(RULES.get(profile.resource_type), ByState)
+    days = max(measured, min(30, profile.unchanged_days)) if by_state else measured
     return Finding(
         recommender="idle",
         kind="idle",
@@ -374,10 +376,12 @@ def _since_use(days: Mapping[date, Grade], as_of: date) -> int:
 
 
 def _fact(one: Candidate, signal: Signal, as_of: date) -> Fact:
-    days = [day for day in one.measured[signal.metric] if (as_of - day.day).days < 30]
-    name = f"{signal.unit}, most of a day" if signal.measure == "total" else f"{signal.unit}, highest of 30 days"
-    values = [day.total if signal.measure == "total" else day.highest for day in days]
-    return Fact(signal.metric, round(max(values), 3) if values else None, name, "metric_daily")
+    days = one.measured[signal.metric]
+    recent = [day for day in days if (as_of - day.day).days < 30]
+    when = "highest of 30 days" if recent else f"last measured on {days[-1].day}"
+    return Fact(
+        signal.metric, round(max(signal.shown(day) for day in recent or days[-1:]), 3), f"{signal.unit}, {when}", "metric_daily"
+    )
 
 
 def _busiest(one: Candidate, signals: Sequence[Signal], as_of: date, within: int) -> str:
@@ -385,6 +389,5 @@ def _busiest(one: Candidate, signals: Sequence[Signal], as_of: date, within: int
         days = [day for day in one.measured[signal.metric] if (as_of - day.day).days < within]
         busy = [day for day in days if signal.grade(day) > Grade.UPKEEP]
         if busy:
-            value = max(day.total if signal.measure == "total" else day.highest for day in busy)
-            return f"{signal.metric} up to {value:,.4g} {signal.unit if signal.measure != 'rate' else 'bytes a sample'}"
+            return f"{signal.metric} up to {max(signal.shown(day) for day in busy):,.4g} {signal.unit}"
     return "its metrics show activity"
