@@ -1,0 +1,209 @@
+"""How much to commit to for a term, from the demand seen so far: a forecast of the term's levels and the newsvendor's quantile.
+
+A commitment of level c at discount d pays for its next unit while demand reaches it in more than 1 − d of the term's hours,
+so that the best level is the d-quantile of what the term will bring. The forecast is made of scenarios: today's level as
+several lookbacks see it, carried on along a shrunken drift, with noise as large as the series' own (and its siblings')
+months have shown. Nothing here knows a provider, a unit or a length of series; all is relative to the series' own level.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import stdtrit
+
+Floats = NDArray[np.float64]
+
+BLOCK_DAYS = 30
+"""Changes are measured from month to month: shorter blocks count noise within the month as change."""
+
+YEAR_BLOCKS = 365 / BLOCK_DAYS
+
+FLOOR = 0.02
+"""Added to relative levels before logarithms are taken, so that a series that starts or ends has a finite change."""
+
+LEAST_PERSISTENCE = 0.25
+"""The long-run variance of monthly changes is at least this share of their variance, however much they undo each other."""
+
+
+@dataclass(frozen=True, slots=True)
+class LevelPolicy:
+    """What the forecast takes for granted. How each was chosen: docs/decisions/0012.
+
+    lookbacks     days whose demand counts as "now"; each gives one forecast
+    caution       quantile of the lookbacks' levels that is bought: 0 the lowest, 0.5 their median
+    drift         standard deviation of a year's drift before anything is seen (logarithm)
+    monthly       standard deviation of a month's change before anything is seen (logarithm)
+    prior_months  how many months of own history that is worth
+    leaving       rate a year at which the whole usage leaves its scope
+    turns         days over which a decline in progress is looked for; it is taken to go on. Empty: none
+    turn_drift    the prior of such a decline's yearly rate
+    """
+
+    lookbacks: tuple[int, ...]
+    caution: float
+    drift: float
+    monthly: float
+    prior_months: float
+    leaving: float
+    turns: tuple[int, ...] = ()
+    turn_drift: float = 1.0
+
+
+BROAD = LevelPolicy((7, 14, 28, 56, 84, 112), caution=0.25, drift=0.3, monthly=0.1, prior_months=2, leaving=0.05)
+"""For instruments that follow usage across machines: only a company's whole demand can leave them."""
+
+NARROW = LevelPolicy(
+    (7, 14, 28, 56, 112),
+    caution=0.25,
+    drift=0.35,
+    monthly=0.1,
+    prior_months=4,
+    leaving=0.1,
+    turns=(14, 28, 56, 112),
+    turn_drift=2.0,
+)
+"""For locks on one family or machine, which a new generation empties within months."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """Scenarios of the term, one array a lookback: steps of the term × scenarios × hours of the day and week, levels ≥ 0.
+
+    stays  the probability, at each step, that the usage has not left
+    """
+
+    scenarios: tuple[Floats, ...]
+    stays: Floats
+    caution: float
+
+    def level(self, discount: float) -> float:
+        """The level that costs least in expectation at a discount 0 … 1: 0 where nothing pays."""
+        gone = float(1 - self.stays.mean())
+        if not self.scenarios or gone >= discount:
+            return 0.0
+        return float(np.quantile([_quantile(s, self.stays, gone, discount) for s in self.scenarios], self.caution))
+
+    def savings(self, level: float, discount: float) -> tuple[Floats, Floats]:
+        """Saving per hour of the term of a level bought at a discount, by scenario, and each scenario's probability.
+
+        A scenario that leaves does so at the middle of a step; before that it is what it would have been.
+        """
+        used = [np.minimum(scenario, level).mean(axis=2) for scenario in self.scenarios]
+        steps = len(self.stays)
+        ends = np.concatenate([-np.diff(np.concatenate([[1.0], self.stays])), self.stays[-1:]])
+        amounts, weights = [], []
+        for by_step in used:
+            until = np.vstack([np.zeros(by_step.shape[1]), np.cumsum(by_step, axis=0)]) / steps
+            amounts.append(until - (1 - discount) * level)
+            weights.append(np.broadcast_to(ends[:, None] / (until.shape[1] * len(used)), until.shape))
+        return np.concatenate([a.ravel() for a in amounts]), np.concatenate([w.ravel() for w in weights])
+
+
+def outlook(demand: Floats, per_day: int, policy: LevelPolicy, siblings: float | None = None) -> Outlook:
+    """The scenarios of a year that begins where the demand ends.
+
+    demand    level of each period so far, ≥ 0, the last period last
+    per_day   periods a day (24 for hours, 1 for days)
+    siblings  the monthly volatility of the user's other series of this kind (`volatility`), where it is known
+    """
+    steps, shares = 8, (np.arange(12) + 0.5) / 12
+    stays = np.exp(-policy.leaving * (np.arange(steps) + 0.5) / steps)
+    count = len(demand) // per_day
+    days = demand[len(demand) - count * per_day :].reshape(count, per_day)
+    means = days.mean(axis=1)
+    if count < 2 * BLOCK_DAYS or means[-7:].max() <= 0:
+        return Outlook((), stays, policy.caution)
+    prior = policy.monthly if siblings is None else max(policy.monthly, siblings)
+    found = []
+    for lookback in policy.lookbacks:
+        level = float(means[-lookback:].mean())
+        if lookback <= count and level > 0:
+            ahead = (np.arange(steps) + 0.5) * YEAR_BLOCKS / steps + lookback / 2 / BLOCK_DAYS
+            paths = _paths(means, level, ahead, policy, prior, shares)
+            hours = np.quantile(days[-lookback:].ravel(), (np.arange(10) + 0.5) / 10)
+            found.append(np.multiply.outer(paths, hours))
+    return Outlook(tuple(found), stays, policy.caution)
+
+
+def volatility(families: Sequence[Floats]) -> float | None:
+    """The standard deviation of a month's change that a user's own families have shown, from their daily levels (logarithm).
+
+    A family counts from its first month to the one in which it fell below a fifth of its peak; robust against single jumps:
+    the median square, as of a normal. None where fewer than four changes have been seen.
+    """
+    total = sum(float(f.mean()) for f in families if len(f))
+    changes: list[float] = []
+    for family in families:
+        blocks = _blocks(family)
+        peak = float(blocks.max(initial=0.0))
+        if peak <= 0 or peak < 0.005 * total:
+            continue
+        alive = blocks[int(np.argmax(blocks > 0.05 * peak)) :]
+        fallen = np.flatnonzero(alive < 0.2 * np.maximum.accumulate(alive))
+        alive = alive[: fallen[0]] if len(fallen) else alive
+        changes += np.diff(np.log(alive / peak + FLOOR))[1:].tolist()
+    return float(np.sqrt(np.median(np.square(changes)) / 0.455)) if len(changes) >= 4 else None
+
+
+def _quantile(scenarios: Floats, stays: Floats, gone: float, discount: float) -> float:
+    """The d-quantile of levels, those that left counting as 0."""
+    weights = np.broadcast_to(stays[:, None, None], scenarios.shape).ravel()
+    levels = scenarios.ravel()
+    order = np.argsort(levels)
+    reached = np.cumsum(weights[order])
+    share = gone + reached / reached[-1] * (1 - gone)
+    return float(levels[order][min(int(np.searchsorted(share, discount - 1e-9)), len(levels) - 1)])
+
+
+def _blocks(means: Floats) -> Floats:
+    """Means of the whole blocks that end with the series."""
+    count = len(means) // BLOCK_DAYS
+    return np.asarray(means[len(means) - count * BLOCK_DAYS :].reshape(count, BLOCK_DAYS).mean(axis=1))
+
+
+def _paths(means: Floats, level: float, ahead: Floats, policy: LevelPolicy, prior: float, shares: Floats) -> Floats:
+    """Levels at the given months ahead × scenarios: the lower of exponential and linear drift, times two-sided noise."""
+    blocks = _blocks(means) / level
+    changes = np.diff(np.log(blocks + FLOOR))
+    months = policy.prior_months + len(changes)
+    rate, doubt = _drift(changes, prior, policy)
+    linear, _ = _drift(np.diff(blocks), prior, policy)
+    trend = np.minimum(np.exp(np.clip(rate * ahead, -20, 3)), np.maximum(1 + linear * ahead, 0))
+    around = changes - rate
+    own = policy.prior_months * prior**2
+    for turn in policy.turns:
+        if turn <= len(means):
+            decline = _decline(means, level, turn, (own + float(np.square(around).sum())) / months, policy)
+            trend = np.minimum(trend, np.exp(np.clip(decline * ahead, -20, 0)))
+    down, up = ((own + 2 * float(np.square(side).sum())) / months for side in (np.minimum(around, 0), np.maximum(around, 0)))
+    student = stdtrit(months, shares)
+    noise = student * np.sqrt(np.where(student < 0, down, up) * ahead[:, None] + doubt * np.square(ahead)[:, None])
+    return np.asarray(trend[:, None] * np.exp(np.clip(noise, -20, 3)))
+
+
+def _drift(changes: Floats, prior: float, policy: LevelPolicy) -> tuple[float, float]:
+    """The drift a block and its variance, given the changes: normal around 0 before, their long-run variance as noise.
+
+    Changes that undo each other (noise in the level) say more about the drift than their variance suggests, changes that
+    follow each other less: the first autocovariance is added on both sides.
+    """
+    count = len(changes)
+    around = changes - changes.mean()
+    total = float(np.square(around).sum())
+    if count >= 3:
+        total = max(total + 2 * float((around[1:] * around[:-1]).sum()), LEAST_PERSISTENCE * total)
+    variance = (policy.prior_months * prior**2 + total) / (policy.prior_months + count - 1)
+    doubt = 1 / ((YEAR_BLOCKS / policy.drift) ** 2 + count / variance)
+    return doubt * count / variance * float(changes.mean()), doubt
+
+
+def _decline(means: Floats, level: float, turn: int, variance: float, policy: LevelPolicy) -> float:
+    """The rate a block at which the later half of the last `turn` days is below the earlier, as far as noise allows; ≤ 0."""
+    earlier, later = float(means[-turn : -(turn // 2)].mean()), float(means[-(turn // 2) :].mean())
+    rate = float(np.log((later / level + FLOOR) / (earlier / level + FLOOR))) / (turn / 2 / BLOCK_DAYS)
+    own = (policy.turn_drift / YEAR_BLOCKS) ** 2
+    return min(0.0, own / (own + variance * 2 * BLOCK_DAYS / turn) * rate)

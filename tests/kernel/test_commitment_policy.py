@@ -1,0 +1,97 @@
+"""The level to commit to for a year: what it must do whatever the demand."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from finops.commitment_policy import BROAD, NARROW, LevelPolicy, outlook, volatility
+
+DAYS = 400
+
+
+def noisy(path: np.ndarray, seed: int = 0) -> np.ndarray:
+    """Daily levels with 5 % noise."""
+    return path * np.random.default_rng(seed).normal(1, 0.05, len(path)).clip(0.5)
+
+
+@given(st.floats(1e-3, 1e6), st.sampled_from([BROAD, NARROW]), st.integers(0, 20))
+@settings(max_examples=20, deadline=None)
+def test_the_unit_does_not_matter(scale: float, policy: LevelPolicy, seed: int) -> None:
+    demand = noisy(np.linspace(50, 100, DAYS), seed)
+    once, scaled = (outlook(d, 1, policy).level(0.3) for d in (demand, demand * scale))
+    assert scaled == pytest.approx(once * scale, rel=1e-6)
+
+
+@given(st.integers(0, 50), st.sampled_from([BROAD, NARROW]))
+@settings(max_examples=20, deadline=None)
+def test_a_larger_discount_never_buys_less(seed: int, policy: LevelPolicy) -> None:
+    view = outlook(noisy(np.cumsum(np.random.default_rng(seed).normal(0, 1, DAYS)).clip(-20) + 60, seed), 1, policy)
+    levels = [view.level(d) for d in np.linspace(0.05, 0.6, 8)]
+    assert levels == sorted(levels)
+
+
+def test_growth_buys_more_than_decline_and_steady_demand_less_than_itself() -> None:
+    up, flat, down = (outlook(noisy(np.linspace(a, 100, DAYS)), 1, BROAD).level(0.3) for a in (50, 100, 180))
+    assert up > flat > down
+    assert 75 < flat < 100
+    assert down < 70
+
+
+def test_a_family_that_is_being_left_is_not_locked_into() -> None:
+    path = np.concatenate([np.full(DAYS - 90, 100.0), np.linspace(100, 35, 90)])
+    left, calm = (outlook(noisy(p), 1, NARROW) for p in (path, np.full(DAYS, 100.0)))
+    assert left.level(0.27) < 5
+    assert calm.level(0.27) > 60
+
+
+def test_restless_families_make_a_lock_smaller() -> None:
+    demand = noisy(np.full(120, 100.0))
+    levels = [outlook(demand, 1, NARROW, siblings=s).level(0.3) for s in (None, 0.3, 0.8)]
+    assert levels == sorted(levels, reverse=True)
+    assert levels[-1] < levels[0] / 2
+
+
+@pytest.mark.parametrize("demand", [np.ones(59), np.zeros(DAYS), np.concatenate([np.ones(DAYS), np.zeros(8)])])
+def test_too_little_or_nothing_that_runs_is_not_committed_to(demand: np.ndarray) -> None:
+    view = outlook(demand, 1, BROAD)
+    assert (view.scenarios, view.level(0.4)) == ((), 0.0)
+
+
+def test_what_leaves_before_it_pays_is_not_committed_to() -> None:
+    policy = replace(BROAD, leaving=1.0)
+    assert outlook(np.full(DAYS, 100.0), 1, policy).level(0.27) == 0
+
+
+@given(st.integers(0, 30), st.sampled_from([0.2, 0.27, 0.4]))
+@settings(max_examples=15, deadline=None)
+def test_the_level_of_one_lookback_maximizes_the_expected_saving(seed: int, discount: float) -> None:
+    policy = replace(BROAD, lookbacks=(28,))
+    view = outlook(noisy(np.linspace(80, 100, DAYS), seed), 1, policy)
+    best = view.level(discount)
+
+    def expected(level: float) -> float:
+        return (
+            float(sum(np.minimum(s, level).mean(axis=(1, 2)) @ view.stays for s in view.scenarios) / len(view.stays))
+            - (1 - discount) * level
+        )
+
+    assert expected(best) >= max(expected(best * share) for share in (0.9, 0.97, 1.03, 1.1)) - 1e-3 * best
+
+
+def test_savings_by_scenario_are_probabilities() -> None:
+    amounts, weights = outlook(noisy(np.full(DAYS, 100.0)), 1, NARROW).savings(80.0, 0.3)
+    assert weights.sum() == pytest.approx(1)
+    assert amounts.max() == pytest.approx(80 * 0.3, rel=1e-6)
+    assert 0 < float(weights[amounts < 0].sum()) < 0.5
+
+
+def test_volatility_is_that_of_the_months() -> None:
+    months = np.exp(np.cumsum(np.random.default_rng(3).normal(0, 0.2, (40, 24)), axis=1))
+    seen = volatility([np.repeat(m, 30) for m in months])
+    assert seen == pytest.approx(0.2, rel=0.15)
+    assert volatility([np.ones(60)]) is None
