@@ -188,3 +188,8 @@ def _regular(begun: list[float], lengths: list[int], period: float) -> Bursts | 
     if interval < 2 * period - 1e-9 or len(near) < 0.75 * len(gaps):
         return None
     return Bursts(interval, sorted(lengths)[len(lengths) // 2] * period, len(begun))
+
+
+def best_interval(write: float, rate: float) -> float:
+    """Young's interval while it is short against the time between interruptions, Daly's where it is not; hours."""
+    return young(write, rate) if write < 0.5 / rate else daly(write, rate)

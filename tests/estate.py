@@ -14,7 +14,7 @@ from finops.tables import CORE
 
 AS_OF = date(2026, 10, 31)
 MARTS = Path(__file__).parent.parent / "finops" / "sql" / "marts"
-MACROS = ("bill_month", "resource_profile")
+MACROS = ("bill_month", "resource_profile", "metric_samples")
 REGION = "us-east-1"
 
 
