@@ -99,7 +99,7 @@ def _work(run: Mapping[str, Any], length: float | None) -> float:
 
 
 def periodic_writes(writes: Rows) -> tuple[str, Bursts] | None:
-    """(metric, its bursts) of the first series that shows a period: `metric`, `period_s`, `samples` with `moment` and `value`."""
+    """(metric, bursts) of the first series with a period: `metric`, `period_s`, `samples` of `moment` and `value`."""
     for series in writes:
         samples = [(sample["moment"].timestamp() / HOUR_S, float(sample["value"])) for sample in series["samples"]]
         seen = bursts(samples, float(series["period_s"]) / HOUR_S)

@@ -62,8 +62,7 @@ INTERRUPTIBLE = ("batch", "queue", "worker", "training", "hpo", "ci", "render")
 """Tags by which companies mark work that may begin again."""
 
 BOUND_LICENCES = ("byol", "bring", "hybrid", "ahub", "dedicated", "host")
-HOUR = 3600.0
-DAY = 24.0
+HOUR = 3600.0  # seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,7 +265,7 @@ class Spot:
         say over what life they count, and where nothing bounds the loss the dearer reading decides."""
         if job.length is None:
             return Unknown(("checkpoint",))
-        daily = -math.log1p(-min(band_share(offer.band) or 0.0, 0.999)) / DAY
+        daily = -math.log1p(-min(band_share(offer.band) or 0.0, 0.999)) / 24
         cost = offer.ratio * without_checkpoints(job.length, gang_rate(daily, job.nodes), self.restart_minutes / 60)
         if cost < 1:
             return Unknown(("checkpoint",))
@@ -314,7 +313,8 @@ def _evident(profile: Profile, row: Row) -> bool:
     """Whether something shows what kind of work it is; a machine of which nothing is known is no candidate."""
     if TYPES[profile.resource_type].managed or row.get("runs"):
         return True
-    if any(name in profile.properties for name in (*JOB_PROPERTIES, "stateful", "quorum")):
+    properties = profile.properties
+    if any(name in properties for name in JOB_PROPERTIES) or _set(properties.get("stateful")) or _set(properties.get("quorum")):
         return True
     return any(str(v).lower() in INTERRUPTIBLE for k, v in profile.tags.items() if k.lower() in WORKLOAD_TAGS)
 

@@ -195,11 +195,12 @@ def _on_demand(terms: Terms) -> int:
 
 def _ours(job: Job, terms: Terms, decisions: Decisions) -> Decide:
     planner = Planner(terms)
+    names = ["wait", *(f"spot {zone}" for zone in job.trace.zones), "on demand"]
 
     def decide(to_go: int, now: tuple[bool, ...], mode: Mode, work: int) -> int:
         at = job.at(to_go)
         cases = planner.decide(job.trace.available[job.start - HISTORY : at], to_go, mode, work)
-        choice = {"".join(str(int(flag)) for flag in case): action for case, action in cases.items()}
+        choice = {"".join(str(int(flag)) for flag in case): names[action] for case, action in cases.items()}
         more: dict[str, Any] = {"start": job.start, "slack": job.slack, "work_left": work / UNITS, "available": now}
         decisions.log("spot", job.trace.dataset, job.trace.name, at, at - 1, choice, **more)
         return cases[now]

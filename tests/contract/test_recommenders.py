@@ -70,6 +70,20 @@ def unused() -> Estate:
     made.resource("vol", "AWS::EC2::Volume", sku="gp2", size_gib=120, state="in-use", attached_to="i-1")
     made.charge("nat", 9.0, quantity=200, PricingUnit="GB", SkuMeter="NatGateway-Bytes").resource("nat", "AWS::EC2::NatGateway")
     made.metric("nat", "network_in_bytes", 2e11, statistic="sum", source="s3")
+    made.charge("hpo", 48.0, x_instance_type="ml.g5.xlarge")
+    made.resource("hpo", "AWS::SageMaker::TuningJob", sku="ml.g5.xlarge", managed_spot=False, trial_minutes=40)
+    made.price("training", "ml.g5.xlarge", 1.408).price("training", "ml.g5.xlarge", 0.5632, term="spot")
+    made.add(
+        "spot_market",
+        x_source="m",
+        provider="AWS",
+        region="us-east-1",
+        zone="us-east-1a",
+        sku="ml.g5.xlarge",
+        timestamp=f"{AS_OF} 12:00:00+00",
+        available=True,
+        interruption_band="5-10%",
+    )
     band = {"age_days_from": 120, "age_days_to": None, "object_count": 1000, "bytes": 1e14, "read_bytes_per_month": 0.0}
     return made.add("objects", bucket="b", prefix="", storage_class="STANDARD", **band)
 
@@ -141,7 +155,7 @@ def test_a_saving_is_at_most_what_is_paid(kind: str, recommender: type) -> None:
         assert r.finding.evidence.sql.startswith(("with", "select"))
 
 
-@pytest.mark.parametrize("kind", ["rightsizing", "storage_tiering", "commitments"])
+@pytest.mark.parametrize("kind", ["rightsizing", "storage_tiering", "commitments", "spot"])
 @pytest.mark.parametrize("change", [{}, {"currency": "EUR"}], ids=["no price", "another currency's price"])
 def test_a_price_that_is_missing_is_unknown(kind: str, change: dict[str, str]) -> None:
     plan = plan_of(unused().repriced(**change), kind)
