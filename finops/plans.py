@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import date
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from finops import queries
+from finops.commitments import commitment_of_row
 from finops.config import Config
 from finops.document import plan_document
 from finops.errors import ConfigError, DataError
 from finops.intake.reconcile import Trust, trust
 from finops.model import Recommendation
 from finops.portfolio import Plan
+from finops.precedence import rules, tiers
+from finops.replay import TOTALS, UNUSED, USAGE, Replay, replays
 from finops.runner import Owners, plans
 
 if TYPE_CHECKING:
@@ -71,21 +75,47 @@ def make_plans(
         raise ConfigError(f"no bill is loaded of the 30 days up to {day}", where=config.warehouse, hint="finops status")
     calculation = queries.calculation(reader, reader.published.number)
     of_currency = queries.sources_by_currency(reader)
-    views = [
-        PlanView(_shown(plan, selection), trust(reader, day, sources=of_currency.get(plan.currency, ())), calculation)
-        for plan in made
-    ]
+    replayed = replayed_bills(reader, day)
+    views = []
+    for plan in made:
+        tied = trust(reader, day, sources=of_currency.get(plan.currency, ()))
+        mine = [replay for replay in replayed if replay.currency == plan.currency]
+        views.append(PlanView(_shown(plan, selection), gated(tied, mine), calculation))
     stopped = [view for view in views if view.trust.status == "red" and not force]
     if stopped:
         notes = "; ".join(f"{view.plan.currency}: {note}" for view in stopped for note in view.trust.notes)
-        log.warning("no plan in %s: the bill does not reconcile", ", ".join(view.plan.currency for view in stopped))
+        log.warning(
+            "no plan in %s: the bill does not reconcile, or cannot be replayed",
+            ", ".join(view.plan.currency for view in stopped),
+        )
         if len(stopped) == len(views):
             raise DataError(
-                f"the bill does not reconcile, so no recommendation stands on it: {notes}",
+                f"no recommendation can stand on this bill: {notes}",
                 where=config.warehouse,
-                hint="finops status names the residual; load what is missing, or recommend --force",
+                hint="finops status names a residual; load what is missing, or recommend --force",
             )
     return [view for view in views if view not in stopped]
+
+
+def replayed_bills(reader: Reader, day: date) -> list[Replay]:
+    """Each source's last complete month through the rater, with the commitments that were known on that day."""
+    asked = {"as_of": day}
+    held = reader.rows("select * from commitments where observed_at < $as_of::date + 1 order by observed_at", asked)
+    known = {row["commitment_id"].lower(): commitment_of_row(row) for row in held}
+    return replays(reader.rows(USAGE, asked), reader.rows(UNUSED, asked), reader.rows(TOTALS, asked), known, rules(), tiers())
+
+
+def gated(trusted: Trust, replayed: Sequence[Replay]) -> Trust:
+    """The trust with how far the rater reproduces the bill; red where it does not, since it prices what is recommended."""
+    missed = [replay for replay in replayed if not replay.reproduces]
+    notes = [
+        f"the replay of {replay.source} {replay.period} misses the bill by {replay.error:+.2%}:"
+        " it was charged in a way that the rater does not know"
+        for replay in missed
+    ]
+    right = [f"{replay.source} {replay.period} within {abs(replay.error):.2%}" for replay in replayed if replay.reproduces]
+    notes += [f"replayed: {', '.join(right)} of the bill"] if right else []
+    return replace(trusted, status="red" if missed else trusted.status, notes=(*notes, *trusted.notes))
 
 
 def _shown(plan: Plan, selection: Selection) -> Plan:

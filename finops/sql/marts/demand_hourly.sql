@@ -1,7 +1,7 @@
 -- demand_hourly: machine usage by the hour, as commitments see it: what runs, at which price, covered or not.
 -- reads: charges
--- grain: x_source, x_billing_period, charge_hour, provider, billing_account_id, account_id, region, service, instance_type,
---   operating_system, sku_id, sku_price_id, sku_meter, pricing_category, commitment_id, currency
+-- grain: x_source, x_billing_period, charge_hour, provider, billing_account_id, account_id, region, availability_zone,
+--   service, instance_type, operating_system, sku_id, sku_price_id, sku_meter, pricing_category, commitment_id, currency
 -- incremental: x_source, x_billing_period
 -- portable: yes
 with charges as (
@@ -20,6 +20,7 @@ final as (
         BillingAccountId as billing_account_id,
         SubAccountId as account_id,
         RegionId as region,
+        AvailabilityZone as availability_zone,
         ServiceName as service,
         x_instance_type as instance_type,
         x_operating_system as operating_system,
@@ -47,6 +48,7 @@ final as (
         BillingAccountId,
         SubAccountId,
         RegionId,
+        AvailabilityZone,
         ServiceName,
         x_instance_type,
         x_operating_system,

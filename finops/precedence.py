@@ -1,0 +1,48 @@
+"""The providers' order of application and use discounts, read from `connectors/<cloud>/data`."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from functools import cache
+from importlib import resources
+
+from finops.rating import Rule, Tiers
+
+
+@cache
+def rules() -> tuple[Rule, ...]:
+    """Every row of every `commitment_rules.csv`."""
+    return tuple(
+        Rule(
+            provider=row["provider"],
+            instrument=row["instrument"],
+            when=row["when"],
+            stage=int(row["stage"]),
+            services=_set(row["services"]),
+            order="smallest" if row["order"] == "smallest" else "discount",
+            excludes=_set(row["excludes"]),
+            types=frozenset(word.lower() for word in _set(row["types"])),
+        )
+        for row in _rows("commitment_rules.csv")
+    )
+
+
+@cache
+def tiers() -> tuple[Tiers, ...]:
+    """The discounts for sustained use: rows of one name are the steps of one discount, in order."""
+    steps: dict[tuple[str, str], list[tuple[float, float]]] = {}
+    for row in _rows("use_discounts.csv"):
+        steps.setdefault((row["name"], row["families"]), []).append((float(row["up_to_share"]), float(row["paid_share"])))
+    return tuple(Tiers(_set(families), tuple(found)) for (_, families), found in steps.items())
+
+
+def _set(text: str) -> frozenset[str]:
+    return frozenset(part for part in text.split("|") if part)
+
+
+def _rows(name: str) -> Iterator[dict[str, str]]:
+    for package in sorted(resources.files("connectors").iterdir(), key=lambda entry: entry.name):
+        file = package.joinpath("data", name)
+        if file.is_file():
+            yield from csv.DictReader(file.read_text("utf-8").splitlines())
