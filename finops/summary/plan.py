@@ -51,6 +51,7 @@ def _plan_text(view: PlanView, fmt: render.Format) -> str:
     ]
     steps: list[dict[str, object]] = [
         {"step": step.name, f"{plan.currency} a month": step.amount if step.is_level else -step.amount} for step in plan.steps
+        if step.is_level or step.amount
     ]
     parts.append(render.rows(steps, fmt))
     if plan.recommendations:
