@@ -50,7 +50,8 @@ def _plan_text(view: PlanView, fmt: render.Format) -> str:
         trust_line(view.trust.status, view.trust.reconciled, (*view.trust.notes, *plan.notes)),
     ]
     steps: list[dict[str, object]] = [
-        {"step": step.name, f"{plan.currency} a month": step.amount if step.is_level else -step.amount} for step in plan.steps
+        {"step": step.name, f"{plan.currency} a month": step.amount if step.is_level else -step.amount}
+        for step in plan.steps
         if step.is_level or step.amount
     ]
     parts.append(render.rows(steps, fmt))
