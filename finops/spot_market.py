@@ -63,7 +63,7 @@ def history(market: Rows) -> tuple[Flags, float]:
 def on_demand_share(runs: Rows, market: Rows, length: float | None, spot: float, restart: float) -> float | None:
     """The share of the work of the median run with a deadline that the best policy does on demand.
 
-    runs     mappings with `deadline_h` (hours from start to deadline) and `work_s`; `length` hours stand in for unstated work
+    runs     mappings with `deadline_h` (hours from start to deadline), `work_s`, `status` and `hours`; `length` stands in
     spot     its price over the on-demand price
     restart  hours that a start or a loss costs
 
@@ -95,7 +95,10 @@ def on_demand_share(runs: Rows, market: Rows, length: float | None, spot: float,
 
 
 def _work(run: Mapping[str, Any], length: float | None) -> float:
-    return float(run["work_s"]) / HOUR_S if run["work_s"] else length or 0.0
+    """Hours that the work takes: what is stated, at most what a completed run took (stated work may be a sum over nodes)."""
+    known = [float(run["work_s"]) / HOUR_S] if run["work_s"] else []
+    known += [float(run["hours"])] if run["status"] == "completed" and run["hours"] else []
+    return min(known, default=length or 0.0)
 
 
 def periodic_writes(writes: Rows) -> tuple[str, Bursts] | None:

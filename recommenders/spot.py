@@ -112,8 +112,7 @@ class Spot:
                 *,
                 lower(resource_id) as key,
                 coalesce(count, 1) * coalesce(billed_s, epoch(ended_at) - epoch(started_at)) / 3600 as node_hours
-            from runs
-            where started_at >= $as_of::date - 89 and started_at < $as_of::date + 1
+            from runs where started_at >= $as_of::date - 89 and started_at < $as_of::date + 1
         ),
         jobs as (
             select
@@ -182,6 +181,7 @@ class Spot:
         left join on_spot on profile.provider = on_spot.provider and profile.sku = on_spot.sku
         left join writes on lower(profile.resource_id) = writes.key
         where profile.resource_type is not null
+        qualify row_number() over (partition by profile.resource_id, profile.currency order by length(market.sku) desc) = 1
         order by profile.provider, profile.account_id, profile.resource_id
     """
 

@@ -9,7 +9,7 @@ from decimal import Decimal
 
 import pytest
 
-from finops.model import Act, Delete, Effect, Estimate, Evidence, Finding, Reconfigure, Resize, Saving, Scope, Stop
+from finops.model import Act, Delete, Effect, Estimate, Evidence, Finding, Reconfigure, Resize, Saving, Scope, Stop, UseSpot
 from finops.patches import patch_of, templates
 from finops.window import Window
 
@@ -20,10 +20,11 @@ ACTIONS = {
     "Resize": Resize("a", "b"),
     "Reconfigure": Reconfigure("a", "b"),
     "Move": Resize("a", "b"),
+    "UseSpot": UseSpot("on_demand", "spot"),
 }
 
 
-def finding(resource: str, resource_type: str, action: Delete | Stop | Resize | Reconfigure) -> Finding:
+def finding(resource: str, resource_type: str, action: Delete | Stop | Resize | Reconfigure | UseSpot) -> Finding:
     saving = Saving(Estimate.exactly(Decimal(1)), Decimal(12), Decimal(0), "USD")
     verdict = Act(action, saving, 1.0, "why", Effect())
     evidence = Evidence((), Window.of_days(DAY, DAY), 1.0, "")
@@ -52,7 +53,7 @@ def test_parts_of_a_path_are_found_whatever_their_case() -> None:
 def test_every_template_fills_in() -> None:
     assert len(templates()) > 20
     for resource_type, action in templates():
-        if action in ("Delete", "Stop", "Resize", "Reconfigure"):
+        if action in ("Delete", "Stop", "Resize", "Reconfigure", "UseSpot"):
             assert patch_of(finding("r", resource_type, ACTIONS[action])), (resource_type, action)
 
 

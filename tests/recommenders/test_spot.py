@@ -230,6 +230,17 @@ def test_a_deadline_needs_slack(deadline: float, verdict: str) -> None:
     assert said(plan_of(estate)).startswith(verdict)
 
 
+def test_work_that_is_stated_as_a_sum_over_nodes_takes_as_long_as_it_took() -> None:
+    estate = market(priced(nightly(run={"within_h": 12.0, "work_s": 8 * 18_000.0}).resource(**fleet(**SAVED))))
+    assert said(plan_of(estate)) == "act"
+
+
+def test_of_two_markets_of_a_managed_machine_its_own_counts() -> None:
+    estate = market(tuning(managed_spot=False, trial_minutes=40), band=">20%", sku="ml.g5.xlarge")
+    (r,) = plan_of(estate).recommendations
+    assert "(>20%)" in r.finding.verdict.why
+
+
 def test_what_a_deadline_forces_on_demand_is_no_saving() -> None:
     def saving(deadline: float) -> Decimal:
         run = {"within_h": deadline, "work_s": 18_000.0}
