@@ -28,6 +28,9 @@ FLOOR = 0.02
 LEAST_PERSISTENCE = 0.25
 """The long-run variance of monthly changes is at least this share of their variance, however much they undo each other."""
 
+LEAVING_YEARS = 20.0
+"""How many family-years of own history the policy's rate of leaving is worth."""
+
 
 @dataclass(frozen=True, slots=True)
 class LevelPolicy:
@@ -103,21 +106,33 @@ class Outlook:
         return np.concatenate([a.ravel() for a in amounts]), np.concatenate([w.ravel() for w in weights])
 
 
-def outlook(demand: Floats, per_day: int, policy: LevelPolicy, siblings: float | None = None) -> Outlook:
+@dataclass(frozen=True, slots=True)
+class Siblings:
+    """What the user's own families have done: the volatility of a month (None: unknown), and how often a year one was left."""
+
+    monthly: float | None
+    leaving: float | None
+
+
+ALONE = Siblings(None, None)
+
+
+def outlook(demand: Floats, per_day: int, policy: LevelPolicy, siblings: Siblings = ALONE) -> Outlook:
     """The scenarios of a year that begins where the demand ends.
 
     demand    level of each period so far, ≥ 0, the last period last
     per_day   periods a day (24 for hours, 1 for days)
-    siblings  the monthly volatility of the user's other series of this kind (`volatility`), where it is known
+    siblings  what the user's other series of this kind have shown
     """
     steps, shares = 8, (np.arange(12) + 0.5) / 12
-    stays = np.exp(-policy.leaving * (np.arange(steps) + 0.5) / steps)
+    rate = policy.leaving if siblings.leaving is None else siblings.leaving
+    stays = np.exp(-rate * (np.arange(steps) + 0.5) / steps)
     count = len(demand) // per_day
     days = demand[len(demand) - count * per_day :].reshape(count, per_day)
     means = days.mean(axis=1)
     if count < 2 * BLOCK_DAYS or means[-7:].max() <= 0:
         return Outlook((), stays, policy.caution)
-    prior = policy.monthly if siblings is None else max(policy.monthly, siblings)
+    prior = max(policy.monthly, siblings.monthly or 0.0)
     found = []
     for lookback in policy.lookbacks:
         level = float(means[-lookback:].mean())
@@ -129,14 +144,16 @@ def outlook(demand: Floats, per_day: int, policy: LevelPolicy, siblings: float |
     return Outlook(tuple(found), stays, policy.caution)
 
 
-def volatility(families: Sequence[Floats]) -> float | None:
-    """The standard deviation of a month's change that a user's own families have shown, from their daily levels (logarithm).
+def siblings(families: Sequence[Floats], policy: LevelPolicy) -> Siblings:
+    """What a user's own families show, from their daily levels; families of less than half a percent of the whole are left out.
 
-    A family counts from its first month to the one in which it fell below a fifth of its peak; robust against single jumps:
-    the median square, as of a normal. None where fewer than four changes have been seen.
+    A family counts from its first month to the one in which it fell below a fifth of its peak: then it was left. The rate is
+    that of a Gamma prior of `policy.leaving` worth LEAVING_YEARS. Volatility is robust against single jumps: the median square,
+    as of a normal; unknown where fewer than four changes have been seen.
     """
     total = sum(float(f.mean()) for f in families if len(f))
     changes: list[float] = []
+    exits, years = 0, 0.0
     for family in families:
         blocks = _blocks(family)
         peak = float(blocks.max(initial=0.0))
@@ -144,9 +161,12 @@ def volatility(families: Sequence[Floats]) -> float | None:
             continue
         alive = blocks[int(np.argmax(blocks > 0.05 * peak)) :]
         fallen = np.flatnonzero(alive < 0.2 * np.maximum.accumulate(alive))
+        exits += len(fallen) > 0
         alive = alive[: fallen[0]] if len(fallen) else alive
+        years += len(alive) / YEAR_BLOCKS
         changes += np.diff(np.log(alive / peak + FLOOR))[1:].tolist()
-    return float(np.sqrt(np.median(np.square(changes)) / 0.455)) if len(changes) >= 4 else None
+    monthly = float(np.sqrt(np.median(np.square(changes)) / 0.455)) if len(changes) >= 4 else None
+    return Siblings(monthly, (exits + policy.leaving * LEAVING_YEARS) / (years + LEAVING_YEARS))
 
 
 def _quantile(scenarios: Floats, stays: Floats, gone: float, discount: float) -> float:

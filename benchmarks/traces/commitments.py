@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from benchmarks.traces.bar import Bar, Decisions, present
-from finops.commitment_policy import BROAD, NARROW, outlook, volatility
+from benchmarks.traces.joint_commitments import joint_bars, seconds_bar
+from finops.commitment_policy import ALONE, BROAD, NARROW, outlook, siblings
 
 Floats = NDArray[np.float64]
 
@@ -112,10 +114,10 @@ def measure(scope: Scope, *, narrow: bool, log: Decisions, dataset: str) -> dict
     names = scope.types if narrow else ("sum",)
     totals = {d: Totals() for d in DISCOUNTS}
     for at in scope.decisions:
-        siblings = volatility(_daily(scope, at)) if narrow else None
+        kin = siblings(_daily(scope, at), NARROW) if narrow else ALONE
         for name, whole in zip(names, series, strict=True):
             seen, term = whole[:at], whole[at : at + scope.term]
-            view = outlook(seen, scope.per_day, NARROW if narrow else BROAD, siblings)
+            view = outlook(seen, scope.per_day, NARROW if narrow else BROAD, kin)
             for discount, total in totals.items():
                 level = view.level(discount)
                 paid, usual = cost(level, term, discount), float(term.sum())
@@ -171,10 +173,19 @@ def _narrow(name: str, discount: float, total: Totals) -> Bar:
     return Bar(f"commitments narrow {discount:.2f} saved %", name, value, target, value >= target, vendors)
 
 
+def _ruled(rule: Callable[[Floats, float, int], float], seen: Floats, discount: float) -> float:
+    return rule(seen, discount, 24)
+
+
 def bars(folder: Path, decisions: Decisions) -> Iterator[Bar]:
     """Snowflake's regions and UFCG's fleet, as protocols.md says."""
     for path in present(folder, "demand/snowflake_vm_demand_hourly.parquet"):
-        yield from _bars("snowflake", snowflake(path), decisions)
+        scopes = snowflake(path)
+        yield from _bars("snowflake", scopes, decisions)
+        demands = {scope.name: scope.demand for scope in scopes}
+        rules = {n: partial(_ruled, rule) for n, rule in VENDORS.items() if n != "nothing"}
+        yield from joint_bars("snowflake", demands, rules, decisions)
+        yield seconds_bar("snowflake", demands)
     prices = next(iter(present(folder, "prices/instance_prices.csv.gz")), None)
     for path in present(folder, "demand/ufcg_aws_daily_instances_2y.parquet") if prices else ():
         yield from _bars("ufcg", ufcg(path, prices), decisions)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from finops.commitment_policy import BROAD, NARROW, LevelPolicy, outlook, volatility
+from finops.commitment_policy import BROAD, NARROW, LevelPolicy, Siblings, outlook, siblings
 
 DAYS = 400
 
@@ -51,7 +51,7 @@ def test_a_family_that_is_being_left_is_not_locked_into() -> None:
 
 def test_restless_families_make_a_lock_smaller() -> None:
     demand = noisy(np.full(120, 100.0))
-    levels = [outlook(demand, 1, NARROW, siblings=s).level(0.3) for s in (None, 0.3, 0.8)]
+    levels = [outlook(demand, 1, NARROW, Siblings(s, None)).level(0.3) for s in (None, 0.3, 0.8)]
     assert levels == sorted(levels, reverse=True)
     assert levels[-1] < levels[0] / 2
 
@@ -90,8 +90,11 @@ def test_savings_by_scenario_are_probabilities() -> None:
     assert 0 < float(weights[amounts < 0].sum()) < 0.5
 
 
-def test_volatility_is_that_of_the_months() -> None:
-    months = np.exp(np.cumsum(np.random.default_rng(3).normal(0, 0.2, (40, 24)), axis=1))
-    seen = volatility([np.repeat(m, 30) for m in months])
-    assert seen == pytest.approx(0.2, rel=0.15)
-    assert volatility([np.ones(60)]) is None
+def test_families_show_their_volatility_and_how_often_they_are_left() -> None:
+    months = np.exp(np.cumsum(np.random.default_rng(3).normal(0, 0.2, (40, 24)), axis=1)).clip(0.4)
+    steady = [np.repeat(m, 30) for m in months]
+    seen = siblings(steady, NARROW)
+    assert seen.monthly == pytest.approx(0.2, rel=0.2)
+    dying = [np.concatenate([np.full(360, 10.0), np.full(90, 0.5)]) for _ in range(20)]
+    assert siblings(dying, NARROW).leaving == pytest.approx((20 + 2) / (20 * 360 / 365 + 20), rel=0.01)
+    assert siblings([np.ones(60)], NARROW) == Siblings(None, pytest.approx(2 / (60 / 365 + 20)))
