@@ -1,0 +1,390 @@
+"""Schedule: what is used in office hours and paid around the clock."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import Annotated, ClassVar
+from zoneinfo import ZoneInfoNotFoundError
+
+from pydantic import Field
+
+from finops.estimate import range_share
+from finops.model import Act, Change, Effect, Estimate, Evidence, Fact, Finding, Keep, Saving, Schedule, Unknown, Verdict
+from finops.money import HOURS_PER_MONTH, cents
+from finops.office_hours import on_hours, tightest
+from finops.pricing import number
+from finops.profile import Profile, profile_of_row, standby
+from finops.recommend import Context, Row
+from finops.simulate import Line
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """An hour is used where a sample is above `times` × the resource's own quiet level + `plus`, kept within two bounds.
+
+    The quiet level is the tenth percentile: what agents cause at night. The upper bound keeps a service that is never quiet
+    from being called so. Rates are per second.
+    """
+
+    metric: str
+    least: float
+    most: float
+    times: float = 0.0
+    plus: float = 0.0
+    rate: bool = False
+
+
+LEVELS = {
+    level.metric: level
+    for level in (
+        Level("cpu_utilization", 5.0, 10.0, 2.0, 2.0),  # below 5 % at peak vendors call a machine idle (2023)
+        Level("network_in_bytes", 4000.0, 10_000.0, 4.0, rate=True),  # twice Google's idle limits of 2000 and 1000 B/s (2024)
+        Level("network_out_bytes", 4000.0, 10_000.0, 4.0, rate=True),
+        Level("gpu_sm_active", 5.0, 5.0),
+        Level("gpu_utilization", 5.0, 5.0),
+        Level("connections", 0.0, 3.0, 1.0),  # monitors keep one to three connections open
+        Level("queries", 0.0, 0.0),
+        Level("requests", 0.0, 0.0),
+        Level("kernels_active", 0.0, 0.0),
+        Level("jobs_running", 0.0, 0.0),
+        Level("pods_running", 0.0, 0.0),
+    )
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Type:
+    """How use of a type shows: one metric of `needs` must be there; `also` counts where present.
+
+    by_idleness  its user switches it on and it can switch itself off: no fixed hours, but use and a quarter of it
+    """
+
+    needs: tuple[str, ...]
+    also: tuple[str, ...] = ()
+    by_idleness: bool = False
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        return (*self.needs, *self.also)
+
+
+MACHINE = Type(
+    ("cpu_utilization",),
+    ("network_in_bytes", "network_out_bytes", "gpu_sm_active", "gpu_utilization", "connections", "requests", "jobs_running"),
+)
+DESKTOP = Type(("connections", "gpu_utilization", "cpu_utilization"))
+NOTEBOOK = Type(("kernels_active", "jobs_running"), by_idleness=True)
+PODS = Type(("pods_running",))
+DATABASE = Type(("connections",), ("cpu_utilization", "queries"))
+WAREHOUSE = Type(("queries", "connections"))
+
+TYPES = {
+    "AWS::EC2::Instance": MACHINE,
+    "Microsoft.Compute/virtualMachines": MACHINE,
+    "compute.googleapis.com/Instance": MACHINE,
+    "AWS::AutoScaling::AutoScalingGroup": MACHINE,
+    "Microsoft.Compute/virtualMachineScaleSets": MACHINE,
+    "Microsoft.DesktopVirtualization/hostPools": DESKTOP,
+    "AWS::WorkSpaces::Workspace": DESKTOP,
+    "AWS::SageMaker::Space": NOTEBOOK,
+    "AWS::SageMaker::NotebookInstance": NOTEBOOK,
+    "Microsoft.MachineLearningServices/workspaces/computes": NOTEBOOK,
+    "notebooks.googleapis.com/Instance": NOTEBOOK,
+    "workbench.googleapis.com/Instance": NOTEBOOK,
+    "AWS::EKS::Nodegroup": PODS,
+    "AWS::EKS::Cluster": PODS,
+    "container.googleapis.com/NodePool": PODS,
+    "container.googleapis.com/Cluster": PODS,
+    "Microsoft.ContainerService/managedClusters/agentPools": PODS,
+    "Microsoft.ContainerService/managedClusters": PODS,
+    "AWS::RDS::DBInstance": DATABASE,
+    "sqladmin.googleapis.com/Instance": DATABASE,
+    "AWS::Redshift::Cluster": WAREHOUSE,
+}
+
+PRODUCTION = ("prod", "production", "prd", "live")
+ENVIRONMENT_TAGS = ("environment", "env", "stage")
+MIN_WEEKS = 1.97  # two weekly cycles, less an hour or two at their ends
+LAG_HOURS = 96  # metrics come up to three days late
+UNUSED_HOURS = 14 * 24  # what has not been used for two weeks is judged as idle
+COUNTS = ("instances", "instance_count", "desired", "min_nodes")
+
+_LEVELS = ", ".join(f"('{v.metric}', {v.least}, {v.most}, {v.times}, {v.plus}, {str(v.rate).lower()})" for v in LEVELS.values())
+_METRICS = ", ".join(f"'{name}'" for name in LEVELS)
+_TYPES = ", ".join(f"'{name}'" for name in TYPES)
+CANDIDATES = f"""
+with levels as (
+
+    select * from (values {_LEVELS}) as listed (metric, least, most, times, plus, per_second)
+
+),
+
+profiles as (
+
+    select * exclude (metrics) from resource_profile($as_of)
+    where resource_type in ({_TYPES})
+
+),
+
+samples as (
+
+    -- what is coarser than an hour shows no hours
+    select
+        sample.resource_id as key,
+        sample.metric,
+        sample.timestamp,
+        sample.value / if(levels.per_second, sample.period_s, 1) as amount,
+        levels.least,
+        levels.most,
+        levels.times,
+        levels.plus,
+        case sample.statistic when 'avg' then 0 when 'sum' then 1 when 'max' then 2 else 3 end as choice
+    from metric_samples($as_of) as sample
+    inner join levels on sample.metric = levels.metric
+    where
+        sample.metric in ({_METRICS}) and sample.period_s <= 3600
+        and sample.resource_id in (select lower(resource_id) from profiles)
+
+),
+
+bounds as (
+
+    select
+        key,
+        metric,
+        choice,
+        any_value(times) * quantile_cont(amount, 0.1) + any_value(plus) as quiet,
+        least(any_value(most), greatest(any_value(least), quiet)) as bound
+    from samples
+    group by key, metric, choice
+    qualify choice = min(choice) over (partition by key, metric)
+
+),
+
+hours as (
+
+    select
+        samples.key,
+        samples.metric,
+        cast(floor(epoch(samples.timestamp) / 3600) as bigint) as hour,
+        bool_or(samples.amount > bounds.bound) as used
+    from samples
+    inner join bounds on samples.key = bounds.key and samples.metric = bounds.metric and samples.choice = bounds.choice
+    group by samples.key, samples.metric, floor(epoch(samples.timestamp) / 3600)
+
+),
+
+by_metric as (
+
+    select
+        key,
+        metric,
+        count(distinct hour // 24) as days,
+        min(hour) as first_hour,
+        max(hour) as last_hour,
+        list(hour order by hour) filter (where used) as used,
+        count(*) filter (where used) > 0.9 * (max(hour) - min(hour) + 1) as busy
+    from hours
+    group by key, metric
+
+),
+
+uses as (
+
+    select
+        key,
+        list({{
+            metric: metric, days: days, first_hour: first_hour, last_hour: last_hour, busy: busy,
+            used: if(busy, null, used)
+        }} order by metric) as uses
+    from by_metric
+    group by key
+
+)
+
+select
+    profiles.*,
+    uses.uses
+from profiles
+left join uses on lower(profiles.resource_id) = uses.key
+order by profiles.provider, profiles.account_id, profiles.resource_id, profiles.currency
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """The hours, since 1970, in which a resource was used; `always` where one of its metrics hardly ever rests."""
+
+    hours: Sequence[int]
+    first: int
+    last: int
+    days: int
+    metrics: tuple[str, ...]
+    always: bool
+
+    @property
+    def per_month(self) -> float:
+        """Hours of use a month of 730 hours."""
+        return len(self.hours) / (self.last - self.first + 1) * float(HOURS_PER_MONTH)
+
+
+def use_of_rows(rows: Iterable[Row], metrics: Sequence[str]) -> Use | None:
+    """The union over the metrics that say whether the type is used. None where none of them has samples."""
+    mine = [row for row in rows if row["metric"] in metrics]
+    if not mine:
+        return None
+    return Use(
+        sorted({hour for row in mine for hour in row["used"] or ()}),
+        min(row["first_hour"] for row in mine),
+        max(row["last_hour"] for row in mine),
+        max(row["days"] for row in mine),
+        tuple(row["metric"] for row in mine),
+        any(row["busy"] for row in mine),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Schedules:
+    """Schedule: what is used in office hours and paid around the clock."""
+
+    most_hours: Annotated[
+        float,
+        Field(ge=0.1, le=0.95, description="Share of all hours that a schedule may be on and still be worth its trouble."),
+    ] = 0.7
+    exceptions: Annotated[
+        float,
+        Field(ge=0.0, le=0.1, description="Share of the used hours that may lie outside: someone switches it on by hand."),
+    ] = 0.02
+    start_hours: Annotated[
+        float, Field(ge=0.0, le=2.0, description="Hours that it is switched on before it is used: a start takes minutes.")
+    ] = 0.25
+    overhead: Annotated[
+        float, Field(ge=0.0, le=1.0, description="Of what stops itself, time that it idles before it does, as share of use.")
+    ] = 0.25
+
+    kind: ClassVar[str] = "schedule"
+    candidates: ClassVar[str] = CANDIDATES
+
+    def judge(self, candidate: Row, context: Context, /) -> Iterable[Finding]:
+        profile = profile_of_row(candidate)
+        kind = TYPES.get(profile.resource_type)
+        if kind is None or profile.monthly_cost <= 0 or not _machine_lines(profile, context):
+            return
+        use = use_of_rows(candidate.get("uses") or (), kind.metrics)
+        verdict = self._verdict(profile, kind, use, context)
+        yield _finding(profile, verdict, use, context)
+
+    def _verdict(self, profile: Profile, kind: Type, use: Use | None, context: Context) -> Verdict:
+        reason = standby(profile) or _not_by_clock(profile, kind)
+        if reason:
+            return Keep(reason)
+        missing = _missing(profile, kind, use)
+        if use is None or missing:
+            return Unknown((missing,))
+        if use.always:
+            return Keep("used around the clock")
+        end = (context.as_of - date(1970, 1, 1)).days * 24 + 24
+        if (use.last - use.first) / 168 < MIN_WEEKS or use.days < 10 or end - use.last > LAG_HOURS:
+            return Unknown(("history",))
+        if not use.hours or end - use.hours[-1] > UNUSED_HOURS:
+            return Keep("not used at all of late: nothing to schedule")
+        if kind.by_idleness:
+            hours = use.per_month * (1 + self.overhead)
+            return self._act(profile, "stopped after idling", hours, use, "it can stop itself when nothing runs", context)
+        zone = profile.properties.get("timezone")
+        try:
+            found = on_hours(use.hours, str(zone), exceptions=self.exceptions, start_hours=self.start_hours) if zone else None
+        except (ZoneInfoNotFoundError, ValueError):
+            found = None
+        plan = found or tightest(use.hours, exceptions=self.exceptions, start_hours=self.start_hours)
+        why = f"{plan.covered:.1%} of the hours in which it was used lie within"
+        return self._act(profile, str(plan), plan.per_month, use, why, context)
+
+    def _act(self, profile: Profile, target: str, hours: float, use: Use, why: str, context: Context) -> Verdict:
+        month = float(HOURS_PER_MONTH)
+        if hours > self.most_hours * month:
+            return Keep(f"used in too many hours: a schedule would be on for {hours / month:.0%} of them")
+        lines = _machine_lines(profile, context)
+        left = hours / (month * _running_share(profile, lines))
+        if left > self.most_hours:
+            return Keep("watch: it is off already for most of what a schedule would save")
+        meters = sorted({(line.unit, line.meter) for line in lines})
+        effect = Effect(tuple(Change(Decimal(str(round(left, 9))), unit=unit, meter=meter) for unit, meter in meters))
+        net = cents(context.bill.value(profile.bill_key, effect).net)
+        if net <= 0:
+            return Keep("watch: nothing would be saved; a commitment covers its hours and nothing else could use it")
+        share = Decimal(str(round(range_share((use.last - use.first) / 24), 4)))
+        assumes = ("the hours of use of the weeks seen go on", "it starts and stops within a quarter of an hour")
+        saving = Saving(Estimate(cents(net * (1 - share)), net, net), net * 12, Decimal(0), profile.currency, assumes=assumes)
+        return Act(Schedule(target, Decimal(str(round(hours, 2)))), saving, round(1 - float(share), 2), why, effect)
+
+
+def _not_by_clock(profile: Profile, kind: Type) -> str | None:
+    """Why nothing is switched off by the clock, whatever its use."""
+    environment = _environment(profile)
+    if environment in PRODUCTION:
+        return f"{environment}: quiet nights are no reason to switch production off"
+    if kind is NOTEBOOK and profile.property("min_nodes") is not None:
+        return "a cluster that scales: its least number of nodes decides what it costs at rest"
+    if profile.properties.get("stateful") in (True, "true") or profile.properties.get("quorum") in (True, "true"):
+        return "stateful: members that leave must be rebuilt when they come back"
+    return None
+
+
+def _environment(profile: Profile) -> str:
+    tags = {str(key).lower(): str(value).lower() for key, value in profile.tags.items()}
+    return next((tags[key] for key in ENVIRONMENT_TAGS if tags.get(key)), "")
+
+
+def _missing(profile: Profile, kind: Type, use: Use | None) -> str:
+    """The metric without which nobody knows when it is used; a quiet processor says nothing of who calls an unknown machine."""
+    seen = () if use is None else use.metrics
+    if not set(kind.needs) & set(seen):
+        return kind.needs[0]
+    return "network_in_bytes" if kind is MACHINE and len(seen) == 1 and not _environment(profile) else ""
+
+
+def _machine_lines(profile: Profile, context: Context) -> list[Line]:
+    """The lines that count the time of machines: not storage, not the fee of a control plane beside named machines."""
+    lines = [line for line in context.bill.lines(profile.bill_key) if line.category == "Usage" and line.cost > 0]
+    timed = [line for line in lines if line.unit.lower().endswith(("hour", "hours", "hrs"))]
+    return [line for line in timed if line.instance_type] or timed
+
+
+def _running_share(profile: Profile, lines: Sequence[Line]) -> float:
+    """The share of a month that it is billed for; 1 where it is never switched off.
+
+    Hours are those of the largest meter, over the machines that the inventory counts, else as many as they make.
+    """
+    hours = max((float(line.quantity) * (number(line.unit.split(" ")[0]) or 1.0) for line in lines), default=0.0)
+    month = float(HOURS_PER_MONTH)
+    machines = max((profile.property(name) or 0.0 for name in COUNTS), default=0.0) or max(1.0, round(hours / month))
+    share = hours / (month * machines)
+    return share if 0.1 < share < 0.9 else 1.0
+
+
+def _finding(profile: Profile, verdict: Verdict, use: Use | None, context: Context) -> Finding:
+    facts: tuple[Fact, ...] = ()
+    if use is not None:
+        facts = (
+            Fact("hours used", round(use.per_month, 1), "a month, by " + ", ".join(use.metrics), "metric_samples"),
+            Fact("days seen", use.days, "days with samples", "metric_samples"),
+        )
+        if isinstance(verdict, Act) and isinstance(verdict.action, Schedule):
+            facts += (Fact("hours on", verdict.action.on_hours_per_month, "a month", "schedule"),)
+    return Finding(
+        recommender="schedule",
+        kind="schedule",
+        scope=profile.scope,
+        verdict=verdict,
+        evidence=Evidence(facts, context.window, round(min(1.0, (use.days if use else 0) / 90), 2), ""),
+        as_of=context.as_of,
+        monthly_cost=cents(profile.monthly_cost),
+        currency=profile.currency,
+        tags={str(k): str(v) for k, v in profile.tags.items()},
+        resource_type=profile.resource_type,
+        billed_as=profile.bill_key,
+    )
