@@ -84,6 +84,8 @@ def unused() -> Estate:
         available=True,
         interruption_band="5-10%",
     )
+    made.charge("rs", 26.0, x_instance_type="ra3.xlplus").resource("rs", "AWS::Redshift::Cluster", sku="ra3.xlplus")
+    made.metric("rs", "queries", 5.0, statistic="sum")
     band = {"age_days_from": 120, "age_days_to": None, "object_count": 1000, "bytes": 1e14, "read_bytes_per_month": 0.0}
     return made.add("objects", bucket="b", prefix="", storage_class="STANDARD", **band)
 
