@@ -10,21 +10,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from finops.money import HOURS_PER_MONTH
-from finops.tiering import KIB, Tariff
+from finops.tiering import DAYS_PER_MONTH, Tariff
 
 Floats: TypeAlias = NDArray[np.float64]
 Ints: TypeAlias = NDArray[np.int64]
 Steps: TypeAlias = tuple[tuple[int, str], ...]
 """(age in days, class), youngest first."""
-
-DAYS_PER_MONTH = float(HOURS_PER_MONTH) / 24
-"""A GB-month in days: 730 hours."""
 
 OBJECTS, GB, PADDED_GB = range(3)
 """Measures of a cohort; padded: objects below the least charged size count with that size."""
@@ -116,12 +112,13 @@ def stay_costs(cohorts: Cohorts, tariff: Tariff, grid: Sequence[int], *, written
         costs[start, start + 1 :] = rolled[start + 1 :] - rolled[start]
     if written:
         return costs
-    ended = charged_gb(cohorts.ends, tariff)
+    gone = _Gone.of(charged_gb(cohorts.ends, tariff)) if tariff.rule.min_days else None
     for start in range(size - 1):
         tos = np.array(grid[start + 1 :], dtype=np.int64)
-        moved = _entered(cohorts, grid[start], tos) * tariff.transition / 1000
-        early = _early_days(cohorts, charged, ended, grid[start], tos, tariff.rule.min_days)
-        costs[start, start + 1 :] += moved + early * tariff.storage / DAYS_PER_MONTH
+        costs[start, start + 1 :] += _entered(cohorts, grid[start], tos) * tariff.transition / 1000
+        if gone:
+            early = _early_days(cohorts.start, charged, gone, grid[start], tos, tariff.rule.min_days)
+            costs[start, start + 1 :] += early * tariff.storage / DAYS_PER_MONTH
     return costs
 
 
@@ -143,52 +140,79 @@ def _entered(cohorts: Cohorts, start: int, tos: Ints) -> Floats:
     return counted
 
 
-def _early_days(cohorts: Cohorts, charged: Floats, ended: Floats, start: int, tos: Ints, min_days: int) -> Floats:
+@dataclass(frozen=True, slots=True)
+class _Gone:
+    """(c, a + 1) what was deleted before an age, and the same times the age at which it was."""
+
+    amount: Floats
+    times_age: Floats
+
+    @classmethod
+    def of(cls, ended: Floats) -> _Gone:
+        zero = np.zeros((len(ended), 1))
+        age = np.arange(1, ended.shape[1] + 1)
+        return cls(
+            np.concatenate([zero, np.cumsum(ended, axis=1)], axis=1),
+            np.concatenate([zero, np.cumsum(ended * age, axis=1)], axis=1),
+        )
+
+
+def _early_days(starts: Ints, charged: Floats, gone: _Gone, start: int, tos: Ints, min_days: int) -> Floats:
     """GB-days that are charged though nothing lies there: deleted, or moved on, before the minimum duration."""
-    if min_days == 0:
-        return np.zeros(len(tos))
-    entry = np.maximum(cohorts.start, start)
-    ages = cohorts.ages
+    entry = np.maximum(starts, start)
+    ages = charged.shape[1]
     rows = np.arange(len(entry))
-    age = np.arange(1, ages + 1)
-    gone = np.concatenate([np.zeros((len(entry), 1)), np.cumsum(ended, axis=1)], axis=1)
-    gone_age = np.concatenate([np.zeros((len(entry), 1)), np.cumsum(ended * age, axis=1)], axis=1)
     due = entry + min_days
     floor = np.minimum(entry, ages)
-    until = np.minimum(np.minimum(tos[:, None], due[None, :]), ages)
-    until = np.maximum(until, floor[None, :])
-    deleted = due * (gone[rows, until] - gone[rows, floor]) - (gone_age[rows, until] - gone_age[rows, floor])
+    until = np.maximum(np.minimum(np.minimum(tos[:, None], due[None, :]), ages), floor[None, :])
+    deleted = due * (gone.amount[rows, until] - gone.amount[rows, floor])
+    deleted -= gone.times_age[rows, until] - gone.times_age[rows, floor]
     onward = np.where(tos[:, None] < ages, charged[rows, np.minimum(tos, ages - 1)[:, None]], 0.0)
     moved = onward * np.maximum(due[None, :] - tos[:, None], 0)
     fee: Floats = np.where(entry[None, :] < tos[:, None], deleted + moved, 0.0).sum(axis=1)
     return fee
 
 
-def observed(objects: Any, first: int, days: int, min_kib: float) -> Cohorts:
-    """Cohorts of single objects over the days [first, first + days).
+@dataclass(frozen=True, slots=True)
+class Batches:
+    """What was written and read: objects of one day and one fate together.
 
-    `objects` has arrays born, dies (days; dies is the first day on which it is gone), gb, and the pairs read_object, read_day.
+    born, dies        (b)  days; `dies` is the first day without them
+    weights           (3, b)  objects, GB, padded GB
+    read_of, read_day (r)  which batch was read on which day
+    reads             (2, r)  reads and GB read
     """
+
+    born: Ints
+    dies: Ints
+    weights: Floats
+    read_of: Ints
+    read_day: Ints
+    reads: Floats
+
+
+def observed(batches: Batches, first: int, days: int) -> Cohorts:
+    """The cohorts of the days [first, first + days)."""
     last = first + days
-    here = (objects.born < last) & (objects.dies > np.maximum(first, objects.born))
-    oldest = int(np.max(np.where(here, np.minimum(objects.dies, last) - objects.born, 1)))
-    cohort = np.where(objects.born >= first, objects.born - first, days + (first - objects.born)).astype(np.int64)
-    number = int(cohort[here].max()) + 1 if here.any() else 1
-    entry = np.maximum(first - objects.born, 0)
-    leave = np.minimum(objects.dies, last) - objects.born
-    weights = np.stack([np.ones(len(objects.gb)), objects.gb, np.maximum(objects.gb, min_kib * KIB / 2**30)])
+    born, dies = batches.born, batches.dies
+    here = (born < last) & (dies > np.maximum(first, born))
+    leave = np.minimum(dies, last) - born
+    oldest = int(np.max(np.where(here, leave, 1), initial=1))
+    cohort = np.where(born >= first, born - first, days + (first - born))
+    number = int(np.max(np.where(here, cohort, 0), initial=0)) + 1
+    entry = np.maximum(first - born, 0)
     alive, ends = np.zeros((3, number, oldest + 1)), np.zeros((3, number, oldest))
-    gone = here & (objects.dies <= last)
+    gone = here & (dies <= last)
     for m in range(3):
-        np.add.at(alive[m], (cohort[here], entry[here]), weights[m][here])
-        np.add.at(alive[m], (cohort[here], leave[here]), -weights[m][here])
-        np.add.at(ends[m], (cohort[gone], leave[gone] - 1), weights[m][gone])
+        np.add.at(alive[m], (cohort[here], entry[here]), batches.weights[m][here])
+        np.add.at(alive[m], (cohort[here], leave[here]), -batches.weights[m][here])
+        np.add.at(ends[m], (cohort[gone], leave[gone] - 1), batches.weights[m][gone])
     alive = np.maximum(np.cumsum(alive, axis=2)[:, :, :-1], 0.0)
-    start = np.maximum(np.arange(number) - days, 0)
-    day, who = objects.read_day, objects.read_object
-    seen = (day >= first) & (day < last) & here[who]
-    age = (day - objects.born[who])[seen]
-    reads = np.stack(
-        [np.bincount(age, minlength=oldest), np.bincount(age, weights=objects.gb[who][seen], minlength=oldest)]
-    ).astype(np.float64)
-    return Cohorts(start.astype(np.int64), alive, ends, reads[:, :oldest])
+    day, of = batches.read_day, batches.read_of
+    seen = (day >= first) & (day < last) & here[of]
+    age = (day - born[of])[seen]
+    reads = np.stack([np.bincount(age, weights=row[seen], minlength=oldest)[:oldest] for row in batches.reads]).astype(
+        np.float64
+    )
+    start = np.maximum(np.arange(number) - days, 0).astype(np.int64)
+    return Cohorts(start, alive, ends, reads)

@@ -27,11 +27,12 @@ DOUBTS = (0.0, 0.5, 1.0)
 class Doubt:
     """How much more may be read than was: `z` standard errors of the months' mean, and a floor in full reads a month.
 
-    The floor is what months without a read cannot exclude.
+    The floor is what months without a read cannot exclude. `least_gain`: a share of the cost below which nothing is changed.
     """
 
     z: float = 2.0
     floor: float = 0.02
+    least_gain: float = 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,22 +112,29 @@ def doubtful(history: History, cohorts: Cohorts, doubt: Doubt, share: float) -> 
     """The same cohorts with more reads: the months' own scatter says how much more is to be feared. `share` of it, 0 … 1."""
     ages = cohorts.ages
     edges = [edge for edge in RISK_EDGES if edge < ages]
-    held = np.zeros((len(history.months), ages))
-    read = np.zeros((len(history.months), ages))
-    for index, month in enumerate(history.months):
-        held[index, : month.ages] = month.alive[GB].sum(axis=0)
-        read[index, : month.ages] = month.reads[1]
-    held, read = (np.add.reduceat(rows, edges, axis=1) for rows in (held, read))
-    rate = np.where(held > 0, read / np.maximum(held, 1e-30), np.nan)
-    number = np.sum(held > 0, axis=0)
-    scatter = np.array([np.nanstd(column, ddof=1) if n > 1 else np.nan for column, n in zip(rate.T, number, strict=True)])
-    mean = np.array([np.nanmean(column) if n else np.nan for column, n in zip(rate.T, number, strict=True)])
-    scatter = np.where(np.isnan(scatter), np.nan_to_num(mean), scatter)
-    error = scatter * np.sqrt(1 / np.maximum(number, 1) + 1 / 6)  # of the past mean, and of the mean of six months to come
-    more = np.repeat(share * np.hypot(doubt.z * error, doubt.floor / 30), np.diff([*edges, ages]))
     alive = cohorts.alive.sum(axis=1)
-    extra = np.stack([alive[OBJECTS] * more, alive[GB] * more])
+    extra = np.zeros((2, ages))
+    for row, measure in ((0, OBJECTS), (1, GB)):
+        held, read = np.zeros((2, len(history.months), ages))
+        for index, month in enumerate(history.months):
+            held[index, : month.ages] = month.alive[measure].sum(axis=0)
+            read[index, : month.ages] = month.reads[row]
+        fear = _fear(np.add.reduceat(held, edges, axis=1), np.add.reduceat(read, edges, axis=1), doubt)
+        extra[row] = alive[measure] * np.repeat(share * fear, np.diff([*edges, ages]))
     return replace(cohorts, reads=cohorts.reads + extra)
+
+
+def _fear(held: Floats, read: Floats, doubt: Doubt) -> Floats:
+    """(band) reads of an object (or GB) and day above the mean of the months; `held` and `read` are (month, band)."""
+    seen = held > 0
+    number = seen.sum(axis=0)
+    rate = np.where(seen, read / np.where(seen, held, 1.0), 0.0)
+    mean = rate.sum(axis=0) / np.maximum(number, 1)
+    square = np.where(seen, (rate - mean) ** 2, 0.0).sum(axis=0) / np.maximum(number - 1, 1)
+    scatter = np.where(number > 1, np.sqrt(square), mean)
+    error = scatter * np.sqrt(1 / np.maximum(number, 1) + 1 / 6)  # of the past mean, and of the mean of six months to come
+    fear: Floats = np.hypot(doubt.z * error, doubt.floor / 30)
+    return fear
 
 
 def choose(history: History, tariffs: Sequence[Tariff], ages: Sequence[int], days: int, doubt: Doubt) -> Schedule:
@@ -138,10 +146,11 @@ def choose(history: History, tariffs: Sequence[Tariff], ages: Sequence[int], day
     worst = doubtful(history, likely, doubt, 1.0)
     nothing = ((0, tariffs[0].name),)
     limit = schedule_cost(worst, tariffs, nothing)
-    chosen = Schedule(nothing, schedule_cost(likely, tariffs, nothing))
+    idle = schedule_cost(likely, tariffs, nothing)
+    chosen = Schedule(nothing, idle)
     for share in DOUBTS:
         found = cheapest_schedule(doubtful(history, likely, doubt, share) if share else likely, tariffs, ages)
         cost = schedule_cost(likely, tariffs, found.steps)
-        if cost < chosen.cost and schedule_cost(worst, tariffs, found.steps) <= limit:
+        if cost < min(chosen.cost, idle * (1 - doubt.least_gain)) and schedule_cost(worst, tariffs, found.steps) <= limit:
             chosen = Schedule(found.steps, cost)
     return chosen

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import groupby, pairwise
 from typing import Any
 
-from finops.evidence import quoted
+from finops.money import HOURS_PER_MONTH
 
 GIB = 1024.0**3
 KIB = 1024.0
+DAYS_PER_MONTH = float(HOURS_PER_MONTH) / 24
+"""A GB-month in days: 730 hours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +39,10 @@ class ClassRule:
 
 @dataclass(frozen=True, slots=True)
 class Band:
-    """The objects of one prefix between two ages, as they lie today."""
+    """The objects of one prefix between two ages, as they lie today. Reads are a month's.
+
+    origin, share  of a part of a band that was cut: where the whole begins, and which part this is
+    """
 
     day_from: int
     day_to: int | None
@@ -46,6 +51,8 @@ class Band:
     reads: float
     read_gigabytes: float
     storage_class: str
+    origin: int | None = None
+    share: float = 1.0
 
     @property
     def mean_kib(self) -> float:
@@ -57,6 +64,7 @@ class Tariff:
     """What a class costs: a GB and month, a thousand reads, a GB read, a thousand objects moved in, a thousand watched.
 
     index_storage  a GB and month of the first class, where the index of archived objects lies
+    idle           of a class that moves objects itself: (days without a read, price of a GB and month), longest last
     """
 
     name: str
@@ -67,6 +75,7 @@ class Tariff:
     transition: float
     monitoring: float
     index_storage: float = 0.0
+    idle: tuple[tuple[int, float], ...] = ()
 
     @property
     def overhead_gb(self) -> float:
@@ -74,75 +83,153 @@ class Tariff:
         at_first = self.rule.index_kib * (self.index_storage / self.storage) if self.storage else 0.0
         return (self.rule.overhead_kib + at_first) * KIB / GIB
 
-    def monthly(self, band: Band, months_to_repay: float) -> float:
-        """What a month of the band costs in this class; moving it is spread over `months_to_repay`."""
-        cost = band.gigabytes * self.padding(band) * self.storage + band.objects / 1000 * self.monitoring
-        cost += band.reads / 1000 * self.reads + band.read_gigabytes * self.retrieval
-        return cost + self.moving(band) / months_to_repay
+    def monthly(self, band: Band) -> float:
+        """What a month of the band costs in this class once it is there."""
+        cost = band.gigabytes * self.gb_month(band) + band.objects / 1000 * self.object_month
+        return cost + band.reads / 1000 * self.reads + band.read_gigabytes * self.retrieval
 
-    def padding(self, band: Band) -> float:
-        """How much more than their size small objects are charged for."""
-        return max(1.0, self.rule.min_kib / band.mean_kib) if band.mean_kib else 1.0
+    @property
+    def object_month(self) -> float:
+        """What a thousand objects cost a month apart from their bytes."""
+        return self.monitoring + 1000 * self.overhead_gb * self.storage
 
-    def moving(self, band: Band) -> float:
-        return 0.0 if band.storage_class == self.name else band.objects / 1000 * self.transition
+    def gb_month(self, band: Band) -> float:
+        """A GB of the band for a month: small objects are charged for more than their size, unread ones may sink."""
+        padding = max(1.0, self.rule.min_kib / band.mean_kib) if band.mean_kib else 1.0
+        return padding * (_idle_price(band, self.idle) if self.idle else self.storage)
+
+    def settling(self, band: Band) -> float:
+        """What it costs once that objects begin at the top of a class that moves them itself."""
+        if not self.idle:
+            return 0.0
+        ends = [*(days for days, _ in self.idle[1:]), 0]
+        settled = self.gb_month(band)
+        spans = zip(self.idle, ends, strict=True)
+        extra = sum(max(0.0, price - settled) * max(0, end - start) for (start, price), end in spans)
+        return band.gigabytes * extra / DAYS_PER_MONTH
+
+
+def _idle_price(band: Band, idle: Sequence[tuple[int, float]]) -> float:
+    """The price of a GB and month where reads of each object come at even intervals.
+
+    For a given number of reads that is the least time without one, so it saves least: a data set that is read as a whole
+    behaves so, and everything else is cheaper. Objects that nobody reads are idle since they were written.
+    """
+    last = float(band.day_to if band.day_to is not None else band.day_from + 365)
+    gap = DAYS_PER_MONTH * band.gigabytes / band.read_gigabytes if band.read_gigabytes > 0 else float("inf")
+    start, end = (float(band.day_from), last) if gap >= last else (0.0, gap)
+    ends = [*(float(days) for days, _ in idle[1:]), float("inf")]
+    spans = [max(0.0, min(end, b) - max(start, a)) * price for (a, price), b in zip(idle, ends, strict=True)]
+    return sum(spans) / (end - start) if end > start else idle[0][1]
 
 
 @dataclass(frozen=True, slots=True)
 class Path:
-    """The classes of the bands, youngest first, and what they cost a month."""
+    """The classes of the bands, youngest first, and what they cost a month.
+
+    fees   a month's transitions of each band, by objects that grow to the age of a step; where nothing younger is there to
+           grow, what lies there now, spread over the months in which it must pay
+    once   what moving today's objects costs
+    """
 
     classes: tuple[str, ...]
     cost: float
+    fees: tuple[float, ...] = ()
+    once: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class _State:
+    """A way to some band: classes so far, what they cost a month, and beside it what the decision must bear."""
+
+    classes: tuple[str, ...] = ()
+    fees: tuple[float, ...] = ()
+    cost: float = 0.0
+    once: float = 0.0
+    borne: float = 0.0
 
 
 def cheapest_path(bands: Sequence[Band], tariffs: Sequence[Tariff], months_to_repay: float) -> Path:
-    """The exact shortest path over (age band, class). `tariffs` are in order of falling storage price.
+    """The exact shortest path over (age band, class). `tariffs` are in order of falling storage price, self-moving ones last.
 
-    Objects only move to classes with cheaper storage, never leave a class, or die, before its minimum days, and enter one
-    only when they are as old as its minimum: what has lived so long may be expected to live as long again, and what dies
-    young pays no early deletion (docs/decisions/0008).
+    Objects only move down the list, never leave a class, or die, before its minimum days, and enter one only when they are
+    as old as its minimum: what has lived so long may be expected to live as long again, and what dies young pays no early
+    deletion (docs/decisions/0008). What lies in a cooler class already stays there. The path must pay for moving today's
+    objects within `months_to_repay`.
     """
+    rank_of = {tariff.name: rank for rank, tariff in enumerate(tariffs)}
     life = bands[-1].day_to
-    best: dict[tuple[int, int], Path] = {}
+    best: dict[tuple[int, int], _State] = {}
     for index, band in enumerate(bands):
-        reached: dict[tuple[int, int], Path] = {}
+        reached: dict[tuple[int, int], _State] = {}
         for rank, tariff in enumerate(tariffs):
-            young = band.day_from < tariff.rule.min_days
+            moving = rank > rank_of[band.storage_class]
+            young = band.day_from < max(tariff.rule.min_days, tariff.rule.earliest_days)
             dying = life is not None and life - band.day_from < tariff.rule.min_days
-            if band.storage_class != tariff.name and (young or dying):
-                stays = [e for (r, e) in best if r == rank]
-                if not stays:
-                    continue
-            for entered, path in _before(best, rank, band, tariffs, index):
-                cost = path.cost + tariff.monthly(band, months_to_repay)
+            if moving and (young or dying) and not any(r == rank for r, _ in best):
+                continue
+            there = tariffs[max(rank, rank_of[band.storage_class])]
+            for entered, state in _before(best, rank, band, tariffs, index):
+                added = _with(state, bands, index, there, entered, months_to_repay)
                 key = (rank, entered)
-                if key not in reached or cost < reached[key].cost:
-                    reached[key] = Path((*path.classes, tariff.name), cost)
+                if key not in reached or added.borne < reached[key].borne:
+                    reached[key] = added
         best = reached
-    return min(best.values(), key=lambda p: p.cost) if best else Path((), float("inf"))
+    found = min(best.values(), key=lambda state: state.borne, default=None)
+    return Path(found.classes, found.cost, found.fees, found.once) if found else Path((), float("inf"))
+
+
+def _with(state: _State, bands: Sequence[Band], index: int, tariff: Tariff, entered: int, months_to_repay: float) -> _State:
+    band = bands[index]
+    fee = once = 0.0
+    if band.storage_class != tariff.name:
+        once = band.objects / 1000 * tariff.transition + tariff.settling(band)
+        growing = any(other.day_from < band.day_from for other in bands)
+        fee = flow(bands, index) / 1000 * tariff.transition if growing and entered == band.day_from else 0.0
+        fee = fee if growing else once / months_to_repay
+    cost = tariff.monthly(band) + fee
+    bears = cost + (once / months_to_repay if fee != once / months_to_repay else 0.0)
+    return _State((*state.classes, tariff.name), (*state.fees, fee), state.cost + cost, state.once + once, state.borne + bears)
+
+
+def flow(bands: Sequence[Band], index: int) -> float:
+    """Objects that grow to the band's age in a month: as dense as they lie in it, or before it where it has no end."""
+    band = bands[index]
+    if band.day_to is not None:
+        return band.objects / (band.day_to - band.day_from) * DAYS_PER_MONTH
+    before = max((b.day_from for b in bands if b.day_from < band.day_from), default=band.day_from)
+    dense = sum(b.objects / (b.day_to - b.day_from) for b in bands if b.day_from == before and b.day_to is not None)
+    return dense * DAYS_PER_MONTH
 
 
 def _before(
-    best: Mapping[tuple[int, int], Path], rank: int, band: Band, tariffs: Sequence[Tariff], index: int
-) -> Iterator[tuple[int, Path]]:
+    best: Mapping[tuple[int, int], _State], rank: int, band: Band, tariffs: Sequence[Tariff], index: int
+) -> Iterator[tuple[int, _State]]:
     """(age at which the class was entered, path so far) of every way to be in class `rank` in this band."""
     if index == 0:
-        yield band.day_from, Path((), 0.0)
+        yield band.day_from, _State()
     for (before, entered), path in best.items():
         if before == rank:
             yield entered, path
-        elif before < rank and (band.day_from - entered >= tariffs[before].rule.min_days):
+        elif before < rank and not (tariffs[rank].idle and before > 0) and _stayed(tariffs[before], band, entered):
             yield band.day_from, path
+
+
+def _stayed(tariff: Tariff, band: Band, entered: int) -> bool:
+    return band.day_from - entered >= tariff.rule.min_days
 
 
 @dataclass(frozen=True, slots=True)
 class Basis:
-    """How list prices become the bill's: bytes of a billed GB, the account's factor, months in which moving is repaid."""
+    """How list prices become the bill's: bytes of a billed GB, the account's factor, months in which moving is repaid.
+
+    least_kib  the mean size from which rows are meant; smaller objects stay where they are
+    """
 
     bytes_per_gb: float
     scale: float
     months_to_repay: float
+    least_kib: float = 0.0
 
 
 AMOUNTS = ("object_count", "bytes", "reads_per_month", "read_bytes_per_month")
@@ -170,47 +257,53 @@ def bands_of(rows: Sequence[Mapping[str, Any]], bytes_per_gb: float) -> list[Ban
     return bands
 
 
-def target_of(bands: Sequence[Band], classes: Sequence[str]) -> str:
-    """The class alone where all objects go to one, else each class with the age at which objects enter it."""
+def known_reads(row: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Reads and bytes read, one from the other by the mean size where one is missing."""
+    reads, read_bytes, size = row["reads_per_month"], row["read_bytes_per_month"], float(row["bytes"] or 0)
+    mean = size / row["object_count"] if row["object_count"] else 0.0
+    if reads is None:
+        reads = read_bytes / mean if mean else 0.0
+    if read_bytes is None:
+        read_bytes = reads * mean
+    return {**row, "reads_per_month": reads, "read_bytes_per_month": read_bytes}
+
+
+def only_newest_read(bands: Sequence[Band], stale: Sequence[Band]) -> bool:
+    """Whether everything from some age on is unread, and lies there for a month at least beyond it or for ever."""
+    if not stale or any(band not in stale for band in bands if band.day_from >= stale[0].day_from):
+        return False
+    last = stale[-1].day_to
+    return last is None or last - stale[0].day_from >= DAYS_PER_MONTH
+
+
+def cut(bands: Sequence[Band], ages: Iterable[int]) -> list[Band]:
+    """The bands cut at `ages`: within a band that has an end, objects are taken to be spread evenly over its days."""
+    found = []
+    for band in bands:
+        if band.day_to is None:
+            found.append(band)
+            continue
+        edges = sorted({band.day_from, band.day_to, *(age for age in ages if band.day_from < age < band.day_to)})
+        for start, end in pairwise(edges):
+            share = (end - start) / (band.day_to - band.day_from)
+            amounts = (band.objects, band.gigabytes, band.reads, band.read_gigabytes)
+            objects, gigabytes, reads, read = (amount * share for amount in amounts)
+            found.append(Band(start, end, objects, gigabytes, reads, read, band.storage_class, band.day_from, share))
+    return sorted(found, key=lambda band: (band.day_from, band.storage_class))
+
+
+def steps_of(bands: Sequence[Band], classes: Sequence[str]) -> list[tuple[int, str]]:
+    """(age, class) of every step: the youngest age at which objects enter a class that they are not in."""
     moved = [(band, name) for band, name in zip(bands, classes, strict=True) if name != band.storage_class]
     entered = {name: band.day_from for band, name in reversed(moved)}
+    return sorted((day, name) for name, day in entered.items())
+
+
+def target_of(bands: Sequence[Band], classes: Sequence[str]) -> str:
+    """The class alone where all objects go to one, else each class with the age at which objects enter it."""
+    entered = steps_of(bands, classes)
     if len(entered) == 1:
-        return next(iter(entered))
-    steps = [f"{name} {day} d" for name, day in sorted(entered.items(), key=lambda item: item[1])]
+        return entered[0][1]
+    steps = [f"{name} {day} d" for day, name in entered]
     life = bands[-1].day_to
     return ", ".join([*steps, f"delete {life} d"] if life is not None else steps)
-
-
-def tiering_sql(
-    bands: Sequence[Band], classes: Sequence[str], tariffs: Mapping[str, Tariff], row: Mapping[str, Any], basis: Basis
-) -> str:
-    """The saving from `objects`: each band's cost a month in today's class less that in its class of the path."""
-    values = []
-    for band, name in zip(bands, classes, strict=True):
-        old, new = tariffs[band.storage_class], tariffs[name]
-        moving = new.transition / basis.months_to_repay if name != band.storage_class else 0.0
-        numbers = (
-            old.storage * old.padding(band) - new.storage * new.padding(band),
-            old.monitoring - new.monitoring - moving,
-            old.reads - new.reads,
-            old.retrieval - new.retrieval,
-        )
-        values.append(f"    ({band.day_from}, {quoted(band.storage_class)}, {', '.join(repr(n) for n in numbers)})")
-    listed = ",\n".join(values)
-    return f"""with differences (age_days_from, storage_class, a_gb, a_thousand_objects, a_thousand_reads, a_gb_read) as (
-    values
-{listed}
-),
-priced as (
-    select
-        objects.bytes / {basis.bytes_per_gb!r} * a_gb
-        + object_count / 1000 * a_thousand_objects
-        + coalesce(reads_per_month, 0) / 1000 * a_thousand_reads
-        + coalesce(read_bytes_per_month, 0) / {basis.bytes_per_gb!r} * a_gb_read as saved
-    from objects
-    inner join differences
-        on coalesce(objects.age_days_from, 0) = differences.age_days_from
-        and objects.storage_class = differences.storage_class
-    where bucket = {quoted(row["bucket"])} and coalesce(prefix, '') = {quoted(row["prefix"] or "")}
-)
-select cast(sum(saved) * {basis.scale!r} as decimal(38, 2)) as monthly_saving from priced"""

@@ -1,58 +1,73 @@
-"""Storage tiering: the cheapest class for each age of an object, fees and minimum times included."""
+"""Storage tiering: the cheapest class for each age of an object, fees and minimum times included; what nobody needs goes."""
 
 from __future__ import annotations
 
+import math
+import re
+import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from decimal import Decimal
+from dataclasses import dataclass
+from datetime import timedelta
 from itertools import groupby
 from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from finops.evidence import quoted
-from finops.model import (
-    Act,
-    Action,
-    Effect,
-    Estimate,
-    Evidence,
-    Fact,
-    Finding,
-    Keep,
-    Move,
-    Reconfigure,
-    Saving,
-    Scope,
-    Unknown,
-    Verdict,
-)
-from finops.money import cents
-from finops.pricing import PriceKey, json_object, number
+from finops.buckets import HIDDEN, SOFT_DELETED, Bucket
+from finops.model import Fact, Finding, Keep, Move, Reconfigure, Unknown
 from finops.recommend import Context, Row
-from finops.simulate import Line
-from finops.tiering import GIB, Basis, ClassRule, Path, Tariff, bands_of, cheapest_path, target_of, tiering_sql
+from finops.rules import Rule, Shape, document
+from finops.tiering import (
+    DAYS_PER_MONTH,
+    KIB,
+    Band,
+    Basis,
+    ClassRule,
+    Path,
+    Tariff,
+    bands_of,
+    cheapest_path,
+    cut,
+    known_reads,
+    only_newest_read,
+    steps_of,
+    target_of,
+)
+from finops.tiering_sql import bytes_sql, tiering_sql, unread_sql
 
 CLASSES: Mapping[str, ClassRule] = {
     "STANDARD": ClassRule(),
-    "STANDARD_IA": ClassRule(30, 128),
-    "ONEZONE_IA": ClassRule(30, 128),
-    "GLACIER_IR": ClassRule(90, 128),
-    "GLACIER": ClassRule(90, 0, at_once=False),
-    "DEEP_ARCHIVE": ClassRule(180, 0, at_once=False),
+    "STANDARD_IA": ClassRule(30, 128, skips_small=True),
+    "ONEZONE_IA": ClassRule(30, 128, skips_small=True),
+    "GLACIER_IR": ClassRule(90, 128, skips_small=True),
+    "GLACIER": ClassRule(90, at_once=False, skips_small=True, overhead_kib=32, index_kib=8),
+    "DEEP_ARCHIVE": ClassRule(180, at_once=False, skips_small=True, overhead_kib=32, index_kib=8),
     "hot": ClassRule(),
     "cool": ClassRule(30),
     "cold": ClassRule(90),
-    "archive": ClassRule(180, 0, at_once=False),
+    "archive": ClassRule(180, at_once=False),
     "NEARLINE": ClassRule(30),
     "COLDLINE": ClassRule(90),
     "ARCHIVE": ClassRule(365),
 }
-"""By the provider's word. What is not here is never a target: one zone fewer or hours of waiting is the owner's choice."""
+"""By the provider's word. Amazon S3, Azure Blob and Google Cloud Storage pages on storage classes, read 2026-10-03."""
 
-HIDDEN = ("noncurrent_bytes", "incomplete_multipart_bytes")
+SELF_MOVING: Mapping[str, tuple[tuple[int, str], ...]] = {
+    "INTELLIGENT_TIERING": ((0, "STANDARD"), (30, "STANDARD_IA"), (90, "GLACIER_IR")),
+    "AUTOCLASS": ((0, "STANDARD"), (30, "NEARLINE"), (90, "COLDLINE"), (365, "ARCHIVE")),
+    "smart": ((0, "hot"), (30, "cool"), (90, "cold")),
+}
+"""Classes that move unread objects themselves: after so many days at that class's price, without retrieval or minimum time."""
 
 OWNERS_CHOICE = ("ONEZONE_IA",)
+"""Never a target: one zone fewer is the owner's choice, as is waiting hours for a restore (`restore_hours`)."""
+
+SHAPES: Mapping[str, Shape] = {"s3": "transitions", "storageaccounts": "tiers", "storage.googleapis": "conditions"}
+
+CHECKPOINT = re.compile(r"(^|[/_.\- ])(ckpts?|checkpoints?)([/_.\- ]|$)", re.IGNORECASE)
+"""The word by which training frameworks call the folder of saved steps (PyTorch Lightning, Hugging Face, TensorFlow, NeMo)."""
+
+READ_AS_NOW = "objects are read as often as now"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +79,19 @@ class StorageTiering:
     expire_days: Annotated[int, Field(ge=1, le=365, description="Days after which noncurrent versions expire.")] = 14
     abort_days: Annotated[int, Field(ge=1, le=365, description="Days after which incomplete uploads are aborted.")] = 7
     restore_hours: Annotated[bool, Field(description="Allow classes whose objects take hours to restore.")] = False
+    keep_last: Annotated[int, Field(ge=1, le=100, description="Checkpoints of a run that stay.")] = 3
+    unread_share: Annotated[
+        float, Field(ge=0, le=1, description="Reads of an object and month below which checkpoints of an age count as unread.")
+    ] = 0.05
+    read_doubt: Annotated[
+        float, Field(ge=1, le=10, description="Times as many reads as seen, for which the low end of a saving stands.")
+    ] = 2.0
+    least_reads: Annotated[
+        float, Field(ge=0, le=1, description="Full reads a month that the low end allows for where none was seen.")
+    ] = 0.02
+    soft_deleted_share: Annotated[
+        float, Field(ge=0, le=1, description="Share of a bucket's bytes from which soft-deleted ones are waste.")
+    ] = 0.2
 
     kind: ClassVar[str] = "storage_tiering"
     candidates: ClassVar[str] = """
@@ -85,6 +113,7 @@ class StorageTiering:
                 bucket,
                 list(objects order by prefix, age_days_from, storage_class) as bands
             from objects
+            where observed_at is null or observed_at < $as_of + 1
             group by bucket
 
         ),
@@ -113,225 +142,257 @@ class StorageTiering:
             yield bucket.finding(Keep("locked: its objects cannot be deleted before their term"), context)
             return
         yield from self._hidden(bucket, context)
-        rows = sorted(candidate.get("bands") or (), key=lambda r: (r["prefix"] or "", r["age_days_from"] or 0))
-        if not rows:
+        yield from self._soft_deleted(bucket, context)
+        if not bucket.current:
             yield bucket.finding(Unknown(("objects",)), context)
+        rows = sorted(bucket.current, key=lambda r: (r["prefix"] or "", r["age_days_from"] or 0))
         prefixes = [(prefix, list(group)) for prefix, group in groupby(rows, key=lambda r: r["prefix"] or "")]
         for prefix, group in prefixes:
-            yield self._tier(bucket, prefix if len(prefixes) > 1 else "", group, context)
+            yield self._judge_prefix(bucket, prefix, len(prefixes) > 1, group, context)
 
     def _hidden(self, bucket: Bucket, context: Context) -> Iterator[Finding]:
         """Bytes that a listing does not show: noncurrent versions and parts of uploads that nobody finished."""
-        hidden = {name: bucket.number(name) or 0.0 for name in HIDDEN}
+        hidden = {name: bucket.hidden[name] for name in HIDDEN}
         if not any(hidden.values()):
             return
-        default = next((r for r in ("STANDARD", "hot") if bucket.price(r, context) is not None), "STANDARD")
-        price = bucket.price(default, context)
-        if price is None:
-            yield bucket.finding(Unknown((f"price of {default} in {bucket.scope.region} in {context.currency}",)), context)
+        rate = _rate(bucket, context)
+        if isinstance(rate, Unknown):
+            yield bucket.finding(rate, context)
             return
-        stored = sum(hidden.values()) / bucket.bytes_per_gb(context)
-        rate = price * bucket.scale(price, context)
-        target = ", ".join(
-            text
-            for name, text in (
-                ("noncurrent_bytes", f"expire noncurrent versions after {self.expire_days} days"),
-                ("incomplete_multipart_bytes", f"abort multipart uploads after {self.abort_days} days"),
-            )
-            if hidden[name]
-        )
-        sql = _hidden_sql(bucket.key, [name for name in HIDDEN if hidden[name]], bucket.bytes_per_gb(context) / rate)
+        saved = sum(hidden.values()) / bucket.bytes_per_gb(context) * rate
+        steps = {
+            "noncurrent_bytes": f"expire noncurrent versions after {self.expire_days} days",
+            "incomplete_multipart_bytes": f"abort multipart uploads after {self.abort_days} days",
+        }
+        target = ", ".join(text for name, text in steps.items() if hidden[name])
+        sql = bytes_sql(bucket, [name for name in HIDDEN if hidden[name]], bucket.bytes_per_gb(context) / rate)
         facts = tuple(Fact(name, value, "bytes", "resources.properties") for name, value in hidden.items() if value)
-        action = Reconfigure("kept for ever", target)
-        act = bucket.act(action, stored * rate, 0.0, "no listing shows these bytes, and they are billed")
-        yield bucket.finding(act, context, sql=sql, facts=facts)
+        why = "no listing shows these bytes, and they are billed"
+        # The newest days' worth stays; how much that is, nobody says.
+        low = 0.8 * saved
+        act = bucket.act(Reconfigure("kept for ever", target), (low, saved, saved), 0.0, why, ("they go on growing as slowly",))
+        rule = Rule(
+            noncurrent_days=self.expire_days if hidden["noncurrent_bytes"] else None,
+            abort_days=self.abort_days if hidden["incomplete_multipart_bytes"] else None,
+        )
+        yield bucket.finding(act, context, sql=sql, facts=facts, patch=_patch(bucket, [rule]), reversible=False)
 
-    def _tier(self, bucket: Bucket, prefix: str, rows: Sequence[Row], context: Context) -> Finding:
-        bands = bands_of(rows, bucket.bytes_per_gb(context))
-        tariffs = self._tariffs(bucket, {band.storage_class for band in bands}, context)
+    def _soft_deleted(self, bucket: Bucket, context: Context) -> Iterator[Finding]:
+        """Deleted and overwritten objects that are still billed because they could be recovered."""
+        soft, days = bucket.hidden[SOFT_DELETED], bucket.properties.get("soft_delete_days")
+        if not soft or not days:
+            return
+        rate = _rate(bucket, context)
+        if isinstance(rate, Unknown):
+            yield bucket.finding(rate, context)
+            return
+        saved = soft / bucket.bytes_per_gb(context) * rate
+        share = soft / bucket.held_bytes
+        facts = (Fact(SOFT_DELETED, soft, "bytes", "resources.properties"), Fact("soft_delete_days", str(days), "days"))
+        if share < self.soft_deleted_share or saved < self.min_saving:
+            why = f"soft-deleted objects are {share:.0%} of its bytes: the price of undoing a deletion"
+            yield bucket.finding(Keep(why), context, facts=facts)
+            return
+        why = f"{share:.0%} of its bytes are objects that were overwritten or deleted, kept for {days} days more"
+        action = Reconfigure(f"soft delete {days} days", "soft delete off")
+        act = bucket.act(action, (0.8 * saved, saved, saved), 0.0, why, ("as much is overwritten as now",))
+        sql = bytes_sql(bucket, [SOFT_DELETED], bucket.bytes_per_gb(context) / rate)
+        yield bucket.finding(act, context, sql=sql, facts=facts, patch=_soft_delete_patch(bucket))
+
+    def _judge_prefix(self, bucket: Bucket, prefix: str, several: bool, rows: Sequence[Row], context: Context) -> Finding:
+        """One prefix: checkpoints that nobody reads go; else the cheapest classes."""
+        shown = prefix if several else ""
+        if any(row["reads_per_month"] is None and row["read_bytes_per_month"] is None for row in rows):
+            return bucket.finding(Unknown(("reads_per_month",)), context, shown)
+        bands = bands_of([known_reads(row) for row in rows], bucket.bytes_per_gb(context))
+        tariffs = self._tariffs(bucket, {band.storage_class for band in bands}, several, context)
         if isinstance(tariffs, Unknown):
-            return bucket.finding(tariffs, context, prefix)
-        by_name = {tariff.name: tariff for tariff in tariffs}
-        dearest = max(by_name[band.storage_class].storage for band in bands)
-        basis = Basis(bucket.bytes_per_gb(context), bucket.scale(dearest, context), self.months_to_repay)
-        today = sum(by_name[band.storage_class].monthly(band, self.months_to_repay) for band in bands)
-        path = cheapest_path(bands, tariffs, self.months_to_repay)
-        saved = (today - path.cost) * basis.scale
+            return bucket.finding(tariffs, context, shown)
+        called = (prefix, bucket.name, *bucket.tags.values())
+        stale = [band for band in bands if band.reads <= self.unread_share * band.objects]
+        if any(CHECKPOINT.search(text) for text in called) and only_newest_read(bands, stale):
+            return self._expire(bucket, shown, rows[0], stale, {t.name: t for t in tariffs}, context)
+        return self._tier(bucket, shown, rows[0], bands, tariffs, context)
+
+    def _expire(
+        self, bucket: Bucket, prefix: str, row: Row, stale: list[Band], tariffs: Mapping[str, Tariff], context: Context
+    ) -> Finding:
+        """Delete beats tiering: of saved steps only the last are ever read again."""
+        dearest = max(tariffs[band.storage_class].storage for band in stale)
+        scale, per_gb = bucket.scale(dearest, context), bucket.bytes_per_gb(context)
+        saved = sum((b.gigabytes - b.read_gigabytes) * tariffs[b.storage_class].gb_month(b) for b in stale) * scale
+        read = sum(b.read_gigabytes for b in stale)
         facts = (
-            Fact("bytes", sum(b.gigabytes for b in bands) * basis.bytes_per_gb, "bytes", "objects"),
+            Fact("unread bytes", sum(b.gigabytes for b in stale) * per_gb, "bytes", "objects"),
+            Fact("read a month", round(read, 3), "GB", "objects"),
+        )
+        if saved < self.min_saving:
+            return bucket.finding(Keep("its unread checkpoints cost less than a rule is worth"), context, prefix, facts=facts)
+        action = Reconfigure("every step kept", f"expire (keep last {self.keep_last})")
+        why = (
+            f"steps older than {min(b.day_from for b in stale)} days are not read: the newest of a run and the best are enough"
+        )
+        act = bucket.act(action, (0.8 * saved, saved, saved), 0.0, why, ("the last steps of each run and the best stay",))
+        rule = Rule(prefix=row["prefix"] or "", superseded_days=1)
+        note = (
+            f"# tag superseded=true (or set a custom time on) all but the last {self.keep_last} steps of each run and the best"
+        )
+        patch = f"{note}\n{_patch(bucket, [rule])}"
+        sql = unread_sql(row, stale, tariffs, per_gb, scale)
+        return bucket.finding(act, context, prefix, sql=sql, facts=facts, patch=patch, reversible=False)
+
+    def _tier(
+        self, bucket: Bucket, prefix: str, row: Row, bands: list[Band], tariffs: list[Tariff], context: Context
+    ) -> Finding:
+        skips = any(t.rule.skips_small for t in tariffs)
+        least = max((t.rule.min_kib for t in tariffs), default=0.0) if skips else 0.0
+        movable = cut([band for band in bands if band.mean_kib >= least], {t.rule.min_days for t in tariffs})
+        facts = (
+            Fact("bytes", sum(b.gigabytes for b in bands) * bucket.bytes_per_gb(context), "bytes", "objects"),
             Fact("objects", sum(b.objects for b in bands), "", "objects"),
             Fact("read a month", round(sum(b.read_gigabytes for b in bands), 3), "GB", "objects"),
         )
-        if saved < self.min_saving or not path.classes:
+        if not movable:
+            mean = sum(b.gigabytes for b in bands) * bucket.bytes_per_gb(context) / sum(b.objects for b in bands) / KIB
+            why = (
+                f"its objects have {mean:,.0f} KiB: cooler classes charge {least:.0f} each, and rules leave them where they are"
+            )
+            return bucket.finding(Keep(why), context, prefix, facts=facts)
+        by_name = {tariff.name: tariff for tariff in tariffs}
+        dearest = max(by_name[band.storage_class].storage for band in movable)
+        basis = Basis(bucket.bytes_per_gb(context), bucket.scale(dearest, context), self.months_to_repay, least)
+        return self._move(bucket, prefix, row, movable, tariffs, basis, facts, context)
+
+    def _move(
+        self,
+        bucket: Bucket,
+        prefix: str,
+        row: Row,
+        movable: list[Band],
+        tariffs: list[Tariff],
+        basis: Basis,
+        facts: tuple[Fact, ...],
+        context: Context,
+    ) -> Finding:
+        """The cheapest path of the objects that a rule moves, if it pays even when more is read than now."""
+        by_name = {tariff.name: tariff for tariff in tariffs}
+        path = cheapest_path(movable, tariffs, self.months_to_repay)
+        today = sum(by_name[band.storage_class].monthly(band) for band in movable)
+        saved = (today - path.cost) * basis.scale
+        if not path.classes or saved < self.min_saving:
             why = "no class is cheaper once reads, fees and minimum times are paid"
             return bucket.finding(Keep(why), context, prefix, facts=facts)
-        fee = sum(by_name[name].moving(band) for name, band in zip(path.classes, bands, strict=True)) * basis.scale
-        repaid = fee / (saved + fee / self.months_to_repay)
-        why = f"moving costs {fee:,.2f} once and is repaid after {repaid:.1f} months"
-        action = Move(", ".join(dict.fromkeys(b.storage_class for b in bands)), target_of(bands, path.classes))
-        sql = tiering_sql(bands, path.classes, by_name, rows[0], basis)
-        return bucket.finding(bucket.act(action, saved, fee, why), context, prefix, sql=sql, facts=facts, path=path)
+        low, high = self._range(movable, path, by_name, saved, basis.scale)
+        if low <= 0:
+            why = f"watch: saves {saved:,.2f} a month as read now, nothing if read {self.read_doubt:g} times as often"
+            return bucket.finding(Keep(why), context, prefix, facts=facts)
+        action = Move(", ".join(dict.fromkeys(b.storage_class for b in movable)), target_of(movable, path.classes))
+        once, growing = path.once * basis.scale, sum(path.fees) * basis.scale
+        spread = once / self.months_to_repay
+        why = _payback(once, saved + (spread if math.isclose(growing, spread) else 0.0), context)
+        act = bucket.act(action, (low, saved, high), once, why, (READ_AS_NOW, "objects live as long as now"))
+        steps = tuple(step for step in steps_of(movable, path.classes) if step[1] not in ("AUTOCLASS", "smart"))
+        rule = Rule(prefix=row["prefix"] or "", steps=steps, delete_days=movable[-1].day_to if len(steps) > 1 else None)
+        explanation = (f"shortest path over ages: {' → '.join(path.classes)}, {path.cost:,.2f} a month",)
+        sql = tiering_sql(movable, path, by_name, row, basis)
+        patch = _patch(bucket, [rule]) if steps else ""
+        return bucket.finding(act, context, prefix, sql=sql, facts=facts, explanation=explanation, patch=patch)
 
-    def _tariffs(self, bucket: Bucket, present: set[str], context: Context) -> list[Tariff] | Unknown:
-        """The classes that could hold the objects, dearest storage first."""
+    def _range(
+        self, bands: Sequence[Band], path: Path, tariffs: Mapping[str, Tariff], saved: float, scale: float
+    ) -> tuple[float, float]:
+        """The saving if reads are `read_doubt` times as many, and at least `least_reads`; and if nothing more is read."""
+        reads = doubt = 0.0
+        for band, name in zip(bands, path.classes, strict=True):
+            old, new = tariffs[band.storage_class], tariffs[name]
+            one, gb = (new.reads - old.reads) / 1000, new.retrieval - old.retrieval
+            seen = band.reads * one + band.read_gigabytes * gb
+            floor = self.least_reads * (band.objects * one + band.gigabytes * gb)
+            reads += seen
+            doubt += max((self.read_doubt - 1) * seen, floor - seen, 0.0)
+        return saved - doubt * scale, saved + max(reads, 0.0) * scale
+
+    def _tariffs(self, bucket: Bucket, present: set[str], several: bool, context: Context) -> list[Tariff] | Unknown:
+        """The classes that could hold the objects, dearest storage first, and those that move objects themselves last."""
         tariffs = []
         missing = []
-        for name in CLASSES:
-            rule = bucket.rule(name, context)
+        for name, known in CLASSES.items():
+            rule = bucket.rule(known, name, context)
             allowed = (rule.at_once or self.restore_hours) and name not in OWNERS_CHOICE
             storage = bucket.price(name, context)
             if name in present and storage is None:
-                missing.append(f"price of {name} in {bucket.scope.region} in {context.currency}")
+                missing.append(bucket.missing_price(name, context))
             if storage is None or not (allowed or name in present):
                 continue
             parts = {part: bucket.part(name, part, context) for part in ("get", "retrieval", "transition", "monitoring")}
             needed = ("retrieval", "transition") if rule.min_days and name not in present else ()
             if all(parts[part] is not None for part in needed):
-                fees = {part: value or 0.0 for part, value in parts.items()}
-                tariffs.append(
-                    Tariff(name, rule, storage, fees["get"], fees["retrieval"], fees["transition"], fees["monitoring"])
-                )
-        unknown = sorted(present - set(CLASSES))
+                get, retrieval, move, watch = (value or 0.0 for value in parts.values())
+                index = bucket.price("STANDARD", context) or 0.0
+                tariffs.append(Tariff(name, rule, storage, get, retrieval, move, watch, index))
+        unknown = sorted(present - set(CLASSES) - set(SELF_MOVING))
         if missing or unknown:
             return Unknown((*missing, *(f"rules of storage class {name}" for name in unknown)))
-        return sorted(tariffs, key=lambda t: (-t.storage, t.name))
+        tariffs.sort(key=lambda t: (-t.storage, t.name))
+        return tariffs + self._self_moving(bucket, tariffs, present, several, context)
+
+    def _self_moving(
+        self, bucket: Bucket, tariffs: Sequence[Tariff], present: set[str], several: bool, context: Context
+    ) -> list[Tariff]:
+        """Those whose monitoring has a price. All but one are settings of a whole bucket."""
+        prices = {tariff.name: tariff for tariff in tariffs}
+        found = []
+        for name, idle in SELF_MOVING.items():
+            watching = bucket.part(name, "monitoring", context)
+            whole = name != "INTELLIGENT_TIERING"
+            if watching is None or any(c not in prices for _, c in idle) or (whole and several and name not in present):
+                continue
+            top = prices[idle[0][1]]
+            tiers = tuple((days, prices[c].storage) for days, c in idle)
+            move = bucket.part(name, "transition", context) or 0.0
+            found.append(Tariff(name, ClassRule(), top.storage, top.reads, 0.0, move, watching, idle=tiers))
+        return found
 
 
-PER_THOUSAND = {
-    "Requests": 1000.0,
-    "Objects": 1000.0,
-    "1000 Requests": 1.0,
-    "1K Requests": 1.0,
-    "10000 Requests": 0.1,
-    "10K Requests": 0.1,
-}
-"""Unit of a request price → how many such units make a thousand."""
-
-PART_NAMES = {"get": ("get", "read", "reads", "class_b"), "transition": ("transition", "put", "write", "writes", "class_a")}
+def _rate(bucket: Bucket, context: Context) -> float | Unknown:
+    """What a GB and month of the bucket's own class costs on the bill."""
+    sizes: dict[str, float] = {}
+    for row in bucket.current:
+        sizes[row["storage_class"]] = sizes.get(row["storage_class"], 0.0) + float(row["bytes"] or 0)
+    likely = (*sorted(sizes, key=lambda name: -sizes[name]), "STANDARD", "hot")
+    default = next((name for name in likely if bucket.price(name, context) is not None), "STANDARD")
+    price = bucket.price(default, context)
+    return Unknown((bucket.missing_price(default, context),)) if price is None else price * bucket.scale(price, context)
 
 
-@dataclass(frozen=True, slots=True)
-class Bucket:
-    """A bucket or container with what it costs."""
-
-    scope: Scope
-    resource_type: str
-    currency: str
-    monthly_cost: Decimal
-    properties: Mapping[str, object]
-    tags: Mapping[str, str]
-    key: str
-    held_bytes: float
-
-    @classmethod
-    def of(cls, row: Row, context: Context) -> Bucket:
-        key = row["resource_id"].lower()
-        account, region, service = (row.get(name) or "" for name in ("account_id", "region", "service"))
-        properties = json_object(row.get("properties"))
-        hidden = (number(properties.get(name)) or 0.0 for name in HIDDEN)
-        listed = (float(band["bytes"] or 0) for band in row.get("bands") or ())
-        return cls(
-            Scope(row["provider"], account, region, service, row["resource_id"]),
-            row.get("resource_type") or "",
-            row["currency"],
-            context.bill.cost(key),
-            properties,
-            {str(k): str(v) for k, v in json_object(row.get("tags")).items()},
-            key,
-            sum(hidden) + sum(listed),
-        )
-
-    def number(self, name: str) -> float | None:
-        return number(self.properties.get(name))
-
-    def price(self, name: str, context: Context) -> float | None:
-        """A GB and month of the class, blended over the list's tiers for what the bucket holds."""
-        return context.prices.blended(self._key(name), context.at, self.held_bytes / GIB)
-
-    def rule(self, name: str, context: Context) -> ClassRule:
-        """The minimum time and size that the price list states, else those of the table."""
-        listed, known = context.prices.price(self._key(name), context.at), CLASSES[name]
-        days, kib = (listed.spec("min_days"), listed.spec("min_object_kib")) if listed else (None, None)
-        return replace(
-            known, min_days=known.min_days if days is None else int(days), min_kib=known.min_kib if kib is None else kib
-        )
-
-    def part(self, name: str, part: str, context: Context) -> float | None:
-        """A fee of a class: retrieval per GB, requests and transitions per thousand."""
-        for spelling in PART_NAMES.get(part, (part,)):
-            price = context.prices.price(self._key(f"{name}:{spelling}"), context.at)
-            if price is not None:
-                return float(price.amount) * (1.0 if part == "retrieval" else PER_THOUSAND.get(price.unit, 1.0))
-        return None
-
-    def _key(self, sku: str) -> PriceKey:
-        return PriceKey(self.scope.provider, self.scope.region, "object_storage", sku)
-
-    def scale(self, dearest: float, context: Context) -> float:
-        """The bill's effective price of storage over the list's price of the dearest class there: discounts and tiers.
-
-        1 where the bill shows no price a GB-month.
-        """
-        shown = [line.cost / line.quantity for line in self._stored(context) if line.quantity > 0]
-        return float(max(shown)) / dearest if shown and dearest > 0 else 1.0
-
-    def bytes_per_gb(self, context: Context) -> float:
-        """2^30, or 10^9 where the billed quantity says that this provider's GB is decimal."""
-        billed = float(sum((line.quantity for line in self._stored(context)), Decimal(0)) / context.months)
-        held = self.held_bytes / GIB
-        return 1e9 if held > 0 and abs(billed / held - GIB / 1e9) < 0.03 else GIB
-
-    def _stored(self, context: Context) -> list[Line]:
-        return [line for line in context.bill.lines(self.key) if line.unit.lower().startswith(("gb-mo", "gigabyte-mo"))]
-
-    def act(self, action: Action, saved: float, fee: float, why: str) -> Act:
-        expected = min(cents(Decimal(repr(saved))), cents(self.monthly_cost))
-        once = cents(Decimal(repr(fee)))
-        most = max(expected, min(cents(expected * Decimal("1.1")), cents(self.monthly_cost)))
-        saving = Saving(
-            Estimate(cents(expected * Decimal("0.8")), expected, most),
-            expected * 12,
-            once,
-            self.currency,
-            assumes=("objects are read as often as now", "fees of moving are spread over the repayment time"),
-        )
-        return Act(action, saving, 0.85, why, Effect(cut=expected))
-
-    def finding(
-        self,
-        verdict: Verdict,
-        context: Context,
-        prefix: str = "",
-        *,
-        sql: str = "",
-        facts: tuple[Fact, ...] = (),
-        path: Path | None = None,
-    ) -> Finding:
-        s = self.scope
-        resource = f"{s.resource}/{prefix}" if prefix else s.resource
-        return Finding(
-            recommender="storage_tiering",
-            kind="storage_tiering",
-            scope=Scope(s.provider, s.account, s.region, s.service, resource),
-            verdict=verdict,
-            evidence=Evidence(facts, context.window, 1.0 if facts else 0.0, sql),
-            as_of=context.as_of,
-            monthly_cost=cents(self.monthly_cost),
-            currency=self.currency,
-            tags=self.tags,
-            resource_type=self.resource_type,
-            billed_as=s.resource,
-            explanation=(f"shortest path over ages: {' → '.join(path.classes)}, {path.cost:,.2f} a month",) if path else (),
-        )
+def _payback(once: float, monthly: float, context: Context) -> str:
+    months = once / monthly
+    month = context.as_of + timedelta(days=round(months * DAYS_PER_MONTH))
+    return f"moving costs {once:,.2f} once and is repaid after {months:.1f} months, by {month:%B %Y}"
 
 
-def _hidden_sql(key: str, names: Sequence[str], bytes_per_unit: float) -> str:
-    """The hidden bytes of the last observation, times the effective price of a byte."""
-    stored = " + ".join(f"cast(json_extract(properties, '$.{name}') as double)" for name in names)
-    return f"""with latest as (
-    select properties from resources
-    where lower(resource_id) = {quoted(key)}
-    order by observed_at desc
-    limit 1
-)
-select cast(({stored}) / {bytes_per_unit!r} as decimal(38, 2)) as monthly_saving from latest"""
+def _shape(bucket: Bucket) -> Shape:
+    kind = bucket.resource_type.lower()
+    return next((shape for word, shape in SHAPES.items() if word in kind), "transitions")
+
+
+def _patch(bucket: Bucket, rules: list[Rule]) -> str:
+    """The lifecycle as JSON in the command that sets it; it replaces all rules, so those of today are merged first."""
+    shape = _shape(bucket)
+    name, text = shlex.quote(bucket.name), shlex.quote(document(shape, rules))
+    merge = "# replaces all rules of the bucket: merge those that it has"
+    commands = {
+        "transitions": f"aws s3api put-bucket-lifecycle-configuration --bucket {name} --lifecycle-configuration {text}",
+        "tiers": f"az storage account management-policy create --account-name {name} --resource-group GROUP --policy {text}",
+        "conditions": f"echo {text} | gcloud storage buckets update gs://{name} --lifecycle-file=/dev/stdin",
+    }
+    return f"{merge}\n{commands[shape]}"
+
+
+def _soft_delete_patch(bucket: Bucket) -> str:
+    name = shlex.quote(bucket.name)
+    commands = {
+        "conditions": f"gcloud storage buckets update gs://{name} --clear-soft-delete",
+        "tiers": f"az storage account blob-service-properties update --account-name {name} --enable-delete-retention false",
+    }
+    return commands.get(_shape(bucket), "")

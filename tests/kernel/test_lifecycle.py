@@ -2,33 +2,34 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 from itertools import combinations
-from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from finops.lifecycle import DAYS_PER_MONTH, Cohorts, cheapest_schedule, observed, schedule_cost
-from finops.tiering import ClassRule, Tariff
+from finops.lifecycle import Batches, Cohorts, cheapest_schedule, observed, schedule_cost
+from finops.tiering import DAYS_PER_MONTH, ClassRule, Tariff
 
 KIB = 1 / 2**20
 HORIZON = 20
 
 
-@dataclass(frozen=True)
-class Objects:
-    born: Any
-    dies: Any
-    gb: Any
-    read_object: Any
-    read_day: Any
+def batches(
+    born: Sequence[int], dies: Sequence[int], gb: Sequence[float], reads: Sequence[tuple[int, int]] = (), kib: float = 128
+) -> Batches:
+    """Single objects; `reads` are (object, day)."""
+    sizes = np.array(gb, dtype=float)
+    pairs = np.array(reads, dtype=np.int64).reshape(-1, 2)
+    weights = np.stack([np.ones(len(sizes)), sizes, np.maximum(sizes, kib * KIB)])
+    amounts = np.stack([np.ones(len(pairs)), sizes[pairs[:, 0]]])
+    return Batches(np.array(born), np.array(dies), weights, pairs[:, 0], pairs[:, 1], amounts)
 
 
 @st.composite
-def prefixes(draw: st.DrawFn) -> Objects:
+def prefixes(draw: st.DrawFn) -> Batches:
     number = draw(st.integers(1, 6))
     born = [draw(st.integers(-15, HORIZON - 1)) for _ in range(number)]
     dies = [max(b + draw(st.integers(1, 50)), 1) for b in born]
@@ -39,8 +40,7 @@ def prefixes(draw: st.DrawFn) -> Objects:
         for day in draw(st.lists(st.integers(max(born[i], 0), HORIZON - 1), max_size=4))
         if born[i] <= day < dies[i]
     ]
-    pairs = np.array(reads, dtype=np.int64).reshape(-1, 2)
-    return Objects(np.array(born), np.array(dies), np.array(gb), pairs[:, 0], pairs[:, 1])
+    return batches(born, dies, gb, reads)
 
 
 @st.composite
@@ -58,12 +58,12 @@ def tariff_lists(draw: st.DrawFn) -> list[Tariff]:
     return tariffs
 
 
-def simulated(objects: Objects, tariffs: list[Tariff], steps: tuple[tuple[int, str], ...]) -> float:
+def simulated(objects: Batches, tariffs: list[Tariff], steps: tuple[tuple[int, str], ...]) -> float:
     """The bill of the horizon, object by object and day by day, written without any array."""
     by_name = {t.name: t for t in tariffs}
     ages = [age for age, _ in steps]
     total = 0.0
-    for i, (born, dies, gb) in enumerate(zip(objects.born, objects.dies, objects.gb, strict=True)):
+    for i, (born, dies, gb) in enumerate(zip(objects.born, objects.dies, objects.weights[1], strict=True)):
         holding, since = tariffs[0], None
         for day in range(max(born, 0), min(dies, HORIZON)):
             age = int(day - born)
@@ -73,7 +73,7 @@ def simulated(objects: Objects, tariffs: list[Tariff], steps: tuple[tuple[int, s
                 total += _left(holding, since, age, gb)
                 holding, since = wanted, age
             total += _charged(holding, gb) * holding.storage / DAYS_PER_MONTH + holding.monitoring / 1000 / DAYS_PER_MONTH
-            count = sum(1 for o, d in zip(objects.read_object, objects.read_day, strict=True) if (o, d) == (i, day))
+            count = sum(1 for o, d in zip(objects.read_of, objects.read_day, strict=True) if (o, d) == (i, day))
             total += count * (holding.reads / 1000 + gb * holding.retrieval)
         if 0 < dies <= HORIZON:
             total += _left(holding, since, int(dies - born), gb)
@@ -107,8 +107,8 @@ def schedules(tariffs: list[Tariff]) -> list[tuple[tuple[int, str], ...]]:
 
 @settings(max_examples=60, deadline=None)
 @given(prefixes(), tariff_lists())
-def test_the_shortest_path_is_the_best_of_all_schedules(objects: Objects, tariffs: list[Tariff]) -> None:
-    cohorts = observed(objects, 0, HORIZON, 128)
+def test_the_shortest_path_is_the_best_of_all_schedules(objects: Batches, tariffs: list[Tariff]) -> None:
+    cohorts = observed(objects, 0, HORIZON)
     best = cheapest_schedule(cohorts, tariffs, GRID)
     costs = {steps: simulated(objects, tariffs, steps) for steps in schedules(tariffs)}
     assert best.cost == pytest.approx(min(costs.values()), rel=1e-9, abs=1e-12)
@@ -118,8 +118,8 @@ def test_the_shortest_path_is_the_best_of_all_schedules(objects: Objects, tariff
 
 def test_early_deletion_is_charged_to_the_minimum() -> None:
     """1 GB, moved on day 2 to a class with a minimum of 10 days, deleted after 5 days there: 5 days are paid for nothing."""
-    objects = Objects(np.array([0]), np.array([7]), np.array([1.0]), np.array([], int), np.array([], int))
+    objects = batches([0], [7], [1.0])
     tariffs = [Tariff("hot", ClassRule(), 0.3, 0, 0, 0, 0), Tariff("cold", ClassRule(10), 0.03, 0, 0, 1000, 0)]
-    cohorts: Cohorts = observed(objects, 0, HORIZON, 0)
+    cohorts: Cohorts = observed(objects, 0, HORIZON)
     cost = schedule_cost(cohorts, tariffs, ((0, "hot"), (2, "cold")))
     assert cost == pytest.approx((2 * 0.3 + 10 * 0.03) / DAYS_PER_MONTH + 1)
