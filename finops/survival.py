@@ -30,9 +30,9 @@ class Doubt:
     The floor is what months without a read cannot exclude. `least_gain`: a share of the cost below which nothing is changed.
     """
 
-    z: float = 2.0
+    z: float = 3.0
     floor: float = 0.02
-    least_gain: float = 0.01
+    least_gain: float = 0.03
 
 
 @dataclass(frozen=True, slots=True)

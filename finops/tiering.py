@@ -166,10 +166,9 @@ def cheapest_path(bands: Sequence[Band], tariffs: Sequence[Tariff], months_to_re
             moving = rank > rank_of[band.storage_class]
             young = band.day_from < max(tariff.rule.min_days, tariff.rule.earliest_days)
             dying = life is not None and life - band.day_from < tariff.rule.min_days
-            if moving and (young or dying) and not any(r == rank for r, _ in best):
-                continue
+            barred = moving and (young or dying)
             there = tariffs[max(rank, rank_of[band.storage_class])]
-            for entered, state in _before(best, rank, band, tariffs, index):
+            for entered, state in _before(best, rank, band, tariffs, index, barred=barred):
                 added = _with(state, bands, index, there, entered, months_to_repay)
                 key = (rank, entered)
                 if key not in reached or added.borne < reached[key].borne:
@@ -203,15 +202,20 @@ def flow(bands: Sequence[Band], index: int) -> float:
 
 
 def _before(
-    best: Mapping[tuple[int, int], _State], rank: int, band: Band, tariffs: Sequence[Tariff], index: int
+    best: Mapping[tuple[int, int], _State], rank: int, band: Band, tariffs: Sequence[Tariff], index: int, *, barred: bool
 ) -> Iterator[tuple[int, _State]]:
-    """(age at which the class was entered, path so far) of every way to be in class `rank` in this band."""
-    if index == 0:
+    """(age at which the class was entered, path so far) of every way to be in class `rank` in this band.
+
+    barred: the class may not be entered here, only gone on with.
+    """
+    if index == 0 and not barred:
         yield band.day_from, _State()
     for (before, entered), path in best.items():
         if before == rank:
             yield entered, path
-        elif before < rank and not (tariffs[rank].idle and before > 0) and _stayed(tariffs[before], band, entered):
+        elif (
+            before < rank and not barred and not (tariffs[rank].idle and before > 0) and _stayed(tariffs[before], band, entered)
+        ):
             yield band.day_from, path
 
 
