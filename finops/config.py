@@ -6,8 +6,9 @@ import difflib
 import os
 import tomllib
 from collections.abc import Mapping
+from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -39,6 +40,35 @@ class TagKeys(Settings):
     environment: Annotated[list[str], Field(description="Tag keys of the environment.")] = ["environment", "env"]
 
 
+class BudgetSetting(Settings):
+    """An amount a month for a scope."""
+
+    name: Annotated[str, Field(min_length=1, description="What the budget is called.")]
+    amount: Annotated[Decimal, Field(gt=0, description="Amount a month.")]
+    currency: Annotated[str, Field(pattern="^[A-Z]{3}$", description="Its currency; spend in others does not count.")]
+    where: Annotated[list[str], Field(description="Conditions as in `finops costs --where`; all must hold.")] = []
+    metric: Annotated[Literal["effective", "billed", "list", "contracted"], Field(description="Which cost counts.")] = (
+        "effective"
+    )
+
+
+class TeamSetting(Settings):
+    """Lines that meet every condition are this team's."""
+
+    team: Annotated[str, Field(min_length=1, description="The team.")]
+    where: Annotated[list[str], Field(min_length=1, description="Conditions as in `finops costs --where`; all must hold.")]
+
+
+class AllocationSettings(Settings):
+    """How spend finds its team, beside the owner tags."""
+
+    rules: Annotated[list[TeamSetting], Field(description="Rules in order; the first that fits decides, before any tag.")] = []
+    spread: Annotated[
+        Literal["none", "proportional", "even"],
+        Field(description="What becomes of the shared line: a line of its own, or spread over the teams."),
+    ] = "none"
+
+
 class Config(Settings):
     """Everything that can be set."""
 
@@ -49,6 +79,8 @@ class Config(Settings):
     ] = None
     sources: Annotated[list[Source], Field(description="What `finops load` without a path loads.")] = []
     tags: Annotated[TagKeys, Field(description="Tag keys of owner and environment.")] = TagKeys()
+    allocation: Annotated[AllocationSettings, Field(description="How spend finds its team.")] = AllocationSettings()
+    budgets: Annotated[list[BudgetSetting], Field(description="Budgets a month, for `finops budgets`.")] = []
     recommenders: Annotated[
         dict[str, dict[str, Any]], Field(description="Thresholds by kind; `finops recommend --help KIND` lists them.")
     ] = {}
@@ -102,7 +134,11 @@ def _explained(error: ValidationError, where: str) -> ConfigError:
 
 
 def _known() -> list[str]:
-    return [name for section in (Config, Source, TagKeys) for name in section.model_fields]
+    return [
+        name
+        for section in (Config, Source, TagKeys, BudgetSetting, TeamSetting, AllocationSettings)
+        for name in section.model_fields
+    ]
 
 
 def commented() -> str:
@@ -119,5 +155,20 @@ def commented() -> str:
     ]
     lines += ["", f"# {Config.model_fields['tags'].description}", "# [tags]"]
     lines += [f"# {n} = {f.default!r}  # {f.description}".replace("'", '"') for n, f in TagKeys.model_fields.items()]
+    lines += ["", f"# {Config.model_fields['allocation'].description}", "# [allocation]"]
+    lines += [f'# spread = "none"  # {AllocationSettings.model_fields["spread"].description}']
+    lines += [f"# {AllocationSettings.model_fields['rules'].description}", "# [[allocation.rules]]"]
+    lines += ['# team = "platform"', '# where = ["account=123456789012", "tag:project!=research"]']
+    lines += ["", f"# {Config.model_fields['budgets'].description}", "# [[budgets]]"]
+    lines += [
+        f"# {name} = {example}  # {BudgetSetting.model_fields[name].description}"
+        for name, example in (
+            ("name", '"training"'),
+            ("amount", "25000"),
+            ("currency", '"USD"'),
+            ("where", '["tag:team=research"]'),
+            ("metric", '"effective"'),
+        )
+    ]
     lines += ["", f"# {Config.model_fields['recommenders'].description}", "# [recommenders.idle]"]
     return "\n".join(lines) + "\n"

@@ -30,7 +30,8 @@ def templates() -> dict[tuple[str, str], str]:
 def patch_of(finding: Finding) -> str:
     """The commands for this finding; empty where nobody has written a template for its type and action.
 
-    Every value is quoted for a POSIX shell: resource ids come from files that anyone may have written.
+    Every value is quoted for a POSIX shell: resource ids come from files that anyone may have written. A value with a control
+    character gives no patch: a line break would end a comment of the template, and what follows it would be run.
     """
     if not isinstance(finding.verdict, Act):
         return ""
@@ -53,6 +54,8 @@ def patch_of(finding: Finding) -> str:
         "workspace": _segment(resource, "workspaces"),
         "parent": _segment(resource, "accounts"),
     }
+    if not all(value.isprintable() for value in values.values()):
+        return ""
     return template.format(**{name: shlex.quote(value) for name, value in values.items()}).strip()
 
 

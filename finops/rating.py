@@ -202,8 +202,8 @@ def sustained(quantity: Floats, tiers: Tiers) -> float:
     """Full-price units that are paid for a month of usage (hours), whose level changes.
 
     Usage is stacked: the lowest level ran whenever anything ran, the highest only at the peak. Each level has its own share
-    of the month, so that machines which replace one another count as one (Google Cloud documentation, "Sustained use
-    discounts for Compute Engine", inferred instances).
+    of the month, so that machines which replace one another count as one ("inferred instances", in the sources of the
+    connectors' `use_discounts.csv`).
     """
     hours = quantity.shape[0]
     falling = np.sort(quantity)[::-1]

@@ -59,3 +59,7 @@ def test_every_template_fills_in() -> None:
 
 def test_no_template_is_no_patch() -> None:
     assert patch_of(finding("r", "Unheard::Of::Type", Delete())) == ""
+
+
+def test_a_line_break_in_a_name_gives_no_patch() -> None:
+    assert patch_of(finding("bucket\nrm -rf ~", "AWS::S3::Bucket", Reconfigure("a", "b"))) == ""

@@ -2,26 +2,35 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from finops.cli.root import FormatOption, WarehouseOption, app, day, reading, settings
+from finops.cli.root import AsOfOption, FormatOption, WarehouseOption, app, day, reading, say, settings
+from finops.errors import ConfigError
 
 if TYPE_CHECKING:
-    from finops.queries import CostMetric
+    from finops.queries import Condition, CostMetric
+    from finops.warehouse.warehouse import Reader
+
+MetricOption = Annotated[
+    Literal["effective", "billed", "list", "contracted"], typer.Option("--metric", help="Which cost to add up.")
+]
+WhereOption = Annotated[list[str] | None, typer.Option("--where", help="COL=VALUE or COL!=VALUE; repeatable.")]
 
 
 @app.command()
 def costs(
     context: typer.Context,
     by: Annotated[str, typer.Option("--by", help="FOCUS columns, day, month or tag:KEY.", metavar="COL[,COL]")] = "service",
-    metric: Annotated[
-        Literal["effective", "billed", "list", "contracted"], typer.Option("--metric", help="Which cost to add up.")
-    ] = "effective",
+    metric: MetricOption = "effective",
     first: Annotated[str | None, typer.Option("--from", help="First day (charge period, UTC).", metavar="DATE")] = None,
     last: Annotated[str | None, typer.Option("--to", help="Last day, included.", metavar="DATE")] = None,
-    where: Annotated[list[str] | None, typer.Option("--where", help="COL=VALUE or COL!=VALUE; repeatable.")] = None,
+    where: WhereOption = None,
+    compare: Annotated[
+        bool, typer.Option("--compare", help="Against the period before, split into usage, mix, price and exchange rate.")
+    ] = False,
     currency: Annotated[
         str | None, typer.Option("--currency", help="Convert each day at its loaded rate (default: separate totals).")
     ] = None,
@@ -29,8 +38,10 @@ def costs(
     fmt: FormatOption = "table",
 ) -> None:
     """Spend, by any FOCUS column or tag; currencies are never added."""
-    from finops.queries import Condition, CostQuery
-    from finops.summary.costs import costs_text
+    from dataclasses import replace
+
+    from finops.queries import CostQuery
+    from finops.summary.costs import changes_text, costs_text
 
     cost: CostMetric = metric
     query = CostQuery(
@@ -38,8 +49,105 @@ def costs(
         metric=cost,
         first=day(first),
         last=day(last),
-        where=tuple(Condition.parse(text) for text in where or []),
+        where=conditions(where),
         currency=currency,
     )
     with reading(settings(context, warehouse)) as reader:
-        typer.echo(costs_text(reader, query, fmt))
+        if compare:
+            start, end = compared(reader, query.first, query.last)
+            typer.echo(changes_text(reader, replace(query, first=start, last=end), fmt))
+        else:
+            typer.echo(costs_text(reader, query, fmt))
+
+
+@app.command()
+def allocate(
+    context: typer.Context,
+    metric: MetricOption = "effective",
+    first: Annotated[str | None, typer.Option("--from", help="First day (default: of the last month).", metavar="DATE")] = None,
+    last: Annotated[str | None, typer.Option("--to", help="Last day, included.", metavar="DATE")] = None,
+    warehouse: WarehouseOption = None,
+    fmt: FormatOption = "table",
+) -> None:
+    """Spend by team: rules and tags, the shared line, what nobody has tagged; it sums to the bill."""
+    from finops import queries
+    from finops.queries import configured
+    from finops.summary.teams import allocation_text
+
+    config = settings(context, warehouse)
+    with reading(config) as reader:
+        start, end = period(reader, day(first), day(last))
+        rows = queries.allocate(reader, configured.allocation(config), first=start, last=end, metric=metric)
+        typer.echo(allocation_text(reader, rows, (start, end), fmt))
+
+
+@app.command()
+def forecast(
+    context: typer.Context,
+    metric: MetricOption = "effective",
+    where: WhereOption = None,
+    as_of: AsOfOption = None,
+    warehouse: WarehouseOption = None,
+    fmt: FormatOption = "table",
+) -> None:
+    """What the month ends at: billed so far, what provisional days will gain, the days left, with a range."""
+    from finops import queries
+    from finops.summary.teams import month_end_text
+
+    with reading(settings(context, warehouse)) as reader:
+        rows = queries.month_ends(reader, day(as_of) or loaded(reader), metric=metric, where=conditions(where))
+        typer.echo(month_end_text(reader, rows, fmt))
+
+
+@app.command()
+def budgets(
+    context: typer.Context, as_of: AsOfOption = None, warehouse: WarehouseOption = None, fmt: FormatOption = "table"
+) -> None:
+    """Each budget of finops.toml: what its month ends at, and how likely it is exceeded."""
+    from finops import queries
+    from finops.queries import configured
+    from finops.summary.teams import month_end_text
+
+    config = settings(context, warehouse)
+    with reading(config) as reader:
+        upto = day(as_of) or loaded(reader)
+        wanted = configured.budgets(config)
+        if not wanted:
+            say("no budgets are set: [[budgets]] in finops.toml (finops init --print shows how); here is each currency's month")
+        rows = queries.budgets(reader, upto, wanted) if wanted else queries.month_ends(reader, upto)
+        typer.echo(month_end_text(reader, rows, fmt))
+
+
+def conditions(texts: list[str] | None) -> tuple[Condition, ...]:
+    """`--where` as conditions. Raises ConfigError."""
+    from finops.queries import Condition
+
+    return tuple(Condition.parse(text) for text in texts or [])
+
+
+def loaded(reader: Reader) -> date:
+    """The last complete loaded day. Raises ConfigError where no bill is loaded."""
+    from finops import queries
+
+    upto = queries.as_of(reader)
+    if upto is None:
+        raise ConfigError("no bill is loaded", hint="finops load PATH… or finops demo")
+    return upto
+
+
+def compared(reader: Reader, first: date | None, last: date | None) -> tuple[date, date]:
+    """The days asked for; by default the last complete calendar month: one that is not over would look like a drop."""
+    from datetime import timedelta
+
+    if first is not None or last is not None:
+        return period(reader, first, last)
+    end = loaded(reader)
+    if (end + timedelta(days=1)).day != 1:
+        end = end.replace(day=1) - timedelta(days=1)
+    return end.replace(day=1), end
+
+
+def period(reader: Reader, first: date | None, last: date | None) -> tuple[date, date]:
+    """The days asked for; by default the last loaded calendar month up to its last loaded day."""
+    end = last or loaded(reader)
+    return first or end.replace(day=1), end

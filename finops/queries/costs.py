@@ -119,19 +119,16 @@ def costs(reads: Reads, query: CostQuery) -> list[CostRow]:
     """
     names = [column_name(name) for name in query.by]
     conditions = [(column_name(c.column), c) for c in query.where]
-    daily = all(_in_daily(name) for name in [*names, *(name for name, _ in conditions)])
+    daily = all(in_daily(name) for name in [*names, *(name for name, _ in conditions)])
     params: dict[str, object] = {}
     tests = _period_tests(query, daily, params)
-    for number, (name, condition) in enumerate(conditions):
-        params[f"v{number}"] = list(condition.values)
-        test = f"list_contains($v{number}, coalesce(cast({_expression(name, daily)} as varchar), ''))"
-        tests.append(f"not {test}" if condition.negated else test)
+    tests += [condition_test(condition, daily, params) for _, condition in conditions]
     keys = [f"k{i}" for i in range(len(names))]
     spent = f"""
-        select {"".join(f"{_expression(name, daily)} as {key}, " for name, key in zip(names, keys, strict=True))}
-            {_expression("day", daily) if query.currency else "null::date"} as spent_on,
+        select {"".join(f"{expression(name, daily)} as {key}, " for name, key in zip(names, keys, strict=True))}
+            {expression("day", daily) if query.currency else "null::date"} as spent_on,
             {"currency" if daily else "BillingCurrency"} as currency,
-            sum({_expression(METRIC_COLUMNS[query.metric], daily)})::decimal(38, 12) as amount,
+            sum({expression(METRIC_COLUMNS[query.metric], daily)})::decimal(38, 12) as amount,
             ({"sum(charge_count)" if daily else "count(*)"})::bigint as charges
         from {"resource_daily" if daily else "charges"} {f"where {' and '.join(tests)}" if tests else ""} group by all
     """
@@ -200,11 +197,20 @@ def column_name(word: str) -> str:
     )
 
 
-def _in_daily(name: str) -> bool:
+def condition_test(condition: Condition, daily: bool, params: dict[str, object]) -> str:
+    """SQL of a condition; its values are bound in `params`."""
+    name = f"v{len(params)}"
+    params[name] = list(condition.values)
+    test = f"list_contains(${name}, coalesce(cast({expression(column_name(condition.column), daily)} as varchar), ''))"
+    return f"not {test}" if condition.negated else test
+
+
+def in_daily(name: str) -> bool:
     return name in DAILY_COLUMNS or name in COMPUTED
 
 
-def _expression(name: str, daily: bool) -> str:
+def expression(name: str, daily: bool) -> str:
+    """SQL of a column (`column_name`) over `resource_daily` or over the charges; tags are read from a column `Tags`."""
     if name in COMPUTED:
         return COMPUTED[name].replace("ChargePeriodStart", "charge_date") if daily else COMPUTED[name]
     if name.startswith("tag:"):
@@ -214,7 +220,7 @@ def _expression(name: str, daily: bool) -> str:
 
 
 def _period_tests(query: CostQuery, daily: bool, params: dict[str, object]) -> list[str]:
-    day = _expression("day", daily)
+    day = expression("day", daily)
     tests = []
     if query.first:
         params["first"] = query.first

@@ -1,4 +1,4 @@
-"""Spend."""
+"""Spend, and why it changed."""
 
 from __future__ import annotations
 
@@ -19,13 +19,37 @@ def costs_text(reader: Reader, query: queries.CostQuery, fmt: render.Format) -> 
         {**dict(zip(query.by, row.keys, strict=True)), "currency": row.currency, f"{query.metric}_cost": row.amount}
         for row in found
     ]
+    totals = queries.totals(found)
     if fmt == "json":
-        calculation = queries.calculation(reader, reader.published.number)
-        totals = queries.totals(found)
-        head = {"schema": 1, "calculation": asdict(calculation), "metric": query.metric, "totals": totals}
-        return render.document(head | {"rows": rows})
+        return _document(reader, {"metric": query.metric, "totals": totals, "rows": rows})
     text = render.rows(rows, fmt)
     if fmt == "csv":
         return text
-    sums = "; ".join(f"{amount(total)} {currency}" for currency, total in queries.totals(found).items())
+    sums = "; ".join(f"{amount(total)} {currency}" for currency, total in totals.items())
     return f"{text}\n\nTotal ({query.metric}): {sums}"
+
+
+def changes_text(reader: Reader, query: queries.CostQuery, fmt: render.Format) -> str:
+    """One row a group: before, after, and what of the change is usage, mix, price and exchange rate."""
+    found = queries.changes(reader, query)
+    rows: list[dict[str, object]] = [
+        {**dict(zip(query.by, change.keys, strict=True)), "currency": change.currency, "before": change.before}
+        | {"after": change.after, "change": change.change, "usage": change.usage, "mix": change.mix}
+        | {"price": change.price, "exchange": change.exchange}
+        for change in found
+    ]
+    if query.first is None or query.last is None:
+        raise ValueError("a comparison needs its first and last day")
+    before = queries.previous(query.first, query.last)
+    periods = {"before": before, "after": (query.first, query.last)}
+    if fmt == "json":
+        return _document(reader, {"metric": query.metric, "periods": periods, "rows": rows})
+    if fmt == "csv":
+        return render.rows(rows, fmt)
+    named = f"{before[0]} to {before[1]}, then {query.first} to {query.last} ({query.metric})"
+    return render.rows(rows, fmt, title=named)
+
+
+def _document(reader: Reader, content: dict[str, object]) -> str:
+    calculation = asdict(queries.calculation(reader, reader.published.number))
+    return render.document({"schema": 1, "calculation": calculation} | content)

@@ -19,6 +19,9 @@ COMMANDS = {
     "status": ["status"],
     "costs": ["costs", "--by", "service,month", "--where", "provider=AWS"],
     "costs-by-tag": ["costs", "--by", "tag:team", "--metric", "billed"],
+    "costs-compare": ["costs", "--by", "provider", "--compare"],
+    "allocate": ["allocate"],
+    "forecast": ["forecast", "--as-of", "2026-10-20"],
     "recommend": ["recommend"],
     "recommend-idle": ["recommend", "idle", "--min-saving", "1000"],
     "sql": ["sql", "select ProviderName, count(*) as lines, sum(BilledCost) as billed from charges group by all order by all"],
@@ -133,6 +136,22 @@ def test_init_writes_settings_once(finops: Call, tmp_path: Path) -> None:
     assert finops("init", path).code == 0
     assert finops("--config", path, "status", "--warehouse", tmp_path / "w").code == 2
     assert "there already" in finops("init", path).err
+
+
+def test_without_budgets_the_months_are_shown(finops: Call, company: Path) -> None:
+    ran = finops("budgets", "--warehouse", company)
+    assert ran.code == 0
+    assert "no budgets are set" in ran.err
+    assert "USD" in ran.out
+
+
+def test_a_budget_of_the_settings(finops: Call, company: Path, tmp_path: Path) -> None:
+    settings = tmp_path / "finops.toml"
+    settings.write_text(
+        f'warehouse = "{company}"\n[[budgets]]\nname = "cloud"\namount = 1000\ncurrency = "USD"\nwhere = ["provider=AWS"]\n'
+    )
+    (row,) = json.loads(finops("--config", settings, "budgets", "--as-of", "2026-10-20", "--format", "json").out)["rows"]
+    assert (row["name"], row["budget"], row["exceeds"]) == ("cloud", "1000.00", 1.0)
 
 
 def test_the_version_needs_no_command(finops: Callable[..., Ran]) -> None:

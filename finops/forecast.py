@@ -1,0 +1,178 @@
+"""Daily spend ahead: three simple forecasters weighted by how well each did, and the errors that they made as the interval.
+
+Sources: Holt's damped trend (Gardner & McKenzie 1985), Theta (Assimakopoulos & Nikolopoulos 2000), split conformal intervals
+(Vovk et al.). No model is fitted to more than eight weeks of days: an account's level changes faster than that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+import numpy as np
+
+from finops.commitments import Floats
+
+SEASON = 7
+LEAST_DAYS = 14
+"""Two weekly cycles: with fewer days there is no forecast."""
+
+WINDOW = 56
+"""Days that a forecaster looks back: eight weekly cycles."""
+
+ORIGINS = 60
+"""How many past days the forecast is repeated on, for its weights and for its interval."""
+
+MAD_TO_SIGMA = 1.4826
+FEE_SIGMAS = 6.0
+"""A day is a fee's when it stands out by that much, on the same day of the month at least twice."""
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """The days ahead. `errors` are past errors of the sum over this many days: actual − forecast, in currency.
+
+    weights  of each forecaster, summing to 1
+    """
+
+    daily: Floats
+    errors: Floats
+    weights: tuple[float, float, float]
+
+    @property
+    def total(self) -> float:
+        return float(self.daily.sum())
+
+    def interval(self, coverage: float = 0.8) -> tuple[float, float] | None:
+        """Between which amounts the sum lies with this probability; None with fewer than ten past errors."""
+        if self.errors.size < 10:
+            return None
+        ordered = np.sort(self.errors)
+        count = ordered.size
+        tail = (1 - coverage) / 2
+        low = max(0, int(np.floor((count + 1) * tail)) - 1)
+        high = min(count - 1, int(np.ceil((count + 1) * (1 - tail))) - 1)
+        return max(0.0, self.total + float(ordered[low])), max(0.0, self.total + float(ordered[high]))
+
+    def exceeds(self, amount: float) -> float | None:
+        """How often the past errors would have carried the sum above an amount: 0 … 1; None with fewer than ten."""
+        if self.errors.size < 10:
+            return None
+        return float(np.mean(self.total + self.errors > amount))
+
+
+def forecast(history: Floats, days: int) -> Forecast | None:
+    """The next `days` days after a history of complete days; None with less than two weeks of it.
+
+    history  currency per day, oldest first
+    """
+    if history.size < LEAST_DAYS or days <= 0:
+        return None
+    origins = range(max(LEAST_DAYS, history.size - days - ORIGINS), history.size - days + 1)
+    past = np.array([[model(history[:n], days).sum() for model in MODELS] for n in origins]).reshape(-1, len(MODELS))
+    actual = np.array([history[n : n + days].sum() for n in origins])
+    weights = _weights(past, actual)
+    daily = np.asarray(sum(w * model(history, days) for w, model in zip(weights, MODELS, strict=True)))
+    errors = actual - past @ np.array(weights) if origins else np.zeros(0)
+    bias = float(np.median(errors)) if errors.size else 0.0
+    widened = (errors - bias) * _widening(max(1.0, len(origins) / days))
+    return Forecast(np.maximum(0.0, daily + bias / days), widened, weights)
+
+
+def _widening(windows: float) -> float:
+    """What few independent windows make an interval wider by: Student's quantile against the normal's (to first order, at
+    80 %), and the error of the median itself. Windows that overlap are no independent errors."""
+    return float(np.sqrt(1 + 1 / windows) * (1 + 0.66 / windows))
+
+
+def seasonal(history: Floats, days: int) -> Floats:
+    """Each weekday as its mean of the last four."""
+    recent = history[-4 * SEASON :]
+    recent = recent[recent.size % SEASON :] if recent.size >= SEASON else recent
+    week = recent.reshape(-1, SEASON).mean(axis=0)
+    return np.resize(week, days)
+
+
+def damped(history: Floats, days: int, level: float = 0.3, trend: float = 0.1, damping: float = 0.9) -> Floats:
+    """Holt's linear trend, damped, on the history without its weekly pattern; the pattern is put back."""
+    flat, pattern = _deseasonalised(history[-WINDOW:])
+    base, slope = float(flat[0]), 0.0
+    for value in flat[1:]:
+        before = base
+        base = level * float(value) + (1 - level) * (base + damping * slope)
+        slope = trend * (base - before) + (1 - trend) * damping * slope
+    steps = np.cumsum(damping ** np.arange(1, days + 1))
+    return np.asarray(base + slope * steps + np.resize(pattern, days), dtype=np.float64)
+
+
+def theta(history: Floats, days: int, smoothing: float = 0.3) -> Floats:
+    """Exponential smoothing plus half of the straight line's slope, on the history without its weekly pattern."""
+    flat, pattern = _deseasonalised(history[-WINDOW:])
+    level = float(flat[0])
+    for value in flat[1:]:
+        level = smoothing * float(value) + (1 - smoothing) * level
+    slope = float(np.polyfit(np.arange(flat.size), flat, 1)[0])
+    return level + slope / 2 * np.arange(1, days + 1) + np.resize(pattern, days)
+
+
+MODELS: tuple[Callable[[Floats, int], Floats], ...] = (seasonal, damped, theta)
+
+
+def _deseasonalised(history: Floats) -> tuple[Floats, Floats]:
+    """The history less its weekday pattern, and the pattern of the days that follow."""
+    whole = history[history.size % SEASON :]
+    weeks = whole.reshape(-1, SEASON)
+    pattern = np.median(weeks - weeks.mean(axis=1, keepdims=True), axis=0)
+    return whole - np.tile(pattern, weeks.shape[0]), pattern
+
+
+def _weights(past: Floats, actual: Floats) -> tuple[float, float, float]:
+    """Inverse of each forecaster's mean absolute error over the origins; equal without origins."""
+    if actual.size == 0:
+        return (1 / 3, 1 / 3, 1 / 3)
+    misses = np.abs(past - actual[:, None]).mean(axis=0)
+    inverse = 1 / np.maximum(misses, 1e-9 * max(1.0, float(np.abs(actual).mean())))
+    share = inverse / inverse.sum()
+    return float(share[0]), float(share[1]), float(share[2])
+
+
+@dataclass(frozen=True, slots=True)
+class Fee:
+    """What is charged on one day of each month."""
+
+    day: int
+    amount: float
+
+
+def fees(first: date, history: Floats) -> tuple[Fee, ...]:
+    """Days of the month that stand out at least twice, with their excess the last time.
+
+    first  the day of history[0]
+    """
+    if history.size < LEAST_DAYS:
+        return ()
+    middle = float(np.median(history))
+    spread = MAD_TO_SIGMA * float(np.median(np.abs(history - middle)))
+    out = np.flatnonzero(history - middle > FEE_SIGMAS * max(spread, 0.02 * abs(middle)))
+    seen: dict[int, list[float]] = {}
+    for index in out:
+        seen.setdefault((first + timedelta(days=int(index))).day, []).append(float(history[index]) - middle)
+    return tuple(Fee(day, amounts[-1]) for day, amounts in sorted(seen.items()) if len(amounts) >= 2)
+
+
+def without_fees(first: date, history: Floats, known: Sequence[Fee]) -> Floats:
+    """The history with each fee's day brought down to the median."""
+    plain = history.copy()
+    middle = float(np.median(history)) if history.size else 0.0
+    days = {fee.day for fee in known}
+    for index in range(history.size):
+        if (first + timedelta(days=index)).day in days:
+            plain[index] = min(plain[index], middle)
+    return plain
+
+
+def fees_ahead(after: date, days: int, known: Sequence[Fee]) -> Floats:
+    """What fees add to each of the next days."""
+    amounts = {fee.day: fee.amount for fee in known}
+    return np.array([amounts.get((after + timedelta(days=step)).day, 0.0) for step in range(1, days + 1)])

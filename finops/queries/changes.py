@@ -1,0 +1,154 @@
+"""Why spend changed between two periods: usage, mix, price and exchange rate, which sum to the change exactly."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Any
+
+from finops.queries.costs import METRIC_COLUMNS, CostQuery, column_name, condition_test, expression
+from finops.queries.reads import Reads
+
+ZERO = Decimal(0)
+PLACES = Decimal("0.000000000001")
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One price of one thing in both periods: quantity, cost in the billing currency and in the currency it is priced in."""
+
+    unit: str
+    quantity: tuple[Decimal, Decimal]
+    cost: tuple[Decimal, Decimal]
+    priced: tuple[Decimal, Decimal]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One group: before + usage + mix + price + exchange = after, exactly.
+
+    usage     more or less of the same, at the average price before; things that began or ended
+    mix       dearer or cheaper things of the same unit, at their prices before
+    price     other prices for the same things, in the currency that they are priced in
+    exchange  the same amounts at another rate
+    """
+
+    keys: tuple[object, ...]
+    currency: str
+    before: Decimal
+    after: Decimal
+    usage: Decimal
+    mix: Decimal
+    price: Decimal
+    exchange: Decimal
+
+    @property
+    def change(self) -> Decimal:
+        return self.after - self.before
+
+
+def previous(first: date, last: date) -> tuple[date, date]:
+    """The period before: the calendar month before whole calendar months, else as many days."""
+    if first.day == 1 and (last + timedelta(days=1)).day == 1:
+        months = (last.year - first.year) * 12 + last.month - first.month + 1
+        start = first.year * 12 + first.month - 1 - months
+        return date(start // 12, start % 12 + 1, 1), first - timedelta(days=1)
+    return first - (last - first) - timedelta(days=1), first - timedelta(days=1)
+
+
+def changes(reads: Reads, query: CostQuery) -> list[Change]:
+    """The change of each group from the period before `query.first` … `query.last` to that period, largest first.
+
+    Raises ConfigError for an unknown column; ValueError where the query has no first or last day.
+    """
+    if query.first is None or query.last is None:
+        raise ValueError("a comparison needs its first and last day")
+    before = previous(query.first, query.last)
+    groups: dict[tuple[tuple[object, ...], str], list[Item]] = {}
+    for row in reads.rows(*_items(query, before)):
+        keys = tuple(row[f"k{i}"] for i in range(len(query.by)))
+        groups.setdefault((keys, row["currency"]), []).append(_item(row))
+    found = [explain(keys, currency, items) for (keys, currency), items in groups.items()]
+    return sorted(found, key=lambda c: (c.currency, -abs(c.change), str(c.keys)))
+
+
+def _items(query: CostQuery, before: tuple[date, date]) -> tuple[str, Mapping[str, object]]:
+    params: dict[str, object] = {"first": query.first, "last": query.last, "from": before[0]}
+    tests = ["cast(ChargePeriodStart as date) between $from and $last"]
+    tests += [condition_test(condition, False, params) for condition in query.where]
+    keys = ", ".join(f"{expression(column_name(name), False)} as k{i}" for i, name in enumerate(query.by))
+    cost = expression(METRIC_COLUMNS[query.metric], False)
+    period = "case when cast(ChargePeriodStart as date) >= $first then 1 else 0 end"
+    sums = ", ".join(
+        f"sum({what}) filter (where period = {number})::decimal(38, 12) as {name}{number}"
+        for number in (0, 1)
+        for name, what in (("quantity", "quantity"), ("cost", "cost"), ("priced", "priced"))
+    )
+    by = "".join(f"k{i}, " for i in range(len(query.by)))
+    return (
+        f"""
+        with lines as (
+            select
+                {keys + "," if keys else ""}
+                {period} as period,
+                BillingCurrency as currency,
+                coalesce(PricingUnit, '') as unit,
+                concat_ws('/', RegionId, SkuId, SkuPriceId, SkuMeter, PricingCategory, ChargeCategory) as item,
+                coalesce(PricingQuantity, 0) as quantity,
+                coalesce({cost}, 0) as cost,
+                -- effective cost in the pricing currency is what the exchange rate can be told from
+                case
+                    when PricingCurrency is null or PricingCurrency = BillingCurrency or coalesce(EffectiveCost, 0) = 0
+                        then coalesce({cost}, 0)
+                    else coalesce({cost} * PricingCurrencyEffectiveCost / EffectiveCost, {cost}, 0)
+                end as priced
+            from charges
+            where {" and ".join(tests)}
+        )
+        select {by} currency, unit, item, {sums} from lines group by {by} currency, unit, item
+        """,
+        params,
+    )
+
+
+def _item(row: Mapping[str, Any]) -> Item:
+    pairs = {name: (row[f"{name}0"] or ZERO, row[f"{name}1"] or ZERO) for name in ("quantity", "cost", "priced")}
+    return Item(row["unit"], **pairs)
+
+
+def explain(keys: tuple[object, ...], currency: str, items: Sequence[Item]) -> Change:
+    """Split one group's change. What a rounding leaves is in `mix`, so that the parts sum exactly."""
+    before = sum((item.cost[0] for item in items), ZERO)
+    after = sum((item.cost[1] for item in items), ZERO)
+    price = exchange = usage = ZERO
+    for item in items:
+        mine = _price_and_exchange(item)
+        price, exchange = price + mine[0], exchange + mine[1]
+    for unit in dict.fromkeys(item.unit for item in items):
+        usage += _usage([item for item in items if item.unit == unit])
+    mix = after - before - usage - price - exchange
+    return Change(keys, currency, before, after, usage, mix, price, exchange)
+
+
+def _price_and_exchange(item: Item) -> tuple[Decimal, Decimal]:
+    """What this item's price and exchange rate changed; nothing where it is in one period only, or has no quantity."""
+    (q0, q1), (c0, c1), (p0, p1) = item.quantity, item.cost, item.priced
+    if not (q0 > 0 and q1 > 0 and c0 and c1 and p0 and p1):
+        return ZERO, ZERO
+    rate = c0 / p0
+    price = ((p1 - p0 * q1 / q0) * rate).quantize(PLACES)
+    return price, (c1 - p1 * rate).quantize(PLACES)
+
+
+def _usage(items: Sequence[Item]) -> Decimal:
+    """More or less of one unit at its average price before; all of it where there is no such price."""
+    q0 = sum((item.quantity[0] for item in items), ZERO)
+    q1 = sum((item.quantity[1] for item in items), ZERO)
+    c0 = sum((item.cost[0] for item in items), ZERO)
+    c1 = sum((item.cost[1] for item in items), ZERO)
+    if q0 <= 0 or q1 <= 0 or not items[0].unit:
+        other = sum((sum(_price_and_exchange(item), ZERO) for item in items), ZERO)
+        return c1 - c0 - other
+    return ((q1 - q0) * c0 / q0).quantize(PLACES)

@@ -1,0 +1,177 @@
+"""What the month ends at: days that are final, a nowcast of provisional ones, a forecast of the rest, and the budget."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from decimal import Decimal
+
+import numpy as np
+
+from finops.commitments import Floats
+from finops.forecast import fees, fees_ahead, forecast, without_fees
+from finops.money import cents
+from finops.queries.costs import METRIC_COLUMNS, Condition, CostMetric, condition_test, expression
+from finops.queries.reads import Reads
+from finops.queries.teams import DAILY_WITH_TAGS
+
+PROVISIONAL_DAYS = 3
+"""The last days whose lines may still be late (connector contract)."""
+
+HISTORY_DAYS = 180
+"""What a forecast is made from: its forecasters look back eight weeks, its interval at sixty origins before that."""
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """An amount a month for a scope."""
+
+    name: str
+    amount: Decimal
+    currency: str
+    where: tuple[Condition, ...] = ()
+    metric: CostMetric = "effective"
+
+
+@dataclass(frozen=True, slots=True)
+class MonthEnd:
+    """One scope's month. Without two weeks of history `expected` is None: it is not known, and not guessed.
+
+    actual    billed days up to `as_of`, exactly, provisional ones as they stand
+    nowcast   what the provisional days are expected to gain yet
+    expected  actual + nowcast + forecast of the days left; `low` … `high` in four months of five
+    exceeds   how likely the budget is exceeded, 0 … 1; None without a budget or without past errors
+    """
+
+    name: str
+    currency: str
+    month: str
+    as_of: date
+    actual: Decimal
+    nowcast: Decimal
+    expected: Decimal | None
+    low: Decimal | None
+    high: Decimal | None
+    previous: Decimal
+    budget: Decimal | None
+    exceeds: float | None
+
+    @property
+    def remaining(self) -> Decimal | None:
+        """What the budget leaves of the expected month; negative where it is exceeded."""
+        return None if self.budget is None or self.expected is None else self.budget - self.expected
+
+
+def month_ends(
+    reads: Reads, as_of: date, *, metric: CostMetric = "effective", where: Sequence[Condition] = (), name: str = "all"
+) -> list[MonthEnd]:
+    """The month of `as_of`, one row a currency. Raises ConfigError for an unknown column."""
+    series = _daily(reads, as_of, metric, where)
+    return [_month_end(name, currency, as_of, days, None) for currency, days in sorted(series.items())]
+
+
+def budgets(reads: Reads, as_of: date, wanted: Sequence[Budget]) -> list[MonthEnd]:
+    """Each budget with the month of its scope. Other currencies than the budget's are not counted against it."""
+    result = []
+    for budget in wanted:
+        days = _daily(reads, as_of, budget.metric, budget.where).get(budget.currency, {})
+        result.append(_month_end(budget.name, budget.currency, as_of, days, budget.amount))
+    return result
+
+
+def _daily(reads: Reads, as_of: date, metric: CostMetric, where: Sequence[Condition]) -> dict[str, dict[date, Decimal]]:
+    params: dict[str, object] = {"as_of": as_of, "first": as_of - timedelta(days=HISTORY_DAYS)}
+    tests = ["charge_date <= $as_of", "charge_date > $first", "charge_category != 'Tax'"]
+    tests += [condition_test(condition, True, params) for condition in where]
+    rows = reads.rows(
+        f"""
+        with daily as ({DAILY_WITH_TAGS})
+        select currency, charge_date, sum({expression(METRIC_COLUMNS[metric], True)})::decimal(38, 12) as amount
+        from daily where {" and ".join(tests)} group by all order by all
+        """,
+        params,
+    )
+    series: dict[str, dict[date, Decimal]] = {}
+    for row in rows:
+        series.setdefault(row["currency"], {})[row["charge_date"]] = row["amount"] or Decimal(0)
+    return series
+
+
+def _month_end(name: str, currency: str, as_of: date, days: dict[date, Decimal], budget: Decimal | None) -> MonthEnd:
+    first = as_of.replace(day=1)
+    end = (first + timedelta(days=31)).replace(day=1) - timedelta(days=1)
+    before = (first - timedelta(days=1)).replace(day=1)
+    actual = sum((amount for day, amount in days.items() if day >= first), Decimal(0))
+    outlook = _outlook(days, as_of, end) if days else None
+    previous = sum((amount for day, amount in days.items() if before <= day < first), Decimal(0))
+    unknown = MonthEnd(
+        name, currency, f"{first:%Y-%m}", as_of, actual, Decimal(0), None, None, None, previous, budget, exceeds=None
+    )
+    if outlook is None:
+        return unknown
+    return replace(
+        unknown,
+        nowcast=cents(Decimal(repr(outlook.nowcast))),
+        expected=_plus(actual, outlook.more),
+        low=_plus(actual, outlook.low),
+        high=_plus(actual, outlook.high),
+        exceeds=None if budget is None else outlook.above(float(budget - actual)),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Outlook:
+    """What is still to come beside what stands: of the provisional days, of the days left, and how past ones erred."""
+
+    nowcast: float
+    more: float
+    low: float | None
+    high: float | None
+    errors: Floats
+
+    def above(self, room: float) -> float | None:
+        if self.errors.size == 0:
+            return float(self.more > room)
+        return None if self.errors.size < 10 else float(np.mean(self.more + self.errors > room))
+
+
+def _outlook(days: dict[date, Decimal], as_of: date, end: date) -> _Outlook | None:
+    """From the days before the provisional ones: those may gain yet, and would pull the forecast down."""
+    start, settled = min(days), as_of - timedelta(days=PROVISIONAL_DAYS)
+    count = (settled - start).days + 1
+    if count <= 0:
+        return None
+    history = np.array([float(days.get(start + timedelta(days=n), 0)) for n in range(count)])
+    known = fees(start, history)
+    plain = without_fees(start, history, known)
+    ahead = (end - settled).days
+    found = forecast(plain, ahead)
+    if found is None:
+        return None
+    daily = found.daily + fees_ahead(settled, ahead, known)
+    standing = np.array([float(days.get(settled + timedelta(days=n), 0)) for n in range(1, PROVISIONAL_DAYS + 1)])
+    late = _late(plain, standing, daily[:PROVISIONAL_DAYS])
+    rest = daily[PROVISIONAL_DAYS:]
+    if not rest.size:
+        return _Outlook(late, late, late if late == 0 else 0.0, late, np.zeros(0))
+    errors = found.errors * float(np.sqrt(rest.size / ahead))
+    low, high = (found.interval() or (None, None)) if found.errors.size >= 10 else (None, None)
+    more = late + float(rest.sum())
+    if low is None or high is None:
+        return _Outlook(late, more, None, None, errors)
+    shrink = float(np.sqrt(rest.size / ahead))
+    return _Outlook(late, more, more + (low - found.total) * shrink, more + (high - found.total) * shrink, errors)
+
+
+def _late(history: Floats, standing: Floats, expected: Floats) -> float:
+    """What provisional days lack: up to the forecast, where they are lower together than nine in ten such days were."""
+    found = forecast(history, standing.size)
+    usual = found.interval(0.8) if found else None
+    if usual is None or standing.sum() >= usual[0]:
+        return 0.0
+    return max(0.0, float(expected.sum() - standing.sum()))
+
+
+def _plus(actual: Decimal, more: float | None) -> Decimal | None:
+    return None if more is None else cents(actual + Decimal(repr(more)))

@@ -1,0 +1,83 @@
+"""Why spend changed: the parts sum exactly, and each is what its name says."""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from finops.queries import CostQuery, changes, previous
+from finops.queries.changes import Change, Item, explain
+from tests.estate import Estate
+
+
+def item(q: tuple[str, str], c: tuple[str, str], p: tuple[str, str] | None = None, unit: str = "Hours") -> Item:
+    pair = lambda values: (Decimal(values[0]), Decimal(values[1]))  # noqa: E731
+    return Item(unit, pair(q), pair(c), pair(p or c))
+
+
+def parts(*items: Item) -> tuple[Decimal, ...]:
+    found = explain((), "EUR", items)
+    return found.usage, found.mix, found.price, found.exchange
+
+
+@pytest.mark.parametrize(
+    ("items", "expected"),
+    [
+        ([item(("10", "15"), ("20", "30"))], (10, 0, 0, 0)),
+        ([item(("10", "10"), ("20", "25"))], (0, 0, 5, 0)),
+        ([item(("10", "10"), ("20", "22"), ("20", "20"))], (0, 0, 0, 2)),
+        ([item(("10", "0"), ("10", "0")), item(("10", "20"), ("30", "60"))], (0, 20, 0, 0)),
+        ([item(("0", "5"), ("0", "10"))], (10, 0, 0, 0)),
+        ([item(("5", "0"), ("10", "0"))], (-10, 0, 0, 0)),
+        ([item(("0", "0"), ("4", "7"), unit="")], (3, 0, 0, 0)),
+    ],
+    ids=["more of the same", "a dearer price", "another rate", "a dearer thing instead", "begun", "ended", "a fee"],
+)
+def test_one_cause(items: list[Item], expected: tuple[int, ...]) -> None:
+    assert parts(*items) == tuple(Decimal(value) for value in expected)
+
+
+MONEY = st.decimals(0, 10_000, places=6, allow_nan=False)
+ITEMS = st.lists(
+    st.builds(
+        lambda q0, q1, c0, c1, p0, p1, unit: Item(unit, (q0, q1), (c0, c1), (p0, p1)),
+        MONEY, MONEY, MONEY, MONEY, MONEY, MONEY, st.sampled_from(["Hours", "GB", ""]),
+    ),
+    min_size=1, max_size=6,
+)  # fmt: skip
+
+
+@given(ITEMS)
+def test_the_parts_sum_to_the_change(items: list[Item]) -> None:
+    found = explain((), "USD", items)
+    assert found.before + found.usage + found.mix + found.price + found.exchange == found.after
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "expected"),
+    [
+        (date(2026, 10, 1), date(2026, 10, 31), (date(2026, 9, 1), date(2026, 9, 30))),
+        (date(2026, 1, 1), date(2026, 1, 31), (date(2025, 12, 1), date(2025, 12, 31))),
+        (date(2026, 1, 1), date(2026, 3, 31), (date(2025, 10, 1), date(2025, 12, 31))),
+        (date(2026, 10, 1), date(2026, 10, 12), (date(2026, 9, 19), date(2026, 9, 30))),
+    ],
+)
+def test_the_period_before(first: date, last: date, expected: tuple[date, date]) -> None:
+    assert previous(first, last) == expected
+
+
+def test_exchange_rates_are_read_off_the_bill() -> None:
+    estate = Estate()
+    same = {"BillingCurrency": "EUR", "PricingCurrency": "USD", "days": 1}
+    estate.charge("i-1", 9.3, **same, PricingCurrencyEffectiveCost=10.0)
+    estate._rows["charges"][-1] |= {"PricingCurrencyEffectiveCost": 10.0}
+    row = dict(estate.charges[-1])
+    earlier = {name: value.replace(month=9, day=30) for name, value in row.items() if name == "ChargePeriodStart"}
+    estate.add("charges", **(row | earlier | {"EffectiveCost": 9.0, "BilledCost": 9.0}))
+    query = CostQuery(("provider",), first=date(2026, 10, 1), last=date(2026, 10, 31))
+    (found,) = changes(estate, query)
+    assert found == Change(("AWS",), "EUR", Decimal(9), Decimal("9.3"), Decimal(0), Decimal(0), Decimal(0), Decimal("0.3"))

@@ -1,0 +1,66 @@
+"""The month's end: days that are final, provisional ones, the rest, and the budget."""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+
+import pytest
+
+from finops.queries import Budget, Condition, MonthEnd, budgets, month_ends
+from tests.estate import Estate
+
+
+def month(estate: Estate, as_of: date) -> MonthEnd:
+    (found,) = month_ends(estate, as_of)
+    return found
+
+
+def test_even_spend_goes_on() -> None:
+    found = month(Estate().charge("i", 10.0, days=120), date(2026, 10, 20))
+    assert (found.actual, found.nowcast, found.previous) == (Decimal(200), Decimal(0), Decimal(300))
+    assert found.expected == Decimal("310.00")
+    assert found.low == found.high == Decimal("310.00")
+
+
+def test_the_last_day_is_the_month() -> None:
+    found = month(Estate().charge("i", 10.0, days=120), date(2026, 10, 31))
+    assert (found.expected, found.low, found.high) == (Decimal("310.00"), Decimal("310.00"), Decimal("310.00"))
+
+
+def test_late_lines_are_nowcast_and_no_drop() -> None:
+    estate = Estate().charge("i", 10.0, days=120)
+    for charge in estate.charges[11:14]:  # the 18th to the 20th, of which a third has come
+        charge["EffectiveCost"] = 3.0
+    found = month(estate, date(2026, 10, 20))
+    assert (found.actual, found.nowcast, found.expected) == (Decimal(179), Decimal(21), Decimal("310.00"))
+
+
+def test_two_weeks_are_the_least() -> None:
+    found = month(Estate().charge("i", 10.0, days=20), date(2026, 10, 20))
+    assert (found.expected, found.low, found.exceeds) == (None, None, None)
+    assert found.actual == Decimal(90)
+
+
+def test_a_fee_on_the_first_is_known() -> None:
+    estate = Estate().charge("i", 10.0, days=150)
+    for charge in estate.charges:
+        if charge["ChargePeriodStart"].day == 1:
+            charge["EffectiveCost"] = 510.0
+    found = month(estate, date(2026, 10, 20))
+    assert found.expected == pytest.approx(Decimal(810), abs=Decimal(1))
+    assert month(estate, date(2026, 9, 28)).expected == pytest.approx(Decimal(800), abs=Decimal(1))
+
+
+@pytest.mark.parametrize(("amount", "exceeds"), [(1000, 0.0), (250, 1.0)])
+def test_a_budget_of_a_scope(amount: int, exceeds: float) -> None:
+    estate = Estate().charge("i", 10.0, days=120).charge("j", 90.0, days=120, RegionId="eu-west-1")
+    budget = Budget("east", Decimal(amount), "USD", (Condition.parse("region=us-east-1"),))
+    (found,) = budgets(estate, date(2026, 10, 20), [budget])
+    assert (found.name, found.expected, found.exceeds) == ("east", Decimal("310.00"), exceeds)
+    assert found.remaining == amount - Decimal("310.00")
+
+
+def test_a_budget_of_a_scope_without_spend() -> None:
+    (found,) = budgets(Estate().charge("i", 1.0), date(2026, 10, 20), [Budget("x", Decimal(1), "EUR")])
+    assert (found.actual, found.expected, found.exceeds) == (Decimal(0), None, None)
