@@ -113,7 +113,7 @@ def theta(history: Floats, days: int, smoothing: float = 0.3) -> Floats:
     for value in flat[1:]:
         level = smoothing * float(value) + (1 - smoothing) * level
     slope = float(np.polyfit(np.arange(flat.size), flat, 1)[0])
-    return level + slope / 2 * np.arange(1, days + 1) + np.resize(pattern, days)
+    return np.asarray(level + slope / 2 * np.arange(1, days + 1) + np.resize(pattern, days), dtype=np.float64)
 
 
 MODELS: tuple[Callable[[Floats, int], Floats], ...] = (seasonal, damped, theta)
@@ -124,7 +124,7 @@ def _deseasonalised(history: Floats) -> tuple[Floats, Floats]:
     whole = history[history.size % SEASON :]
     weeks = whole.reshape(-1, SEASON)
     pattern = np.median(weeks - weeks.mean(axis=1, keepdims=True), axis=0)
-    return whole - np.tile(pattern, weeks.shape[0]), pattern
+    return whole - np.tile(pattern, weeks.shape[0]), np.asarray(pattern, dtype=np.float64)
 
 
 def _weights(past: Floats, actual: Floats) -> tuple[float, float, float]:

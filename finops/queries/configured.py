@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from finops.config import Config
+from finops.money import cents
 from finops.queries.costs import Condition
 from finops.queries.month_end import Budget
 from finops.queries.teams import Allocation, TeamRule
@@ -16,7 +17,7 @@ def allocation(config: Config) -> Allocation:
 
 def budgets(config: Config) -> list[Budget]:
     """The budgets. Raises ConfigError: a condition that is none."""
-    return [Budget(b.name, b.amount, b.currency, _conditions(b.where), b.metric) for b in config.budgets]
+    return [Budget(b.name, cents(b.amount), b.currency, _conditions(b.where), b.metric) for b in config.budgets]
 
 
 def _conditions(texts: list[str]) -> tuple[Condition, ...]:
