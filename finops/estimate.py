@@ -38,6 +38,17 @@ def quantile(counts: Mapping[int, int], q: float, highest: float) -> float:
     return highest
 
 
+def median_above(counts: Mapping[int, int], least: float, highest: float) -> float | None:
+    """The median of what lies above `least`, as the middle of its bucket; None where nothing does."""
+    above = {bucket: samples for bucket, samples in counts.items() if upper_edge(bucket) > least}
+    total, reached = sum(above.values()), 0
+    for bucket in sorted(above):
+        reached += above[bucket]
+        if 2 * reached >= total:
+            return min(upper_edge(bucket) / math.sqrt(BUCKET_GROWTH), highest)
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class Need:
     """An amount with the steps that led to it, in words."""

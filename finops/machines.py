@@ -173,5 +173,36 @@ def accelerator_prices(profile: Profile, product: str, model: str, context: Cont
         rows = context.prices.every(
             context.at, provider=profile.provider, region=profile.region, product=name, term="on_demand", instrument=""
         )
-        found += [p for p in rows if p.specs.get("gpu_model") == model and p.spec("vcpu") is None]
+        found += [p for p in rows if p.spec("vcpu") is None and accelerator_of((model,), p.specs.get("gpu_model") or p.key.sku)]
     return found
+
+
+def hourly_price(sku: str, profile: Profile, keys: Sequence[str], context: Context) -> Decimal | None:
+    """What an hour of the machine costs on the bill: there, else anywhere of the provider; else by the price list."""
+    own = [line for key in keys for line in context.bill.lines(key)]
+    for lines in (own, (line for line in context.bill.every_line() if line.provider == profile.provider)):
+        price = shown_price(sku, lines)
+        if price is not None:
+            return price
+    for product in ("training", "vm"):
+        listed = context.prices.price(PriceKey(profile.provider, profile.region, product, sku), context.at)
+        if listed is not None:
+            return listed.amount * context.bill.discount(profile.bill_key)
+    return None
+
+
+def shown_price(sku: str, lines: Iterable[Line]) -> Decimal | None:
+    meters: dict[str, tuple[Decimal, Decimal]] = {}
+    for line in lines:
+        if line.category == "Usage" and hourly(line.unit) and line.quantity > 0 and (line.instance_type == sku or not sku):
+            cost, quantity = meters.get(line.meter, (Decimal(0), Decimal(0)))
+            meters[line.meter] = (cost + line.cost, quantity + line.quantity)
+    if not meters:
+        return None
+    return sum((cost for cost, _ in meters.values()), Decimal(0)) / min(quantity for _, quantity in meters.values())
+
+
+def accelerator_of(names: Iterable[str], text: object) -> str:
+    """Which of these accelerators a model's name means (`T4` of `nvidia-tesla-t4`); empty for none of them."""
+    words = re.split(r"[^A-Za-z0-9]+", str(text or "").upper())
+    return next((name for name in names if name.upper() in words), "")

@@ -194,11 +194,12 @@ class Sequencer:
     ) -> Plan:
         """The plan so far. `owners` are the tag keys of owner and environment, `how` says how to supply what is missing."""
         ranked = sorted(self._taken, key=lambda t: (-_weight(t), t.finding.id))
+        left = self._left()
         return Plan(
             as_of=self.as_of,
             currency=self.currency,
             steps=self._steps(kinds),
-            recommendations=tuple(self._recommendation(t, rank, owners) for rank, t in enumerate(ranked, 1)),
+            recommendations=tuple(self._recommendation(t, rank, owners, left) for rank, t in enumerate(ranked, 1)),
             keeps=tuple(self._kept),
             unknowns=missing_facts(self._open_questions(), how or {}),
             unknown_verdicts=len(self._unknown),
@@ -222,8 +223,19 @@ class Sequencer:
         after = current - sum((s.amount for s in steps[1:]), ZERO)
         return (*steps, Step("after", after, is_level=True))
 
-    def _recommendation(self, taken: Taken, rank: int, owners: tuple[Sequence[str], Sequence[str]]) -> Recommendation:
+    def _left(self) -> dict[str, list[Kept]]:
+        """What other kinds leave as it is, and why, by resource."""
+        left: dict[str, list[Kept]] = {}
+        for kept in self._kept:
+            left.setdefault(kept.finding.bill_key, []).append(kept)
+        return left
+
+    def _recommendation(
+        self, taken: Taken, rank: int, owners: tuple[Sequence[str], Sequence[str]], left: Mapping[str, Sequence[Kept]]
+    ) -> Recommendation:
         finding = taken.finding
+        beside = [kept for kept in left.get(finding.bill_key, ()) if kept.finding.kind != finding.kind]
+        others = [f"{kept.finding.kind}: {kept.why}" for kept in beside]
         evidence = finding.evidence
         if not evidence.sql:
             sql = saving_sql(self.before, finding.bill_key, taken.act.effect, taken.alone.stranded, finding)
@@ -236,7 +248,7 @@ class Sequencer:
             stranded=taken.stranded,
             status="new",
             first_seen=self.as_of,
-            rejected=(*finding.rejected, *taken.rejected),
+            rejected=(*finding.rejected, *taken.rejected, *others),
             owner=_tag(finding.tags, owners[0]),
             environment=_tag(finding.tags, owners[1]),
         )

@@ -13,6 +13,7 @@ from finops.estimate import range_share
 from finops.machines import (
     Generation,
     Needs,
+    accelerator_of,
     accelerator_prices,
     before_use_discounts,
     generation_of,
@@ -234,9 +235,9 @@ class Modernize:
 
     def _accelerated(self, profile: Profile, product: str, context: Context) -> Judged | None:
         """Another accelerator: compared with what is paid after automatic discounts, which newer machines may not have."""
-        model = str(profile.properties.get("gpu_model") or "")
+        model = accelerator_of(ACCELERATORS, profile.properties.get("gpu_model"))
         key, successors = machine_key(profile, product), ACCELERATORS.get(model, ())
-        targets = [p for p in context.prices.choices(key, context.at) if p.specs.get("gpu_model") in successors]
+        targets = [p for p in context.prices.choices(key, context.at) if accelerator_of(successors, p.specs.get("gpu_model"))]
         targets = [p for p in targets if p.spec("vcpu") is not None]
         if not targets:
             return None
@@ -307,7 +308,7 @@ def _cluster(profile: Profile, context: Context) -> Judged | None:
     if net <= 0:
         return Judged(Keep("no fee for extended support is on its bill"))
     version = str(profile.properties.get("version") or "")
-    action = Reconfigure(f"version {version} in extended support", "upgrade to a version in standard support")
+    action = Reconfigure(f"version {version} in extended support", "upgrade")
     verdict = act(
         action, effect, (net, net, net), profile, why="its version is out of standard support, and a fee is charged for that",
         confidence=0.95, assumes=("add-ons and nodes are upgraded along with it",),

@@ -22,9 +22,9 @@ GIGABYTES = (1e9, 1024.0**3)
 """What a provider may mean by a GB on its bill."""
 
 GATEWAYS: Mapping[str, str] = {
-    "AWS::EC2::NatGateway": "gateway endpoint for object storage",
-    "Microsoft.Network/natGateways": "service endpoint for object storage",
-    "compute.googleapis.com/Router": "private access to object storage",
+    "AWS::EC2::NatGateway": "gateway endpoint",
+    "Microsoft.Network/natGateways": "service endpoint",
+    "compute.googleapis.com/Router": "private access",
 }
 """Network address translators and the free way to object storage of the same region (VPC and VNet guides, read 2026-10-03)."""
 
@@ -219,7 +219,7 @@ class Network:
             return Judged(Keep(f"{share:.0%} of it has changed each time that it is copied"), facts)
         less = Decimal(repr(max(0.0, 1 - 2 * share) / max(1e-9, 1 - share)))
         verdict = act(
-            Reconfigure("full copy each time", "incremental copy"), effect, (net * less, net, net), profile, confidence=0.8,
+            Reconfigure("full copy each time", "incremental"), effect, (net * less, net, net), profile, confidence=0.8,
             why=f"{pair.bytes / 1e12:,.1f} TB go to {pair.copy} {times:.0f} times a month, of which {changed:.1%} change a day",
             assumes=("equal objects and bytes are the same data: compare checksums first",),
         )  # fmt: skip

@@ -7,6 +7,7 @@ import importlib
 import typing
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, ClassVar
 
 import pytest
@@ -86,8 +87,23 @@ def unused() -> Estate:
     )
     made.charge("rs", 26.0, x_instance_type="ra3.xlplus").resource("rs", "AWS::Redshift::Cluster", sku="ra3.xlplus")
     made.metric("rs", "queries", 5.0, statistic="sum")
+    of_machine_learning(made)
     band = {"age_days_from": 120, "age_days_to": None, "object_count": 1000, "bytes": 1e14, "read_bytes_per_month": 0.0}
     return made.add("objects", bucket="b", prefix="", storage_class="STANDARD", **band)
+
+
+def of_machine_learning(made: Estate) -> None:
+    """Failed runs, and tokens without a cache."""
+    for number in range(3):
+        start = datetime(2026, 10, 5 + number, tzinfo=UTC)
+        made.add(
+            "runs", run_id=f"r{number}", resource_id="i-1", sku="m5.4xlarge", status="failed", started_at=start, billed_s=32400
+        )
+    made.charge("ip", 300.0, quantity=100, PricingUnit="Million Tokens", SkuMeter="input-tokens")
+    made.resource("ip", "AWS::Bedrock::InferenceProfile", sku="m", repeated_prefix_share=0.7, prefix_tokens=900)
+    made.metric("ip", "tokens_input", 1e8, statistic="sum")
+    for name, price in (("input", 3.0), ("cache_read", 0.3), ("cache_write", 3.75)):
+        made.price("tokens", f"m:{name}", price, "Million Tokens")
 
 
 def plan_of(estate: Estate, *kinds: str) -> Plan:

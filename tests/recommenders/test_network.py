@@ -33,7 +33,7 @@ def test_object_storage_of_the_region_needs_no_translation_and_the_hours_stay() 
     plan = plan_of(seen(gateway(), 92.0, source="s3", region="us-east-1"), "network")
     assert only(plan) == (
         "Reconfigure",
-        "gateway endpoint for object storage",
+        "gateway endpoint",
         cents(Decimal(92_000) * Decimal("0.045") * MONTH),
     )
 
@@ -105,7 +105,7 @@ def test_a_nightly_full_copy_becomes_incremental(gib: bool) -> None:
     plan = plan_of(copied(gib=gib), "network")
     gigabytes = Decimal(48 * 30 * TB / (1024.0**3 if gib else 1e9))
     kind, target, saving = only(plan)
-    assert (kind, target) == ("Reconfigure", "incremental copy")
+    assert (kind, target) == ("Reconfigure", "incremental")
     assert saving == pytest.approx(gigabytes * Decimal("0.02") * MONTH * Decimal("0.989"), abs=Decimal("0.02"))
     (r,) = plan.recommendations
     assert r.finding.explanation == (
