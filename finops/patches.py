@@ -15,7 +15,8 @@ from finops.model import Act, Finding, action_name
 def templates() -> dict[tuple[str, str], str]:
     """(resource type, action) → template, from every `connectors/<cloud>/data/patches.toml`.
 
-    Where one action on one type means several things, it is named `kind action` (`network Reconfigure`).
+    Where one action on one type means several things, it is named `kind action` or `kind action target`. `*` stands for types
+    that have none of their own.
     """
     found: dict[tuple[str, str], str] = {}
     for package in sorted(resources.files("connectors").iterdir(), key=lambda entry: entry.name):
@@ -37,8 +38,9 @@ def patch_of(finding: Finding) -> str:
         return ""
     action = finding.verdict.action
     name = action_name(action)
-    own = templates().get((finding.resource_type, f"{finding.kind} {name}"))
-    template = own if own is not None else templates().get((finding.resource_type, name))
+    names = (f"{finding.kind} {name} {action.target}", f"{finding.kind} {name}", name)
+    found = (templates().get((kind, each)) for kind in (finding.resource_type, "*") for each in names)
+    template = next((text for text in found if text is not None), None)
     if template is None:
         return ""
     scope = finding.scope

@@ -243,8 +243,9 @@ class Modernize:
             return None
         if standby(profile):
             return Judged(Keep(str(standby(profile))))
-        if profile.history_days(GPU_METRICS) < self.min_days:
-            return Judged(Unknown(("history",)))
+        days = profile.history_days(GPU_METRICS)
+        if days < self.min_days:
+            return Judged(Unknown(("history",) if days else ("gpu_memory_utilization",)))
         dram = profile.of("gpu_dram_active", "max", "p99", "avg")
         if dram and max(s.quantile(0.95) for s in dram) > 70.0:
             return Judged(Keep("bound by GPU memory bandwidth, of which the newer accelerator has no more"))

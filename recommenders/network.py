@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import lru_cache
 from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
@@ -15,7 +16,7 @@ from finops.model import WATCH, Change, Effect, Fact, Finding, Keep, Reconfigure
 from finops.money import cents
 from finops.profile import Profile, profile_of_row
 from finops.recommend import Context, Row
-from finops.simulate import Line
+from finops.simulate import Bill, Line
 from finops.verdicts import Judged, act, finding_of
 
 GIGABYTES = (1e9, 1024.0**3)
@@ -232,17 +233,25 @@ class Network:
         if _cost(mine) < self.min_saving:
             return None
         moved = sum((line.quantity for line in mine), Decimal(0))
-        halves: dict[str, Decimal] = {}
-        for line in context.bill.every_line():
-            if line.resource != profile.bill_key and _moves(line) and BETWEEN_ZONES.search(line.meter):
-                halves[line.resource] = halves.get(line.resource, Decimal(0)) + line.quantity
-        others = [name for name, moves in halves.items() if abs(moves - moved) <= Decimal(repr(self.tolerance)) * moved]
+        most = Decimal(repr(self.tolerance)) * moved
+        halves = _halves(context.before)
+        others = [name for name, moves in halves if name != profile.bill_key and abs(moves - moved) <= most]
         other = (
             f"its other half is {min(others)}" if len(others) == 1 else "which resource is its other half is not told by bytes"
         )
         cost = cents(Decimal(repr(_cost(mine))))
         why = f"{WATCH}: traffic between zones costs {cost} a month here and as much at its other end; {other}"
         return Judged(Keep(why), (Fact("between zones", float(moved), "GB a month", "bill_month"),))
+
+
+@lru_cache(maxsize=2)
+def _halves(bill: Bill) -> tuple[tuple[str, Decimal], ...]:
+    """What each resource moves between zones, GB a month."""
+    moved: dict[str, Decimal] = {}
+    for line in bill.every_line():
+        if _moves(line) and BETWEEN_ZONES.search(line.meter):
+            moved[line.resource] = moved.get(line.resource, Decimal(0)) + line.quantity
+    return tuple(sorted(moved.items()))
 
 
 def _moves(line: Line) -> bool:

@@ -57,6 +57,14 @@ def test_every_template_fills_in() -> None:
             assert patch_of(finding("r", resource_type, ACTIONS[action])), (resource_type, action)
 
 
+def test_a_template_of_kind_and_target_goes_before_the_types_own() -> None:
+    found = finding("i-1", "AWS::EC2::Instance", Reconfigure("a", "input pipeline"))
+    assert patch_of(found) == ""
+    assert "num_workers" in patch_of(replace(found, kind="ml_efficiency"))
+    failed = finding("runs of vision", "runs", Reconfigure("a", "checkpoint + preflight"))
+    assert "async_save" in patch_of(replace(failed, kind="ml_efficiency"))
+
+
 def test_no_template_is_no_patch() -> None:
     assert patch_of(finding("r", "Unheard::Of::Type", Delete())) == ""
 
