@@ -62,6 +62,30 @@ demand as (
 """Usage that nothing covers, in every hour at its average price of the last complete billing month (of the window, where it is
 newer): discounts that grow with a month's use make its first days look dearer than the month is."""
 
+HISTORY = """history as (
+
+    select
+        true as past,
+        date_trunc('day', charge_hour) as charge_hour,
+        greatest(24, date_diff('hour', charge_hour, period_end)) as hours,
+        currency,
+        coalesce(provider, '') as provider,
+        coalesce(account_id, billing_account_id, '') as account_id,
+        coalesce(region, '') as region,
+        coalesce(service, '') as service,
+        coalesce(instance_type, '') as instance_type,
+        coalesce(operating_system, '') as operating_system,
+        0.0::double as cost,
+        0.0::double as contracted,
+        sum(cast(coalesce(list_cost, contracted_cost, effective_cost) as double)) as listed
+    from demand_hourly
+    where
+        charge_hour < $as_of::date + 1 and coalesce(pricing_category, 'Standard') in ('Standard', 'Committed')
+    group by all
+
+),"""
+"""What ran on each day so far, covered or not, at list price: spot capacity, which no commitment covers, is left out."""
+
 
 def commitment_sql(terms: Sequence[tuple[tuple[str, ...], float, float]], commitment: float, as_of: date, currency: str) -> str:
     """The saving from `demand_hourly`: in each hour the plan covers meters in order of discount until it is used up.
