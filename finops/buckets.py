@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
-from finops.model import Act, Action, Effect, Estimate, Evidence, Fact, Finding, Saving, Scope, Verdict
+from finops.model import Act, Action, Effect, Estimate, Evidence, Fact, Finding, Saving, Scope, Unknown, Verdict
 from finops.money import cents
 from finops.pricing import PriceKey, json_object, number
 from finops.recommend import Context, Row
@@ -124,6 +124,22 @@ class Bucket:
         billed = float(sum((line.quantity for line in self._stored(context)), Decimal(0)) / context.months)
         held = self.held_bytes / GIB
         return 1e9 if held > 0 and abs(billed / held - GIB / 1e9) < 0.03 else GIB
+
+    def own_rate(self, context: Context) -> float | Unknown:
+        """What a GB and month of the class that holds most of it costs on the bill."""
+        sizes: dict[str, float] = {}
+        for row in self.current:
+            sizes[row["storage_class"]] = sizes.get(row["storage_class"], 0.0) + float(row["bytes"] or 0)
+        likely = (*sorted(sizes, key=lambda name: -sizes[name]), "STANDARD", "hot")
+        default = next((name for name in likely if self.price(name, context) is not None), "STANDARD")
+        price = self.price(default, context)
+        return Unknown((self.missing_price(default, context),)) if price is None else price * self.scale(price, context)
+
+    def requests(self, context: Context) -> float | None:
+        """Requests of any kind that the bill shows for the bucket in a month; None where it shows none of its requests."""
+        lines = [line for line in context.bill.lines(self.key) if line.unit in PER_THOUSAND and line.unit != "Objects"]
+        shown = sum(float(line.quantity) / PER_THOUSAND[line.unit] * 1000 for line in lines if line.cost > 0)
+        return shown or None
 
     def _stored(self, context: Context) -> list[Line]:
         return [

@@ -42,6 +42,7 @@ class Band:
     """The objects of one prefix between two ages, as they lie today. Reads are a month's.
 
     origin, share  of a part of a band that was cut: where the whole begins, and which part this is
+    assumed        reads were not measured: they are what the bill allows at most
     """
 
     day_from: int
@@ -53,6 +54,7 @@ class Band:
     storage_class: str
     origin: int | None = None
     share: float = 1.0
+    assumed: bool = False
 
     @property
     def mean_kib(self) -> float:
@@ -256,9 +258,24 @@ def bands_of(rows: Sequence[Mapping[str, Any]], bytes_per_gb: float) -> list[Ban
                 total["reads_per_month"],
                 total["read_bytes_per_month"] / bytes_per_gb,
                 name,
+                assumed=any(r.get("assumed") for r in mine),
             )
         )
     return bands
+
+
+def unmeasured(row: Mapping[str, Any]) -> bool:
+    """Nobody says how often these objects are read."""
+    return row["reads_per_month"] is None and row["read_bytes_per_month"] is None
+
+
+def with_at_most(rows: Sequence[Mapping[str, Any]], requests: float) -> list[Mapping[str, Any]]:
+    """Rows without reads with the most that `requests` a month allow: all of them are reads of whole objects of these rows."""
+    objects = sum(float(row["object_count"]) for row in rows if unmeasured(row))
+    return [
+        {**row, "reads_per_month": requests * row["object_count"] / objects, "assumed": True} if unmeasured(row) else row
+        for row in rows
+    ]
 
 
 def known_reads(row: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -292,7 +309,9 @@ def cut(bands: Sequence[Band], ages: Iterable[int]) -> list[Band]:
             share = (end - start) / (band.day_to - band.day_from)
             amounts = (band.objects, band.gigabytes, band.reads, band.read_gigabytes)
             objects, gigabytes, reads, read = (amount * share for amount in amounts)
-            found.append(Band(start, end, objects, gigabytes, reads, read, band.storage_class, band.day_from, share))
+            found.append(
+                Band(start, end, objects, gigabytes, reads, read, band.storage_class, band.day_from, share, band.assumed)
+            )
     return sorted(found, key=lambda band: (band.day_from, band.storage_class))
 
 

@@ -15,12 +15,13 @@ def tiering_sql(bands: Sequence[Band], path: Path, tariffs: Mapping[str, Tariff]
     sums: dict[tuple[int, str], list[float]] = {}
     for band, name, fee in zip(bands, path.classes, path.fees, strict=True):
         old, new = tariffs[band.storage_class], tariffs[name]
-        numbers = (
-            old.gb_month(band) - new.gb_month(band),
-            old.object_month - new.object_month - (fee / band.objects * 1000 if band.objects else 0.0),
-            old.reads - new.reads,
-            old.retrieval - new.retrieval,
-        )
+        gb, thousand = old.gb_month(band) - new.gb_month(band), old.object_month - new.object_month
+        thousand -= fee / band.objects * 1000 if band.objects else 0.0
+        read, read_gb = old.reads - new.reads, old.retrieval - new.retrieval
+        if band.assumed and band.objects and band.gigabytes:  # what `objects` does not say goes with objects and bytes
+            thousand, read = thousand + band.reads / band.objects * read, 0.0
+            gb, read_gb = gb + band.read_gigabytes / band.gigabytes * read_gb, 0.0
+        numbers = (gb, thousand, read, read_gb)
         whole = sums.setdefault((band.day_from if band.origin is None else band.origin, band.storage_class), [0.0] * 4)
         for place, number in enumerate(numbers):
             whole[place] += band.share * number
@@ -44,9 +45,14 @@ priced as (
         on coalesce(objects.age_days_from, 0) = differences.age_days_from
         and objects.storage_class = differences.storage_class
     where bucket = {quoted(row["bucket"])} and coalesce(prefix, '') = {quoted(row["prefix"] or "")}
-        and coalesce(state, 'current') = 'current'{large}
+        and coalesce(state, 'current') = 'current' and {_of_source(row)}{large}
 )
 select cast(sum(saved) * {basis.scale!r} as decimal(38, 2)) as monthly_saving from priced"""
+
+
+def _of_source(row: Mapping[str, Any]) -> str:
+    """Of several sources that list one bucket, the one that was judged."""
+    return f"coalesce(objects.x_source, '') = {quoted(row.get('x_source') or '')}"
 
 
 def bytes_sql(bucket: Bucket, names: Sequence[str], bytes_per_unit: float) -> str:
@@ -81,4 +87,4 @@ from objects
 inner join unread
     on coalesce(objects.age_days_from, 0) = unread.age_days_from and objects.storage_class = unread.storage_class
 where bucket = {quoted(row["bucket"])} and coalesce(prefix, '') = {quoted(row["prefix"] or "")}
-    and coalesce(state, 'current') = 'current'"""
+    and coalesce(state, 'current') = 'current' and {_of_source(row)}"""

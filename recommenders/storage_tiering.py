@@ -32,6 +32,8 @@ from finops.tiering import (
     only_newest_read,
     steps_of,
     target_of,
+    unmeasured,
+    with_at_most,
 )
 from finops.tiering_sql import bytes_sql, tiering_sql, unread_sql
 
@@ -66,8 +68,6 @@ SHAPES: Mapping[str, Shape] = {"s3": "transitions", "storageaccounts": "tiers", 
 
 CHECKPOINT = re.compile(r"(^|[/_.\- ])(ckpts?|checkpoints?)([/_.\- ]|$)", re.IGNORECASE)
 """The word by which training frameworks call the folder of saved steps (PyTorch Lightning, Hugging Face, TensorFlow, NeMo)."""
-
-READ_AS_NOW = "objects are read as often as now"
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +114,11 @@ class StorageTiering:
                 list(objects order by prefix, age_days_from, storage_class) as bands
             from objects
             where observed_at is null or observed_at < $as_of + 1
-            group by bucket
+            group by bucket, x_source
+            qualify row_number() over (
+                partition by lower(bucket)
+                order by bool_or(reads_per_month is not null) desc, max(observed_at) desc nulls last, x_source
+            ) = 1
 
         ),
 
@@ -155,7 +159,7 @@ class StorageTiering:
         hidden = {name: bucket.hidden[name] for name in HIDDEN}
         if not any(hidden.values()):
             return
-        rate = _rate(bucket, context)
+        rate = bucket.own_rate(context)
         if isinstance(rate, Unknown):
             yield bucket.finding(rate, context)
             return
@@ -182,7 +186,7 @@ class StorageTiering:
         soft, days = bucket.hidden[SOFT_DELETED], bucket.properties.get("soft_delete_days")
         if not soft or not days:
             return
-        rate = _rate(bucket, context)
+        rate = bucket.own_rate(context)
         if isinstance(rate, Unknown):
             yield bucket.finding(rate, context)
             return
@@ -202,9 +206,11 @@ class StorageTiering:
     def _judge_prefix(self, bucket: Bucket, prefix: str, several: bool, rows: Sequence[Row], context: Context) -> Finding:
         """One prefix: checkpoints that nobody reads go; else the cheapest classes."""
         shown = prefix if several else ""
-        if any(row["reads_per_month"] is None and row["read_bytes_per_month"] is None for row in rows):
+        most = bucket.requests(context)
+        if most is None and any(unmeasured(row) for row in rows):
             return bucket.finding(Unknown(("reads_per_month",)), context, shown)
-        bands = bands_of([known_reads(row) for row in rows], bucket.bytes_per_gb(context))
+        filled = with_at_most(rows, most) if most is not None else rows
+        bands = bands_of([known_reads(row) for row in filled], bucket.bytes_per_gb(context))
         tariffs = self._tariffs(bucket, {band.storage_class for band in bands}, several, context)
         if isinstance(tariffs, Unknown):
             return bucket.finding(tariffs, context, shown)
@@ -290,7 +296,7 @@ class StorageTiering:
         once, growing = path.once * basis.scale, sum(path.fees) * basis.scale
         spread = once / self.months_to_repay
         why = _payback(once, saved + (spread if math.isclose(growing, spread) else 0.0), context)
-        act = bucket.act(action, (low, saved, high), once, why, (READ_AS_NOW, "objects live as long as now"))
+        act = bucket.act(action, (low, saved, high), once, why, (_reads(movable), "objects live as long as now"))
         steps = tuple(step for step in steps_of(movable, path.classes) if step[1] not in ("AUTOCLASS", "smart"))
         rule = Rule(prefix=row["prefix"] or "", steps=steps, delete_days=movable[-1].day_to if len(steps) > 1 else None)
         explanation = (f"shortest path over ages: {' → '.join(path.classes)}, {path.cost:,.2f} a month",)
@@ -354,15 +360,9 @@ class StorageTiering:
         return found
 
 
-def _rate(bucket: Bucket, context: Context) -> float | Unknown:
-    """What a GB and month of the bucket's own class costs on the bill."""
-    sizes: dict[str, float] = {}
-    for row in bucket.current:
-        sizes[row["storage_class"]] = sizes.get(row["storage_class"], 0.0) + float(row["bytes"] or 0)
-    likely = (*sorted(sizes, key=lambda name: -sizes[name]), "STANDARD", "hot")
-    default = next((name for name in likely if bucket.price(name, context) is not None), "STANDARD")
-    price = bucket.price(default, context)
-    return Unknown((bucket.missing_price(default, context),)) if price is None else price * bucket.scale(price, context)
+def _reads(bands: Sequence[Band]) -> str:
+    assumed = any(band.assumed for band in bands)
+    return "every request on the bill reads an object of this prefix" if assumed else "objects are read as often as now"
 
 
 def _payback(once: float, monthly: float, context: Context) -> str:

@@ -39,10 +39,13 @@ def bucket(
     tags: dict[str, str] | None = None,
     prices: bool = True,
     retrieval: float = 0.0,
+    requests: float = 0.0,
     **properties: object,
 ) -> Estate:
     """A bucket `b` that costs `cost` a day. Bands: prefix, class, from, to, objects, bytes, reads, bytes read[, state]."""
-    made = Estate().charge("b", cost, ServiceCategory="Storage", PricingUnit="Requests", SkuMeter="s")
+    made = Estate().charge("b", cost, ServiceCategory="Storage", PricingUnit="Units", SkuMeter="s")
+    if requests:
+        made.charge("b", 0.01, ServiceCategory="Storage", PricingUnit="Requests", SkuMeter="r", quantity=requests)
     made.resource("b", "AWS::S3::Bucket", tags=tags, **properties)
     if prices:
         for name, price in S3.items():
@@ -147,6 +150,29 @@ def test_without_reads_nothing_is_known() -> None:
     """An inventory alone says nothing of reads; nor does silence mean none."""
     estate = bucket(("raw/", "STANDARD", 120, None, 1000, 10 * TIB))
     assert why(plan_of(estate, "storage_tiering")) == "unknown reads_per_month"
+
+
+def test_requests_on_the_bill_bound_the_reads() -> None:
+    """1 TiB in 1000 objects, 1.2 requests a day: at most 36.5 GiB-sized reads a month of 30.4 days."""
+    estate = bucket(("raw/", "STANDARD", 120, None, 1000, TIB), requests=1.2)
+    reads = 1.2 * 730 / 24
+    expected = 1024 * (0.023 - 0.004) - reads * 1.024 * 0.03 - reads / 1000 * (0.01 - 0.0004) - 1000 / 1000 * 0.02 / 12
+    kind, target, saved = only(plan_of(estate, "storage_tiering"))
+    assert (kind, target) == ("Move", "GLACIER_IR")
+    assert float(saved) == pytest.approx(expected, abs=0.01)
+
+
+def test_more_requests_than_a_cooler_class_bears_change_nothing() -> None:
+    estate = bucket(("raw/", "STANDARD", 120, None, 1000, TIB), requests=50.0)
+    assert why(plan_of(estate, "storage_tiering")).startswith("no class is cheaper")
+
+
+def test_of_two_sources_of_one_bucket_the_one_that_knows_reads_counts() -> None:
+    estate = bucket(("raw/", "STANDARD", 120, None, 1000, TIB, 0, 0))
+    listed = {"storage_class": "STANDARD", "age_days_from": 120, "object_count": 1000, "bytes": TIB}
+    estate.add("objects", x_source="inventory", bucket="b", prefix="raw/", **listed)
+    saved = only(plan_of(estate, "storage_tiering"))[2]
+    assert float(saved) == pytest.approx(1024 * 0.019 - 0.02 / 12, abs=0.01)
 
 
 def test_without_an_inventory_nothing_is_known() -> None:
