@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import tomllib
 from functools import cache
@@ -9,6 +10,9 @@ from importlib import resources
 from itertools import pairwise
 
 from finops.model import Act, Finding, action_name
+
+BOUND = re.compile(r"\b(min|max|target) (\d+)")
+"""The numbers of a scaler's policy in words: `min 2, max 9, target 70%`."""
 
 
 @cache
@@ -33,6 +37,7 @@ def patch_of(finding: Finding) -> str:
 
     Every value is quoted for a POSIX shell: resource ids come from files that anyone may have written. A value with a control
     character gives no patch: a line break would end a comment of the template, and what follows it would be run.
+    {minimum} {maximum} and {percent} are the numbers of a scaler's policy.
     """
     if not isinstance(finding.verdict, Act):
         return ""
@@ -45,7 +50,11 @@ def patch_of(finding: Finding) -> str:
         return ""
     scope = finding.scope
     resource = scope.resource
+    bounds = dict(BOUND.findall(action.target))
     values = {
+        "minimum": bounds.get("min", ""),
+        "maximum": bounds.get("max", ""),
+        "percent": bounds.get("target", ""),
         "resource": resource,
         "name": resource.rstrip("/").rsplit("/", 1)[-1].rsplit(":", 1)[-1],
         "account": scope.account,

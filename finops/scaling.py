@@ -7,8 +7,7 @@ the k-th unit is wanted exactly while at least k are wanted, and a replay is a m
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -263,40 +262,3 @@ def clairvoyant_within(load: Floats, group: Group, budget: float) -> Integers:
         over = scored(clairvoyant(load, group, math.exp(middle)), load, group).unserved > budget
         low, high = (middle, high) if over else (low, middle)
     return clairvoyant(load, group, math.exp(high))
-
-
-# ---- the user's own policy, found by replay
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """A provider's policy and the replay that chose it."""
-
-    policy: TargetTracking
-    group: Group
-    fit: Score
-
-
-def found_policy(
-    load: Floats, group: Group, *, budget: float, targets: Sequence[float], cooldowns: Sequence[int]
-) -> Found | None:
-    """The cheapest target and scale-in cooldown whose replay leaves at most `budget` unserved; None where none does."""
-    best: Found | None = None
-    for target in targets:
-        for cooldown in cooldowns:
-            policy = TargetTracking(target, cooldown)
-            fit = scored(policy.wanted(load, group), load, group)
-            if fit.unserved <= budget and (best is None or fit.unit_steps < best.fit.unit_steps):
-                best = Found(policy, group, fit)
-    return best
-
-
-def found_minimum(load: Floats, found: Found, *, budget: float, highest: int) -> Found:
-    """The same policy with the cheapest minimum, from its own up to `highest`, that leaves at most `budget` unserved."""
-    best = found
-    for minimum in range(found.group.minimum, highest + 1):
-        group = replace(found.group, minimum=minimum)
-        fit = scored(found.policy.wanted(load, group), load, group)
-        if fit.unserved <= budget and fit.unit_steps < best.fit.unit_steps:
-            best = Found(found.policy, group, fit)
-    return best

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import pyarrow as pa
 
 from finops.tables import CORE
 
@@ -16,6 +17,8 @@ AS_OF = date(2026, 10, 31)
 MARTS = Path(__file__).parent.parent / "finops" / "sql" / "marts"
 MACROS = ("bill_month", "resource_profile", "metric_samples")
 REGION = "us-east-1"
+MANY = 500
+"""Rows from which they are handed over as one table: hourly metrics."""
 
 
 class Estate:
@@ -150,6 +153,11 @@ class Estate:
             for names, group in _by_columns(self._rows.get(table.name, [])).items():
                 marks = ", ".join("?" for _ in names)
                 listed = ", ".join(f'"{name}"' for name in names)
+                if len(group) > MANY:
+                    many = pa.table({n: [float(r[n]) if n == "value" else r[n] for r in group] for n in names})
+                    self.connection.register("many", many)
+                    self.connection.execute(f"insert into {table.name} ({listed}) select {listed} from many")
+                    continue
                 self.connection.executemany(
                     f"insert into {table.name} ({listed}) values ({marks})", [[r[n] for n in names] for r in group]
                 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
@@ -19,11 +20,11 @@ from finops.scaling import (
     TargetTracking,
     clairvoyant,
     clairvoyant_within,
-    found_minimum,
-    found_policy,
     replayed,
     scored,
 )
+from finops.scaling_search import found_policy
+from finops.traffic import Samples, by_hour, from_zero, peak_hours, per_minute, samples_of_rows, work_of
 
 LOADS = st.lists(st.floats(0.0, 5.0), min_size=6, max_size=6).map(np.array)
 
@@ -148,9 +149,56 @@ def test_within_the_budget_and_cheaper_than_target_tracking(seed: int) -> None:
 
 
 def test_the_found_policy_holds_its_budget_on_what_it_was_found_on() -> None:
-    load, group = noisy(1000), Group(boot=7)
-    found = found_policy(load, group, budget=0.001, targets=(0.5, 0.6, 0.7, 0.8), cooldowns=(5, 15))
+    load, group = noisy(14 * 1440, day=1440), Group(boot=7)
+    found = found_policy(load, group, budget=0.001, highest=0.75)
     assert found is not None
     assert found.fit.unserved <= 0.001
-    assert found_minimum(load, found, budget=0.001, highest=4).fit.unit_steps <= found.fit.unit_steps
-    assert found_policy(10 * load, Group(boot=7, maximum=5), budget=0.001, targets=(0.5,), cooldowns=(5,)) is None
+    assert found.tracking.cooldown == 8
+    assert scored(found.policy.wanted(load, found.group), load, found.group) == found.fit
+    assert found_policy(10 * load, Group(boot=7, maximum=5), budget=0.001, highest=0.75) is None
+
+
+def test_a_steep_morning_gets_a_scheduled_minimum() -> None:
+    day = np.concatenate([np.full(480, 1.0), np.full(600, 20.0), np.full(360, 1.0)])
+    load = np.tile(day, 14)
+    found = found_policy(load, Group(boot=15), budget=0.001, highest=0.75, minute=0)
+    assert found is not None
+    assert isinstance(found.policy, Scheduled)
+    assert found.policy.minimum[7 * 60] == 27  # ordered in the hour before
+    assert by_hour(found.policy.minimum) == "00–07: 2, 07–18: 27, 18–24: 2"
+    assert found.fit.unserved <= 0.001
+
+
+def at(hour: int) -> datetime:
+    return datetime(2026, 10, 1, tzinfo=UTC) + timedelta(hours=hour)
+
+
+def test_work_is_counted_by_period_over_all_metrics() -> None:
+    jobs = Samples(tuple(at(h) for h in range(10)), (0, 0, 1, 1, 0, 0, 0, 0, 0, 0), 3600)
+    gpus = Samples(tuple(at(h) for h in range(10)), (0, 0, 0, 1, 1, 0, 1, 0, 0, 0), 3600)
+    work = work_of((jobs, gpus), at(10))
+    assert (work.hours, work.busy_hours, work.starts) == (10, 4, 2)
+    assert (work.quiet_hours, work.pause_hours) == (3, 2)
+    assert work_of((Samples((at(0), at(1)), (0, 0), 3600),), at(2)).quiet_hours == 2
+
+
+def test_load_by_the_minute_joins_the_middles_of_periods() -> None:
+    level = per_minute(Samples((at(0), at(1)), (3600.0, 7200.0), 3600), counter=True)
+    assert len(level) == 120
+    assert level[:30].tolist() == [1.0] * 30
+    assert level[60] == pytest.approx(1.5 + 0.5 / 60)
+    assert level[-30:].tolist() == [2.0] * 30
+
+
+def test_samples_keep_their_usual_period() -> None:
+    rows = [{"metric": "requests", "timestamp": at(h), "period_s": 3600, "value": h} for h in (2, 0, 1)]
+    rows.append({"metric": "requests", "timestamp": at(3), "period_s": 60, "value": 9})
+    samples = samples_of_rows(rows)["requests"]
+    assert (samples.times, samples.values, samples.hours) == ((at(0), at(1), at(2)), (0, 1, 2), 3)
+
+
+def test_peaks_and_starts_are_said_in_words() -> None:
+    load = np.tile(np.concatenate([np.zeros(480), np.full(600, 2.0), np.zeros(360)]), 2)
+    assert peak_hours(load, at(0)).startswith("peak hours (UTC): 08–18; a load of 2.0")
+    assert from_zero(load, 7).startswith("min 0: 30 times a month the first requests would wait 7 minutes")
+    assert from_zero(load + 1, 7) == "min 0: there is no minute without requests"

@@ -1,0 +1,396 @@
+"""Autoscaling: capacity that follows the work instead of waiting for it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, time, timedelta
+from decimal import Decimal
+from typing import Annotated, ClassVar
+
+import numpy as np
+from pydantic import Field
+
+from finops.estimate import range_share
+from finops.foresight import must_hold
+from finops.machines import hourly_lines, machine_key
+from finops.model import Change, Effect, Fact, Finding, Keep, Scale, Unknown
+from finops.profile import NEGATIONS, Profile, profile_of_row, standby
+from finops.recommend import Context, Row
+from finops.scaling import Floats, Group, Scheduled, scored
+from finops.scaling_search import Found, found_policy
+from finops.traffic import Samples, Work, by_hour, from_zero, peak_hours, per_minute, samples_of_rows, work_of
+from finops.verdicts import Judged, act, finding_of
+
+MIN_DAYS = 14  # two weekly cycles
+REPLAY_DAYS = 28  # four weekly cycles, minute by minute
+DEVELOPMENT = ("dev", "development", "test", "staging", "sandbox", "qa")
+ENVIRONMENT_TAGS = ("environment", "env", "stage")
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """Nodes that are needed while there is work: the metrics of which any shows it; prices of `machine` tell of its GPUs."""
+
+    work: tuple[str, ...]
+    machine: str
+
+
+@dataclass(frozen=True, slots=True)
+class Replicas:
+    """Copies that share the requests; `by_cpu` where their CPU may stand for the load."""
+
+    by_cpu: bool
+
+
+JOBS = Pool(("jobs_running",), "")
+NODES = Pool(("gpu_requested", "jobs_running"), "vm")
+ENDPOINT = Replicas(by_cpu=False)
+MACHINES = Replicas(by_cpu=True)
+
+TYPES: dict[str, Pool | Replicas] = {
+    "Microsoft.MachineLearningServices/workspaces/computes": JOBS,
+    "AWS::Batch::ComputeEnvironment": JOBS,
+    "container.googleapis.com/NodePool": NODES,
+    "AWS::EKS::Nodegroup": NODES,
+    "Microsoft.ContainerService/managedClusters/agentPools": NODES,
+    "AWS::SageMaker::Endpoint": ENDPOINT,
+    "aiplatform.googleapis.com/Endpoint": ENDPOINT,
+    "Microsoft.MachineLearningServices/workspaces/onlineEndpoints": ENDPOINT,
+    "AWS::AutoScaling::AutoScalingGroup": MACHINES,
+    "Microsoft.Compute/virtualMachineScaleSets": MACHINES,
+    "compute.googleapis.com/InstanceGroupManager": MACHINES,
+}
+
+_TYPES = ", ".join(f"'{name}'" for name in TYPES)
+CANDIDATES = f"""
+with profiles as (
+
+    select * from resource_profile($as_of)
+    where resource_type in ({_TYPES})
+
+),
+
+statistics as (
+
+    -- counters as sums, levels as averages; of work the highest, so that a short job in an hour is seen
+    select
+        resource_id as key,
+        metric,
+        dimensions,
+        timestamp,
+        max(period_s) as period_s,
+        max(value) as value
+    from metric_samples($as_of)
+    where
+        (metric = 'requests' and statistic = 'sum')
+        or (metric in ('replicas', 'cpu_utilization') and statistic = 'avg')
+        or metric in ('jobs_running', 'gpu_requested')
+    group by resource_id, metric, dimensions, timestamp
+
+),
+
+whole as (
+
+    select
+        key,
+        metric,
+        timestamp,
+        max(period_s) as period_s,
+        case
+            when bool_or(dimensions = '') then max(value) filter (where dimensions = '')
+            when metric = 'cpu_utilization' then avg(value)
+            else sum(value)
+        end as value
+    from statistics
+    group by key, metric, timestamp
+
+),
+
+samples as (
+
+    select
+        key,
+        list({{metric: metric, timestamp: timestamp, period_s: period_s, value: value}} order by metric, timestamp) as samples
+    from whole
+    group by key
+
+),
+
+final as (
+
+    select
+        profiles.*,
+        samples.samples
+    from profiles
+    left join samples on lower(profiles.resource_id) = samples.key
+
+)
+
+select * from final
+order by provider, account_id, resource_id
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Autoscaling:
+    """Autoscaling: capacity that follows the work instead of waiting for it."""
+
+    budget: Annotated[
+        float, Field(gt=0, le=0.1, description="Share of the load that may be beyond capacity in the replay.")
+    ] = 0.001
+    highest_target: Annotated[
+        float,
+        Field(ge=0.3, le=0.95, description="Target utilization at most: above it a replica queues even under steady load."),
+    ] = 0.75
+    growth: Annotated[float, Field(ge=0, le=2, description="Room above the highest load seen, in the maximum.")] = 0.1
+    min_saving_share: Annotated[
+        float, Field(ge=0.01, le=0.5, description="Share of its cost that scaling must save to be worth a change.")
+    ] = 0.05
+    stopped_days: Annotated[
+        int, Field(ge=7, le=90, description="Days without work after which earlier work no longer counts.")
+    ] = 14
+
+    kind: ClassVar[str] = "autoscaling"
+    candidates: ClassVar[str] = CANDIDATES
+
+    def judge(self, candidate: Row, context: Context, /) -> Iterable[Finding]:
+        profile = profile_of_row(candidate)
+        if profile.monthly_cost <= 0:
+            return
+        samples = samples_of_rows(candidate["samples"] or ())
+        kind = TYPES[profile.resource_type]
+        if isinstance(kind, Pool):
+            judged = self._pool(profile, kind, samples, context)
+        else:
+            judged = self._replicas(profile, kind, samples, context)
+        if judged is None:
+            return
+        found = finding_of(profile, judged, self.kind, context)
+        days = max((each.days for each in samples.values()), default=0)
+        yield replace(found, evidence=replace(found.evidence, coverage=round(min(1.0, days / 30), 2)))
+
+    # ---- pools: nothing where there is no work
+
+    def _pool(self, profile: Profile, pool: Pool, samples: dict[str, Samples], context: Context) -> Judged | None:
+        least = profile.property("min_nodes")
+        seen = [samples[name] for name in pool.work if name in samples]
+        if pool.work[0] not in samples:
+            concerns = least is not None and (not pool.machine or _has_gpus(profile, pool.machine, context))
+            return Judged(Unknown((pool.work[0],))) if concerns else None
+        if least is None:
+            return Judged(Unknown(("properties min_nodes",)))
+        declared = f"a floor of {least:g} nodes for availability is declared" if _yes(profile.properties.get("ha")) else None
+        reason = "it scales to zero already" if least < 1 else standby(profile) or declared
+        if reason:
+            return Judged(Keep(reason))
+        work = work_of(seen, _end(context))
+        facts = _work_facts(work, least)
+        if max(each.days for each in seen) < MIN_DAYS or work.hours < 0.5 * MIN_DAYS * 24:
+            return Judged(Unknown(("history",)), facts)
+        stopped = work.quiet_hours >= 24 * self.stopped_days and work.quiet_hours > work.pause_hours
+        busy = 0.0 if stopped else work.busy_share
+        starts = 0.0 if stopped else work.starts / work.hours * 730
+        boot = profile.property("boot_minutes")
+        if boot is None and starts:
+            return Judged(Unknown(("properties boot_minutes",)), facts)
+        booting = starts * (boot or 0.0) / 60 / 730
+        billed = max(profile.property("desired") or least, least)
+        saved = max(0.0, 1 - busy - booting) * least / billed
+        if saved < self.min_saving_share:
+            return Judged(Keep(f"there is work in {busy:.0%} of hours: waiting nodes cost less than it would save"), facts)
+        why = f"work in {busy:.1%} of hours"
+        if stopped:
+            why = f"no work for {work.quiet_hours / 24:.0f} days; what runs on the nodes all the same is no use of them"
+        if starts:
+            why += f", {starts:.0f} starts a month of {boot:g} minutes, which are billed and waited for"
+        return self._act(profile, Scale(f"{least:g}", "0"), saved, why, facts, context, (f"{least:g} nodes wait at all hours",))
+
+    # ---- replicas: as many as the requests need
+
+    def _replicas(self, profile: Profile, kind: Replicas, samples: dict[str, Samples], context: Context) -> Judged | None:
+        count = _count(profile, samples)
+        if count is None or count < 2:
+            return None
+        floor = self._floor(profile, count)
+        reason = standby(profile)
+        if reason is None and count <= floor:
+            reason = f"a floor of {floor} for availability: one may fail"
+        if reason:
+            return Judged(Keep(reason))
+        load = _load(profile, kind, samples, count, context)
+        if load is None:
+            return None
+        if isinstance(load, Unknown):
+            return Judged(load)
+        boot = profile.property("boot_minutes")
+        if boot is None:
+            return Judged(Unknown(("properties boot_minutes",)))
+        group = Group(boot=max(1, math.ceil(boot)), minimum=floor)
+        start = _first(samples, len(load))
+        found = found_policy(
+            load, group, budget=self.budget, highest=self.highest_target, minute=start.hour * 60 + start.minute
+        )
+        if found is None:
+            why = f"no target holds {1 - self.budget:.2%} of its load when a replica takes {boot:g} minutes to start"
+            return Judged(Keep(why))
+        replicas = found.fit.unit_steps / len(load)
+        facts = _replay_facts(load, found, count, replicas)
+        saved = 1 - replicas / count
+        if saved < self.min_saving_share:
+            return Judged(Keep(f"{count:g} replicas are within {self.min_saving_share:.0%} of what its load needs"), facts)
+        most = math.ceil((1 + self.growth) * float(load.max()) / found.tracking.target - 1e-9)
+        target = f"min {found.group.minimum}, max {max(most, found.group.minimum)}, target {found.tracking.target:.0%}"
+        why = (
+            f"replayed on {len(load) / 1440:.0f} days with {boot:g} minutes to start: {replicas:.1f} replicas on average "
+            f"instead of {count:g}, {found.fit.unserved:.3%} of the load beyond capacity"
+        )
+        explanation = _policy_text(found, load, boot, profile, start)
+        judged = self._act(profile, Scale(_now(profile, count), target), saved, why, facts, context, explanation)
+        return replace(judged, rejected=(from_zero(load, boot),))
+
+    def _floor(self, profile: Profile, count: float) -> int:
+        """Two where there are two, for one may fail, or one a zone; one in a development environment; never above today's."""
+        today = profile.property("min_replicas")
+        zones = profile.property("zones") or 0.0
+        words = {str(profile.tags.get(key, "")).lower() for key in ENVIRONMENT_TAGS}
+        wanted = 1.0 if words & set(DEVELOPMENT) and zones < 2 else max(2.0, zones)
+        if _yes(profile.properties.get("ha")) and today is not None:
+            wanted = max(wanted, today)
+        return int(max(1.0, min(wanted, today if today else count, count)))
+
+    def _act(
+        self,
+        profile: Profile,
+        action: Scale,
+        saved: float,
+        why: str,
+        facts: tuple[Fact, ...],
+        context: Context,
+        explanation: tuple[str, ...],
+    ) -> Judged:
+        units = sorted({line.unit for line in hourly_lines(profile, context)})
+        if not units:
+            return Judged(Unknown(("charges by the hour",)), facts)
+        left = Decimal(repr(round(1 - saved, 9)))
+        effect = Effect(tuple(Change(left, unit=unit) for unit in units))
+        net = context.bill.value(profile.bill_key, effect).net
+        if net <= 0:
+            return Judged(Keep("a commitment covers it: fewer units would save nothing before it ends"), facts, explanation)
+        share = Decimal(str(round(range_share(REPLAY_DAYS), 4)))
+        verdict = act(
+            action,
+            effect,
+            (net * (1 - share), net, net * (1 + share)),
+            profile,
+            why=why,
+            confidence=round(0.95 - float(share), 2),
+            assumes=("the load of the weeks replayed goes on", "between two samples it moves evenly"),
+        )
+        return Judged(verdict, facts, explanation, effort="medium")
+
+
+def _end(context: Context) -> datetime:
+    return datetime.combine(context.as_of, time.min, UTC) + timedelta(days=1)
+
+
+def _yes(value: object) -> bool:
+    return value is not None and str(value).lower() not in NEGATIONS
+
+
+def _has_gpus(profile: Profile, product: str, context: Context) -> bool:
+    price = context.prices.price(machine_key(profile, product), context.at)
+    gpus = profile.property("gpu_count")
+    return bool(gpus if gpus is not None else price.spec("gpu_count") if price is not None else 0)
+
+
+def _count(profile: Profile, samples: dict[str, Samples]) -> float | None:
+    """Replicas today: the mean of the last 30 days, else what the inventory says."""
+    if "replicas" in samples:
+        recent = samples["replicas"].since(samples["replicas"].times[-1] - timedelta(days=30))
+        return float(np.mean(recent.values))
+    for name in ("instance_count", "instances", "desired"):
+        if profile.property(name) is not None:
+            return profile.property(name)
+    return None
+
+
+def _load(
+    profile: Profile, kind: Replicas, samples: dict[str, Samples], count: float, context: Context
+) -> Floats | Unknown | None:
+    """Load by the minute in replicas: requests over what one serves, else CPU times replicas. None where nothing asks."""
+    start = _end(context) - timedelta(days=REPLAY_DAYS)
+    recent = {name: kept for name, each in samples.items() if (kept := each.since(start)).times}
+    most = profile.property("max_rps_per_replica")
+    if "requests" in recent and not any(recent["requests"].since(_end(context) - timedelta(days=MIN_DAYS)).values):
+        return None  # idle's question
+    if kind.by_cpu and (most is None or "requests" not in recent) and "cpu_utilization" in recent:
+        if recent["cpu_utilization"].days < MIN_DAYS:
+            return Unknown(("history",))
+        cpu = per_minute(recent["cpu_utilization"], counter=False) / 100
+        return cpu * (_replicas_by_minute(recent, len(cpu)) if "replicas" in recent else count)
+    if "requests" not in recent:
+        return Unknown(("cpu_utilization" if kind.by_cpu else "requests",))
+    if not most:
+        return Unknown(("properties max_rps_per_replica",))
+    if recent["requests"].days < MIN_DAYS:
+        return Unknown(("history",))
+    return per_minute(recent["requests"], counter=True) / most
+
+
+def _replicas_by_minute(recent: dict[str, Samples], minutes: int) -> Floats:
+    level = per_minute(recent["replicas"], counter=False)
+    return np.interp(np.linspace(0, 1, minutes), np.linspace(0, 1, len(level)), level)
+
+
+def _now(profile: Profile, count: float) -> str:
+    least, most = profile.property("min_replicas"), profile.property("max_replicas")
+    return f"{count:g} replicas" if least is None or most is None else f"min {least:g}, max {most:g}"
+
+
+def _work_facts(work: Work, least: float) -> tuple[Fact, ...]:
+    return (
+        Fact("min_nodes", least, "nodes", "resources"),
+        Fact("hours with work", round(100 * work.busy_share, 2), "%", "metric_samples, 90 days"),
+        Fact("starts", work.starts, "", "metric_samples, 90 days"),
+        Fact("since the last work", round(work.quiet_hours / 24, 1), "days", "metric_samples, 90 days"),
+    )
+
+
+def _replay_facts(load: Floats, found: Found, count: float, replicas: float) -> tuple[Fact, ...]:
+    last = load[len(load) // 2 :]
+    held = scored(found.policy.wanted(last, found.group), last, found.group)
+    best = scored(found.group.bounded(np.ceil(must_hold(load, found.group.boot))), load, found.group)
+    return (
+        Fact("replicas", round(count, 2), "mean of 30 days", "metric_samples"),
+        Fact("replicas needed", round(replicas, 3), "mean of the replay, starting ones included", "replay"),
+        Fact("load", round(float(load.mean()), 3), "replicas, mean", "metric_samples"),
+        Fact("load", round(float(load.max()), 3), "replicas, highest", "metric_samples"),
+        Fact("unserved in the later half", round(100 * held.unserved, 4), "%", "replay"),
+        Fact("cost over hindsight's", round(found.fit.unit_steps / best.unit_steps, 3), "", "replay"),
+    )
+
+
+def _policy_text(found: Found, load: Floats, boot: float, profile: Profile, start: datetime) -> tuple[str, ...]:
+    """The policy in the words that scalers of all providers know."""
+    target, least = found.tracking.target, max(2, found.group.minimum)
+    scale_in = target * (least - 1) / least  # below it, one unit fewer would still be within the target
+    text = [
+        f"scale out above {target:.0%} of what a replica holds, scale in below {scale_in:.0%}",
+        f"cooldowns: none before a scale-out, {found.tracking.cooldown} minutes before a scale-in "
+        f"({boot:g} to start a replica and one to see it)",
+    ]
+    most = profile.property("max_rps_per_replica")
+    if most:
+        text.append(f"target of requests per replica and minute: {target * most * 60:.0f}")
+    if isinstance(found.policy, Scheduled):
+        text.append("scheduled minimum by hour (UTC): " + by_hour(found.policy.minimum))
+    text.append(peak_hours(load, start))
+    return tuple(text)
+
+
+def _first(samples: dict[str, Samples], minutes: int) -> datetime:
+    """When a load of so many minutes, which ends with the samples, begins."""
+    each = samples["requests" if "requests" in samples else "cpu_utilization"]
+    return each.times[-1] + timedelta(seconds=each.period_s) - timedelta(minutes=minutes)
