@@ -7,7 +7,7 @@ import importlib
 import typing
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time, timedelta
 from typing import Any, ClassVar
 
 import pytest
@@ -88,6 +88,11 @@ def unused() -> Estate:
     made.charge("rs", 26.0, x_instance_type="ra3.xlplus").resource("rs", "AWS::Redshift::Cluster", sku="ra3.xlplus")
     made.metric("rs", "queries", 5.0, statistic="sum")
     of_machine_learning(made)
+    made.charge("jobs", 48.0).resource("jobs", "AWS::Batch::ComputeEnvironment", min_nodes=1, boot_minutes=5)
+    for back in range(14 * 24):
+        hour = datetime.combine(AS_OF, time(23), UTC) - timedelta(hours=back)
+        job = {"x_source": "s", "resource_id": "jobs", "metric": "jobs_running", "statistic": "max", "period_s": 3600}
+        made.add("metrics", timestamp=hour, value=0.0, **job)
     band = {"age_days_from": 120, "age_days_to": None, "object_count": 1000, "bytes": 1e14, "read_bytes_per_month": 0.0}
     return made.add("objects", bucket="b", prefix="", storage_class="STANDARD", **band)
 
