@@ -179,8 +179,9 @@ class Autoscaling:
         if pool.work[0] not in samples:
             concerns = least is not None and (not pool.machine or _has_gpus(profile, pool.machine, context))
             return Judged(Unknown((pool.work[0],))) if concerns else None
-        if least is None:
-            return Judged(Unknown(("properties min_nodes",)))
+        if least is None:  # a machine by itself has no bounds at all
+            bounded = pool.machine or "max_nodes" in profile.properties or "desired" in profile.properties
+            return Judged(Unknown(("properties min_nodes",))) if bounded else None
         declared = f"a floor of {least:g} nodes for availability is declared" if _yes(profile.properties.get("ha")) else None
         reason = "it scales to zero already" if least < 1 else standby(profile) or declared
         if reason:
@@ -211,7 +212,7 @@ class Autoscaling:
 
     def _replicas(self, profile: Profile, kind: Replicas, samples: dict[str, Samples], context: Context) -> Judged | None:
         count = _count(profile, samples)
-        if count is None or count < 2:
+        if count is None or count < 2 or _unasked(samples, context):
             return None
         floor = self._floor(profile, count)
         reason = standby(profile)
@@ -220,8 +221,6 @@ class Autoscaling:
         if reason:
             return Judged(Keep(reason))
         load = _load(profile, kind, samples, count, context)
-        if load is None:
-            return None
         if isinstance(load, Unknown):
             return Judged(load)
         boot = profile.property("boot_minutes")
@@ -319,12 +318,10 @@ def _count(profile: Profile, samples: dict[str, Samples]) -> float | None:
 def _load(
     profile: Profile, kind: Replicas, samples: dict[str, Samples], count: float, context: Context
 ) -> Floats | Unknown | None:
-    """Load by the minute in replicas: requests over what one serves, else CPU times replicas. None where nothing asks."""
+    """Load by the minute in replicas: requests over what one serves, else CPU times replicas."""
     start = _end(context) - timedelta(days=REPLAY_DAYS)
     recent = {name: kept for name, each in samples.items() if (kept := each.since(start)).times}
     most = profile.property("max_rps_per_replica")
-    if "requests" in recent and not any(recent["requests"].since(_end(context) - timedelta(days=MIN_DAYS)).values):
-        return None  # idle's question
     if kind.by_cpu and (most is None or "requests" not in recent) and "cpu_utilization" in recent:
         if recent["cpu_utilization"].days < MIN_DAYS:
             return Unknown(("history",))

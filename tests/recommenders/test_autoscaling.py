@@ -186,7 +186,9 @@ def test_what_is_missing_is_named(estate: Estate, facts: list[str]) -> None:
     [
         pool(lambda _: 0.0, metric="pods_running"),  # no accelerators, none asked for
         endpoint(lambda _: 0.0),  # nobody asks: idle's question
+        endpoint(lambda _: 0.0, instance_count=2, min_replicas=2),
         endpoint(instance_count=1, min_replicas=1),
+        hourly(billed(CLUSTER, 1), "jobs_running", lambda _: 0.0),  # a machine by itself, no cluster
     ],
 )
 def test_what_is_no_question_for_scaling(estate: Estate) -> None:
