@@ -315,9 +315,13 @@ def _count(profile: Profile, samples: dict[str, Samples]) -> float | None:
     return None
 
 
-def _load(
-    profile: Profile, kind: Replicas, samples: dict[str, Samples], count: float, context: Context
-) -> Floats | Unknown | None:
+def _unasked(samples: dict[str, Samples], context: Context) -> bool:
+    """Nobody has asked for two weeks: idle's question."""
+    since = _end(context) - timedelta(days=MIN_DAYS)
+    return "requests" in samples and not any(samples["requests"].since(since).values)
+
+
+def _load(profile: Profile, kind: Replicas, samples: dict[str, Samples], count: float, context: Context) -> Floats | Unknown:
     """Load by the minute in replicas: requests over what one serves, else CPU times replicas."""
     start = _end(context) - timedelta(days=REPLAY_DAYS)
     recent = {name: kept for name, each in samples.items() if (kept := each.since(start)).times}
