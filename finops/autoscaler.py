@@ -24,6 +24,9 @@ BUDGET = 0.001
 LOST = 5.0
 """Times the allowance, beyond which an error budget cannot be earned back."""
 
+FEW_STEPS = 100
+"""History with which no forecast's errors are known well."""
+
 STRESS = (1.3, 0.02)
 """Where nothing went unserved yet, the safer of two policies is the one that serves more of a load 30 % higher."""
 
@@ -42,13 +45,13 @@ class WithinBudget:
     def wanted(self, load: Floats, group: Group, start: int, day: int = 0) -> Integers:
         """Units to want from step `start` on, (steps − start,). `load` before it is history; `day` is a day in steps.
 
-        The worth is `worth` × (spent / allowed)², between a fifth and four times of it. Spent is what went unserved since
-        `start`, allowed `aim` × `budget` of the load since; both begin with half a day (at most all history) on budget.
+        The worth is `worth` × (spent / allowed)², between a tenth and four times of it. Spent is what went unserved since
+        `start`, allowed `aim` × `budget` of the load since; both begin with half a day (at most a quarter of the history) on budget.
         A budget overspent LOST times, by an event that nobody could foresee, is lost: a new one begins, and none is chased.
         """
         choices = Replays.of(wanted_by_worth(load, group, day), load, group)
         wanted = np.empty(len(load) - start, dtype=np.int64)
-        before = float(load[:start].mean()) * min(day / 2 if day else start, start)
+        before = float(load[:start].mean()) * min(day / 2 if day else start, start / 4)
         worth, log, since = self.worth, np.log(np.array(WORTHS)), start
         for t, end in choices.periods(start, self.period):
             level = int(np.abs(log - np.log(worth)).argmin())
@@ -56,7 +59,7 @@ class WithinBudget:
             wanted[t - start : end - start] = choices.wanted[best, level, t:end]
             ratio = self._used(wanted[: end - start - 1], load[start : end - 1], group, before, since - start)
             since = end if ratio > LOST else since
-            worth = self.worth * min(max(ratio**2, 0.2), 4.0) if ratio <= LOST else self.worth
+            worth = self.worth * min(max(ratio**2, 0.1), 4.0) if ratio <= LOST else self.worth
         return wanted
 
     def _used(self, wanted: Integers, load: Floats, group: Group, before: float, since: int) -> float:
@@ -72,19 +75,22 @@ class WithinBudget:
 class CheaperThan:
     """The least unserved for at most `share` of what the present policy costs on the same load."""
 
-    share: Annotated[float, Field(gt=0, le=1, description="Cost allowed, as a share of the present policy's.")] = 0.83
+    share: Annotated[float, Field(gt=0, le=1, description="Cost allowed, as a share of the present policy's.")] = 0.825
     period: Annotated[int, Field(ge=1, description="Steps between two choices.")] = 10
 
     def wanted(self, load: Floats, group: Group, start: int, present: Integers, day: int = 0) -> Integers:
         """Units to want from `start` on; `present` is what today's policy wants at each step of `load`, decided at that step.
 
-        Each forecaster's answers, their five highest at each worth, and shares of the present units are the choices. Of those
-        whose replay is within the share, the one that left least unserved under STRESS. What is spared may be spent later.
+        Each forecaster's answers and their five highest at each worth are the choices; with little history, shares of the
+        present units too. Of those whose replay is within the share, the one that left least unserved under STRESS is taken.
+        What is spared may be spent later.
         """
         each = wanted_by_worth(load, group, day)
         highest = np.sort(each, axis=0)[-5:]
-        less = group.bounded(np.floor(np.array([0.7, 0.75, 0.8, self.share])[:, None] * present + 0.5))
-        every = np.concatenate([np.concatenate([each, highest]).reshape(-1, len(load)), less])
+        every = np.concatenate([each, highest]).reshape(-1, len(load))
+        if start < FEW_STEPS:
+            less = np.array([0.7, 0.75, 0.8, self.share])[:, None] * present
+            every = np.concatenate([every, group.bounded(np.floor(less + 0.5))])
         choices = Replays.of(every, load, group, STRESS)
         bills = Faded.of(replayed(present, group).billed[None, :].astype(np.float64), start)
         billed_now = replayed(present, group).billed

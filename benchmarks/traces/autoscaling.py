@@ -3,7 +3,7 @@
 Load in units of which the stretch's p99 needs 20; whole units, at least one; metrics one step old; a unit that leaves is billed
 for one more step. Cost is Σ billed units (booting, serving, draining) / Σ ⌈load⌉, stricter than counting ready units alone,
 which stands beside it. Steps are the trace's own: a minute, 57 s for the GenAI QPS (summed over containers, a missing sample is
-the one before), 5 minutes for the Google cells; the LLM logs are binned to whole minutes, the first and the last left out.
+the one before), 5 minutes for the Google cells; the LLM logs are requests in minutes from the first one, the last left out.
 """
 
 from __future__ import annotations
@@ -193,18 +193,17 @@ def _genai(path: Path) -> Iterator[Stretch]:
 
 
 def _azure(path: Path) -> Iterator[Stretch]:
-    minute = pd.read_parquet(path)["TIMESTAMP"].dt.floor("min")
-    yield _minutes("azure_llm_2023", minute.groupby(minute).size().resample("1min").sum())
+    yield _minutes("azure_llm_2023", pd.read_parquet(path)["TIMESTAMP"])
 
 
 def _mooncake(path: Path) -> Iterator[Stretch]:
-    minute = pd.to_datetime(pd.read_parquet(path)["timestamp_ms"] // 60_000 * 60_000, unit="ms")
-    yield _minutes("mooncake", minute.groupby(minute).size().resample("1min").sum())
+    yield _minutes("mooncake", pd.to_datetime(pd.read_parquet(path)["timestamp_ms"], unit="ms"))
 
 
-def _minutes(dataset: str, count: pd.Series) -> Stretch:
-    whole = count.iloc[1:-1]
-    return _stretch(dataset, "", whole, 60.0, pd.Series(whole.index))
+def _minutes(dataset: str, times: pd.Series) -> Stretch:
+    minute = (times - times.min()) // pd.Timedelta(minutes=1)
+    count = minute.groupby(minute).size().reindex(range(int(minute.max()))).fillna(0)
+    return _stretch(dataset, "", count, 60.0, times.min() + pd.to_timedelta(pd.Series(count.index), unit="min"))
 
 
 def _stretch(dataset: str, name: str, values: pd.Series, seconds: float, times: pd.Series) -> Stretch:
