@@ -46,7 +46,7 @@ class WithinBudget:
         """Units to want from step `start` on, (steps − start,). `load` before it is history; `day` is a day in steps.
 
         The worth is `worth` × (spent / allowed)², between a tenth and four times of it. Spent is what went unserved since
-        `start`, allowed `aim` × `budget` of the load since; both begin with half a day (at most a quarter of the history) on budget.
+        `start`, allowed `aim` × `budget` of the load since; both begin with half a day on budget, or a quarter of the history.
         A budget overspent LOST times, by an event that nobody could foresee, is lost: a new one begins, and none is chased.
         """
         choices = Replays.of(wanted_by_worth(load, group, day), load, group)
