@@ -20,6 +20,7 @@ check: $(INSTALLED) ## style, types, SQL, dependency rule
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/mypy --strict app.py
 	$(BIN)/sqlfluff lint --processes 2 finops connectors
 	$(BIN)/lint-imports
 

@@ -99,6 +99,26 @@ class Plan:
         return [r for r in self.recommendations if r.finding.id.startswith(prefix)]
 
 
+def waterfall_bars(plan: Plan) -> list[dict[str, object]]:
+    """The steps as bars between two levels, in the order of the plan; steps that save nothing are left out."""
+    bars: list[dict[str, object]] = []
+    level = ZERO
+    for step in plan.steps:
+        if step.is_level:
+            bars.append(
+                {"step": step.name, "start": 0.0, "end": float(step.amount), "kind": "level", "amount": float(step.amount)}
+            )
+            level = step.amount
+        elif step.amount:
+            kind = "saving" if step.amount > 0 else "cost"
+            bars.append(
+                {"step": step.name, "start": float(level), "end": float(level - step.amount), "kind": kind}
+                | {"amount": float(step.amount)}
+            )
+            level -= step.amount
+    return bars
+
+
 @dataclass(frozen=True, slots=True)
 class Taken:
     """A finding whose action is on the simulated bill, with exact amounts."""

@@ -4,7 +4,13 @@ from importlib import import_module
 
 from finops.cli.root import app, main
 
-for _module in ("loading", "costs", "plan", "export"):  # a module registers its commands; help lists them in this order
+for _module in (
+    "loading",
+    "costs",
+    "plan",
+    "dashboard",
+    "export",
+):  # a module registers its commands; help lists them in this order
     import_module(f"finops.cli.{_module}")
 
 __all__ = ["app", "main"]

@@ -1,13 +1,14 @@
 """Typed reads: what the command line, the dashboard and the report ask of a published warehouse."""
 
 from finops.queries.changes import Change, changes, previous
-from finops.queries.costs import Condition, CostMetric, CostQuery, CostRow, column_name, costs, totals
+from finops.queries.costs import METRICS, Condition, CostMetric, CostQuery, CostRow, column_name, costs, totals
 from finops.queries.month_end import Budget, MonthEnd, budgets, month_ends
 from finops.queries.reads import Calculation, Reads, as_of, calculation
 from finops.queries.status import Reconciled, SourceStatus, reconciliation, sources, sources_by_currency
 from finops.queries.teams import SHARED, UNTAGGED, Allocation, TeamRow, TeamRule, allocate
 
 __all__ = [
+    "METRICS",
     "SHARED",
     "UNTAGGED",
     "Allocation",

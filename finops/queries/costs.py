@@ -23,6 +23,8 @@ METRIC_COLUMNS = {
     "contracted": "ContractedCost",
 }
 
+METRICS: tuple[CostMetric, ...] = ("effective", "billed", "list", "contracted")
+
 SHORT_NAMES = {
     "provider": "ProviderName",
     "billing_account": "BillingAccountId",

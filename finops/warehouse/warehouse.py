@@ -44,10 +44,14 @@ class Warehouse:
         """The last snapshot that was published by the end of that UTC day."""
         return snapshots.before(self.storage, day)
 
+    def snapshot(self, number: int | None = None) -> Reader:
+        """A reader of one snapshot, for whoever keeps it open; `close` it when done."""
+        return Reader(self.storage, self.published(number), self.memory_limit)
+
     @contextmanager
     def reader(self, number: int | None = None) -> Iterator[Reader]:
         """Read one snapshot; a load that runs meanwhile changes nothing of it."""
-        reader = Reader(self.storage, self.published(number), self.memory_limit)
+        reader = self.snapshot(number)
         try:
             yield reader
         finally:

@@ -75,10 +75,20 @@ def test_help_imports_no_sdk_and_no_engine() -> None:
     assert "Usage: finops" in run.stdout
 
 
+def test_only_the_dashboard_imports_streamlit() -> None:
+    outside = [
+        name(path)
+        for path in SOURCES
+        if "dashboard" not in path.parts and re.search(r"^\s*(import|from) (streamlit|altair)", path.read_text(), re.MULTILINE)
+    ]
+    assert not outside
+
+
 def test_cloud_sdks_are_imported_where_they_are_used() -> None:
     at_module_level = [
         f"{name(path)}: {ast.unparse(node)}"
         for path in SOURCES
+        if "dashboard" not in path.parts  # only the app imports it, and the app is streamlit's
         for node in ast.parse(path.read_text("utf-8")).body
         if isinstance(node, ast.Import | ast.ImportFrom)
         and any(module.split(".")[0] in SDKS for module in [getattr(node, "module", None) or "", *(a.name for a in node.names)])

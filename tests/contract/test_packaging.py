@@ -26,7 +26,7 @@ def test_every_sql_and_data_file_is_in_the_wheel(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         held = set(archive.namelist())
     tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
-    packages = ("finops/", "connectors/", "recommenders/", "sample_data/")
+    packages = ("finops/", "connectors/", "recommenders/", "sample_data/", "app.py")
     assert {name for name in tracked if name.startswith(packages)} - held == set()
 
 

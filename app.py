@@ -1,0 +1,18 @@
+"""The dashboard: `finops dashboard`, or `streamlit run app.py`. Wires the pages; each is a file of `finops/dashboard/`."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from finops.dashboard import costs, health, overview, plan, teams
+
+st.set_page_config(page_title="finops", page_icon=":material/savings:", layout="wide")
+st.navigation(
+    [
+        st.Page(overview.page, title="Overview", url_path="overview", icon=":material/home:", default=True),
+        st.Page(costs.page, title="Costs", url_path="costs", icon=":material/payments:"),
+        st.Page(plan.page, title="Plan", url_path="plan", icon=":material/checklist:"),
+        st.Page(teams.page, title="Teams", url_path="teams", icon=":material/groups:"),
+        st.Page(health.page, title="Data health", url_path="health", icon=":material/verified:"),
+    ]
+).run()
