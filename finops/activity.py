@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -121,15 +122,19 @@ class Quiet:
 def quiet_period(days: Mapping[date, Grade]) -> Quiet | None:
     """The run without work up to the last day with data. None without data.
 
-    Upkeep is allowed on one day of seven in the run, and on one more; a touch counts twice.
+    Upkeep is allowed on one day of seven in the run, and on two more. A touch counts twice, and so does upkeep without a
+    rhythm: what is scheduled keeps to its weekday, people do not. Upkeep that does counts half: patches and scans have days of
+    their own.
     """
     if not days:
         return None
     ordered = sorted(days)
-    last, weight, end = ordered[-1], 0, ordered[0] - timedelta(days=1)
+    regular = _rhythms([day for day in ordered if days[day] is Grade.UPKEEP])
+    last, weight, end = ordered[-1], 0.0, ordered[0] - timedelta(days=1)
     for day in reversed(ordered):
-        weight += days[day] if days[day] < Grade.WORK else 0
-        if days[day] is Grade.WORK or weight > 1 + ((last - day).days + 1) / 7:
+        if days[day] in (Grade.UPKEEP, Grade.TOUCH):
+            weight += regular.get(day.weekday(), 2.0) if days[day] is Grade.UPKEEP else 2.0
+        if days[day] is Grade.WORK or weight > 2 + ((last - day).days + 1) / 7:
             end = day
             break
     work = [day for day in ordered if day <= end and (days[day] is Grade.WORK or day == end)]
@@ -146,6 +151,20 @@ def quiet_period(days: Mapping[date, Grade]) -> Quiet | None:
         pauses=pauses,
         weekdays=len(work) >= 10 and weekend <= 0.1 * len(work),
     )
+
+
+def _rhythms(upkeep: Sequence[date]) -> dict[int, float]:
+    """Weekday → how much upkeep on it counts, where it keeps a rhythm: most of its intervals are the same."""
+    found: dict[int, float] = {}
+    for weekday in {day.weekday() for day in upkeep}:
+        mine = [day for day in upkeep if day.weekday() == weekday]
+        steps = Counter((b - a).days for a, b in pairwise(mine))
+        same = steps.most_common(1)[0][1] if steps else 0
+        if len(mine) >= 3 and same >= 0.7 * steps.total():
+            found[weekday] = 0.5
+        elif len(mine) <= 2 and len(upkeep) <= 4:
+            found[weekday] = 1.0
+    return found
 
 
 def proof_days(quiet: Quiet, base: int, vacation: int, billed: Sequence[date] = ()) -> tuple[int, str]:

@@ -162,7 +162,9 @@ observed as (
     select
         lower(resource_id) as key,
         lower(attached_to) as attached_to,
+        observed_at,
         coalesce(state, '') || coalesce(attached_to, '') as condition,
+        lag(observed_at) over (partition by lower(resource_id) order by observed_at) as observed_before,
         lag(coalesce(state, '') || coalesce(attached_to, '')) over (
             partition by lower(resource_id) order by observed_at
         ) as condition_before
@@ -176,6 +178,7 @@ histories as (
     select
         key,
         coalesce(bool_or(condition != condition_before), false) as changed,
+        cast(arg_max(observed_before, observed_at) filter (where condition != condition_before) as date) as changed_after,
         list(distinct attached_to order by attached_to) filter (where attached_to != '') as attachments
     from observed
     group by key
@@ -186,6 +189,7 @@ select
     profile.* exclude (metrics),
     activities.activity,
     histories.changed,
+    histories.changed_after,
     histories.attachments,
     bursts.billed_use,
     case
@@ -208,6 +212,7 @@ def activity_query(signals: Iterable[Signal], also: Iterable[str] = ()) -> str:
 
     activity     the structs of `finops.activity.Measured`, by metric and day
     changed      whether its state or attachment changed between two inventories; null where none lists it
+    changed_after  the day of the last inventory before that change
     attachments  what it was ever attached to
     billed_use   days on which the bill shows traffic or requests, where those are few
     recurring    for disks and snapshots: machines that its account runs now and then, `{machine, resources, days}`

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 from zoneinfo import ZoneInfo
+
+from finops.money import HOURS_PER_MONTH
 
 SLOTS = 48
 """Half hours of a day: some zones are half an hour off whole ones."""
@@ -114,3 +117,46 @@ def _starts(blocks: Sequence[Block]) -> int:
 def _clock(slot: int, earlier: float = 0.0) -> str:
     minutes = max(0, slot * 30 - round(earlier * 60))
     return f"{minutes // 60:02d}:{minutes % 60:02d}"
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """The hours, since 1970, in which a resource was used; `always` where one of its metrics hardly ever rests."""
+
+    hours: Sequence[int]
+    first: int
+    last: int
+    days: int
+    metrics: tuple[str, ...]
+    always: bool
+
+    @property
+    def a_day(self) -> float:
+        """Hours of use on a day with any."""
+        return len(self.hours) / max(1, len({hour // 24 for hour in self.hours}))
+
+    @property
+    def lately(self) -> float:
+        """The last four weeks' use as a multiple of that of all weeks."""
+        recent = sum(1 for hour in self.hours if hour > self.last - 672) / min(672, self.last - self.first + 1)
+        return recent / max(len(self.hours) / (self.last - self.first + 1), 1e-9)
+
+    @property
+    def per_month(self) -> float:
+        """Hours of use a month of 730 hours."""
+        return len(self.hours) / (self.last - self.first + 1) * float(HOURS_PER_MONTH)
+
+
+def use_of_rows(rows: Iterable[Mapping[str, Any]], metrics: Sequence[str]) -> Use | None:
+    """The union over the metrics that say whether the type is used. None where none of them has samples."""
+    mine = [row for row in rows if row["metric"] in metrics]
+    if not mine:
+        return None
+    return Use(
+        sorted({hour for row in mine for hour in row["used"] or ()}),
+        min(row["first_hour"] for row in mine),
+        max(row["last_hour"] for row in mine),
+        max(row["days"] for row in mine),
+        tuple(row["metric"] for row in mine),
+        any(row["busy"] for row in mine),
+    )

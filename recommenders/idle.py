@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Annotated, ClassVar, Literal
 
@@ -172,6 +172,7 @@ class Candidate:
     profile: Profile
     measured: Mapping[str, Sequence[Measured]]
     changed: bool
+    changed_after: date | None
     attachments: Sequence[str]
     billed_use: Sequence[date]
     recurring: Sequence[Recurring]
@@ -185,6 +186,7 @@ def candidate_of_row(row: Row) -> Candidate:
         profile_of_row(row),
         measured_of_rows(row.get("activity") or ()),
         bool(row.get("changed")),
+        row.get("changed_after"),
         row.get("attachments") or (),
         row.get("billed_use") or (),
         recurring_of_rows(row.get("recurring") or ()),
@@ -280,7 +282,7 @@ class Idle:
         proven = max(run, profile.unchanged_days)
         if proven < wait and (age is None or signals):
             return Unknown(("history",)), facts
-        returns = _returns(one, context.as_of, proven)
+        returns = _returns(one, context.as_of)
         if returns:
             return Keep(returns), facts
         why = f"{orphan}, for at least {proven} days" if proven >= wait else f"{orphan}, created {age} days ago"
@@ -348,18 +350,23 @@ def _needed_by(profile: Profile, days: int) -> str | None:
     return None
 
 
-def _returns(one: Candidate, as_of: date, days: int) -> str | None:
+def _returns(one: Candidate, as_of: date) -> str | None:
     """Why what belongs to nothing now is wanted again: it was left by a machine that its account runs now and then.
 
-    It was attached to one of them, its own name or tags name the machine, or it was left within three days of a burst's end.
+    It was attached to one of them, its own name or tags name the machine, or it was left between two inventories at a burst's
+    end, give or take three days.
     """
+    slack = timedelta(days=3)
     profile = one.profile
     words = " ".join((profile.resource, profile.sku, *map(str, profile.tags.values()), *map(str, profile.properties.values())))
     for machine in one.recurring:
         family = machine.machine.lower().split(".")[0]
         attached = any(name == part or part.endswith(f"/{name}") for name in one.attachments for part in machine.resources)
         named = len(family) > 2 and re.search(rf"\b{re.escape(family)}\b", words.lower()) is not None
-        left = one.changed and any(abs((as_of - end).days - days) <= 3 for _, end in machine.bursts)
+        left = one.changed_after is not None and any(
+            one.changed_after - slack <= end <= as_of - timedelta(days=profile.unchanged_days) + slack
+            for _, end in machine.bursts
+        )
         if (attached or named or left) and machine.due_within(as_of):
             last = machine.bursts[-1][1]
             return (

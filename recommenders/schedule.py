@@ -14,7 +14,7 @@ from pydantic import Field
 from finops.estimate import range_share
 from finops.model import Act, Change, Effect, Estimate, Evidence, Fact, Finding, Keep, Saving, Schedule, Unknown, Verdict
 from finops.money import HOURS_PER_MONTH, cents
-from finops.office_hours import on_hours, tightest
+from finops.office_hours import Use, on_hours, tightest, use_of_rows
 from finops.pricing import number
 from finops.profile import Profile, profile_of_row, standby
 from finops.recommend import Context, Row
@@ -41,8 +41,8 @@ LEVELS = {
     level.metric: level
     for level in (
         Level("cpu_utilization", 5.0, 10.0, 2.0, 2.0),  # below 5 % at peak vendors call a machine idle (2023)
-        Level("network_in_bytes", 4000.0, 10_000.0, 4.0, rate=True),  # twice Google's idle limits of 2000 and 1000 B/s (2024)
-        Level("network_out_bytes", 4000.0, 10_000.0, 4.0, rate=True),
+        Level("network_in_bytes", 2000.0, 2000.0, rate=True),  # Google's idle limits, 2000 and 1000 B/s (2024)
+        Level("network_out_bytes", 1000.0, 1000.0, rate=True),
         Level("gpu_sm_active", 5.0, 5.0),
         Level("gpu_utilization", 5.0, 5.0),
         Level("connections", 0.0, 3.0, 1.0),  # monitors keep one to three connections open
@@ -60,11 +60,13 @@ class Type:
     """How use of a type shows: one metric of `needs` must be there; `also` counts where present.
 
     by_idleness  its user switches it on and it can switch itself off: no fixed hours, but use and a quarter of it
+    has_upkeep   its metrics show backups and patches too, which are no use
     """
 
     needs: tuple[str, ...]
     also: tuple[str, ...] = ()
     by_idleness: bool = False
+    has_upkeep: bool = False
 
     @property
     def metrics(self) -> tuple[str, ...]:
@@ -74,11 +76,12 @@ class Type:
 MACHINE = Type(
     ("cpu_utilization",),
     ("network_in_bytes", "network_out_bytes", "gpu_sm_active", "gpu_utilization", "connections", "requests", "jobs_running"),
+    has_upkeep=True,
 )
 DESKTOP = Type(("connections", "gpu_utilization", "cpu_utilization"))
 NOTEBOOK = Type(("kernels_active", "jobs_running"), by_idleness=True)
 PODS = Type(("pods_running",))
-DATABASE = Type(("connections",), ("cpu_utilization", "queries"))
+DATABASE = Type(("connections",), ("cpu_utilization", "queries"), has_upkeep=True)
 WAREHOUSE = Type(("queries", "connections"))
 
 TYPES = {
@@ -110,6 +113,9 @@ ENVIRONMENT_TAGS = ("environment", "env", "stage")
 MIN_WEEKS = 1.97  # two weekly cycles, less an hour or two at their ends
 LAG_HOURS = 96  # metrics come up to three days late
 UNUSED_HOURS = 14 * 24  # what has not been used for two weeks is judged as idle
+UPKEEP_HOURS = 1.75  # a backup takes an hour a day, now and then with a patch in another
+LEAST_DENSITY = 0.4  # of the hours on, how many were used: less is visits, not hours
+LEAST_LATELY = 0.3  # of the average use, what the last four weeks must show
 COUNTS = ("instances", "instance_count", "desired", "min_nodes")
 
 _LEVELS = ", ".join(f"('{v.metric}', {v.least}, {v.most}, {v.times}, {v.plus}, {str(v.rate).lower()})" for v in LEVELS.values())
@@ -215,38 +221,6 @@ order by profiles.provider, profiles.account_id, profiles.resource_id, profiles.
 
 
 @dataclass(frozen=True, slots=True)
-class Use:
-    """The hours, since 1970, in which a resource was used; `always` where one of its metrics hardly ever rests."""
-
-    hours: Sequence[int]
-    first: int
-    last: int
-    days: int
-    metrics: tuple[str, ...]
-    always: bool
-
-    @property
-    def per_month(self) -> float:
-        """Hours of use a month of 730 hours."""
-        return len(self.hours) / (self.last - self.first + 1) * float(HOURS_PER_MONTH)
-
-
-def use_of_rows(rows: Iterable[Row], metrics: Sequence[str]) -> Use | None:
-    """The union over the metrics that say whether the type is used. None where none of them has samples."""
-    mine = [row for row in rows if row["metric"] in metrics]
-    if not mine:
-        return None
-    return Use(
-        sorted({hour for row in mine for hour in row["used"] or ()}),
-        min(row["first_hour"] for row in mine),
-        max(row["last_hour"] for row in mine),
-        max(row["days"] for row in mine),
-        tuple(row["metric"] for row in mine),
-        any(row["busy"] for row in mine),
-    )
-
-
-@dataclass(frozen=True, slots=True)
 class Schedules:
     """Schedule: what is used in office hours and paid around the clock."""
 
@@ -294,12 +268,16 @@ class Schedules:
         if kind.by_idleness:
             hours = use.per_month * (1 + self.overhead)
             return self._act(profile, "stopped after idling", hours, use, "it can stop itself when nothing runs", context)
+        if kind.has_upkeep and use.a_day < UPKEEP_HOURS:
+            return Keep("no more than upkeep: an hour or so on the days on which anything runs")
         zone = profile.properties.get("timezone")
         try:
             found = on_hours(use.hours, str(zone), exceptions=self.exceptions, start_hours=self.start_hours) if zone else None
         except (ZoneInfoNotFoundError, ValueError):
             found = None
         plan = found or tightest(use.hours, exceptions=self.exceptions, start_hours=self.start_hours)
+        if use.lately < LEAST_LATELY or use.per_month < LEAST_DENSITY * plan.per_month:
+            return Keep("watch: no steady hours of use: seldom, at changing times, or much less of late")
         why = f"{plan.covered:.1%} of the hours in which it was used lie within"
         return self._act(profile, str(plan), plan.per_month, use, why, context)
 
