@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from finops.model import Change, Effect, Finding
-from finops.simulate import Bill, Line
+from finops.simulate import Bill, Line, keys_of
 
 
 def quoted(text: str) -> str:
@@ -21,9 +21,8 @@ def saving_sql(bill: Bill, key: str, effect: Effect, stranded: Decimal, finding:
     saved = f"case\n            {cases}\n            else 0\n        end" if branches else "0"
     subtract = "".join(f" - {amount:f}" for amount in (effect.adds, stranded, anew) if amount)
     plus = f" + {effect.cut:f}" if effect.cut else ""
-    rate = bill.run_rate(key)
     recurs = "charge_category = 'Usage' and coalesce(charge_class, '') = '' and coalesce(commitment_id, '') = ''"
-    times = f" * case when {recurs} then {rate:f} else 1 end" if rate != 1 else ""
+    times = _run_rate(bill, key, recurs)
     return f"""with lines as (
     select
         charge_category,
@@ -34,7 +33,7 @@ def saving_sql(bill: Bill, key: str, effect: Effect, stranded: Decimal, finding:
         sum((effective_cost - coalesce(promotional_credit, 0)){times}) as cost
     from resource_daily
     where
-        lower(resource_id) = {quoted(key)}
+        lower(resource_id) {_named(key)}
         and currency = {quoted(finding.currency)}
         and charge_date > date {quoted(finding.as_of.isoformat())} - 30
         and charge_date <= date {quoted(finding.as_of.isoformat())}
@@ -46,6 +45,22 @@ saved as (
     where cost > 0
 )
 select cast(coalesce(sum(amount), 0) * 730 / 720{subtract}{plus} as decimal(38, 2)) as monthly_saving from saved"""
+
+
+def _named(key: str) -> str:
+    keys = keys_of(key)
+    return f"= {quoted(key)}" if len(keys) == 1 else f"in ({', '.join(map(quoted, keys))})"
+
+
+def _run_rate(bill: Bill, key: str, recurs: str) -> str:
+    """What recurring usage is multiplied by, where it began within the window."""
+    rates = {one: bill.run_rate(one) for one in keys_of(key)}
+    if all(rate == 1 for rate in rates.values()):
+        return ""
+    if len(rates) == 1:
+        return f" * case when {recurs} then {rates[key]:f} else 1 end"
+    cases = " ".join(f"when {quoted(one)} then {rate:f}" for one, rate in rates.items())
+    return f" * case when {recurs} then case lower(resource_id) {cases} end else 1 end"
 
 
 def _branch(bill: Bill, change: Change, lines: tuple[Line, ...]) -> str:

@@ -10,7 +10,7 @@ from decimal import Decimal
 from finops.evidence import saving_sql
 from finops.model import Act, Delete, Estimate, Finding, Keep, Recommendation, Resize, Saving, Scale, Schedule, Stop, Unknown
 from finops.money import cents
-from finops.simulate import ZERO, Bill, Outcome
+from finops.simulate import ZERO, Bill, Outcome, keys_of
 
 ORDER = (
     "idle",
@@ -229,8 +229,8 @@ class Sequencer:
 
     def _open_questions(self) -> list[Finding]:
         """What is unknown of resources that stay."""
-        gone = {t.finding.bill_key for t in self._taken if _deletes(t.act)}
-        return [finding for finding in self._unknown if finding.bill_key not in gone]
+        gone = {key for t in self._taken if _deletes(t.act) for key in keys_of(t.finding.bill_key)}
+        return [finding for finding in self._unknown if not gone.issuperset(keys_of(finding.bill_key))]
 
     def _steps(self, kinds: Sequence[str]) -> tuple[Step, ...]:
         current = cents(self.before.billed)
@@ -300,7 +300,7 @@ def _deletes(act: Act) -> bool:
 
 def _excludes(winner: Taken | Proposed, other: Proposed) -> bool:
     """Whether, of two actions on one resource, only one can be taken."""
-    if winner.finding.bill_key != other.finding.bill_key or not other.finding.bill_key:
+    if not other.finding.bill_key or not {*keys_of(winner.finding.bill_key)} & {*keys_of(other.finding.bill_key)}:
         return False
     if _deletes(winner.act) or _deletes(other.act):
         return True

@@ -19,6 +19,15 @@ MICRO = Decimal("0.000001")
 ZERO = Decimal(0)
 
 
+JOINT = "\x1e"
+"""Between the keys of a resource that is billed as several (the machines of a pool): `resource` may be such a joint key."""
+
+
+def keys_of(resource: str) -> list[str]:
+    """The bill's own keys in a key that may be joint."""
+    return resource.split(JOINT)
+
+
 def micro(amount: Decimal) -> Decimal:
     return amount.quantize(MICRO)
 
@@ -113,10 +122,10 @@ class Bill:
 
     def run_rate(self, resource: str) -> Decimal:
         """What the recurring usage of a resource is multiplied by."""
-        return max((line.run_rate for line in self._lines.get(resource, ())), default=Decimal(1))
+        return max((line.run_rate for line in self.lines(resource)), default=Decimal(1))
 
     def cost(self, resource: str) -> Decimal:
-        return sum((line.cost for line in self._lines.get(resource, ())), ZERO)
+        return sum((line.cost for line in self.lines(resource)), ZERO)
 
     def discount(self, resource: str) -> Decimal:
         """What the account pays of list prices for uncovered usage of the resource; 1 where the bill states no list price."""
@@ -125,7 +134,9 @@ class Bill:
         return sum((line.cost for line in lines), ZERO) / listed if listed else Decimal(1)
 
     def lines(self, resource: str) -> tuple[Line, ...]:
-        return self._lines.get(resource, ())
+        if JOINT not in resource:
+            return self._lines.get(resource, ())
+        return tuple(line for key in keys_of(resource) for line in self._lines.get(key, ()))
 
     def every_line(self) -> Iterable[Line]:
         for lines in self._lines.values():
@@ -153,17 +164,19 @@ class Bill:
 
     def apply(self, resource: str, effect: Effect) -> Outcome:
         """Do it. The saving is `net`, and it is exactly what `total` falls by."""
-        before: dict[str, tuple[Line, ...]] = {resource: self._lines.get(resource, ())}
+        lines, keys = self.lines(resource), keys_of(resource)
+        before: dict[str, tuple[Line, ...]] = {key: self._lines.get(key, ()) for key in keys}
         freed: dict[str, Decimal] = {}
         after: list[Line] = []
-        for line in before[resource]:
+        for line in lines:
             after.extend(self._changed(line, effect, freed))
         after = _cut(after, effect.cut)
         if effect.adds:
-            after.append(_added(before[resource], resource, effect.adds))
+            after.append(_added(lines, keys[0], effect.adds))
         gross = self.cost(resource) - sum((line.cost for line in after), ZERO)
-        self._lines[resource] = tuple(after)
-        stranded = sum((self._move(c, amount, resource, before) for c, amount in sorted(freed.items())), ZERO)
+        for key in keys:
+            self._lines[key] = tuple(line for line in after if line.resource == key) if len(keys) > 1 else tuple(after)
+        stranded = sum((self._move(c, amount, keys[0], before) for c, amount in sorted(freed.items())), ZERO)
         return Outcome(gross, stranded, before)
 
     def _changed(self, line: Line, effect: Effect, freed: dict[str, Decimal]) -> list[Line]:

@@ -90,3 +90,14 @@ def test_savings_telescope_and_never_exceed_the_spend(lines: list, actions: list
     assert before - bill.total == saved
     assert saved <= before
     assert all(item.cost >= 0 for item in bill.every_line())
+
+
+def test_a_pool_is_its_machines_together() -> None:
+    both = Bill([line("n1", cost="60"), line("n2", cost="40"), line("other", cost="5")])
+    half = Effect((Change(Decimal("0.5")),), adds=Decimal(3))
+    outcome = both.value("n1\x1en2", half)
+    assert outcome.net == Decimal("47")
+    assert both.total == Decimal("105")
+    both.apply("n1\x1en2", half)
+    assert (both.cost("n1"), both.cost("n2"), both.cost("n1\x1en2")) == (Decimal("33"), Decimal("20"), Decimal("53"))
+    assert both.total == Decimal("58")

@@ -220,6 +220,25 @@ bill_keys as (
 
 ),
 
+pools as (
+
+    -- a pool has no bill of its own: that of all its machines together, keys in order, is its bill
+    select
+        owner.key,
+        billed.currency,
+        string_agg(billed.key, chr(30) order by billed.key) as billed_as,
+        sum(billed.cost) as cost
+    from latest as owner
+    inner join latest as part on lower(part.attached_to) = owner.key
+    inner join billed on part.key = billed.key
+    where
+        (part.resource_type ilike '%instance%' or part.resource_type ilike '%virtualmachine%')
+        and owner.key not in (select own.key from billed as own)
+    group by owner.key, billed.currency
+    having count(*) > 1
+
+),
+
 inventory as (
 
     select
@@ -234,7 +253,10 @@ joined as (
 
     select
         coalesce(inventory.resource_id, billed.resource_id) as resource_id,
-        case when inventory.key = billed.key then inventory.resource_id else billed.resource_id end as billed_as,
+        case
+            when inventory.key = billed.key then inventory.resource_id
+            else coalesce(pools.billed_as, billed.resource_id)
+        end as billed_as,
         coalesce(inventory.provider, billed.provider) as provider,
         coalesce(nullif(billed.account_id, ''), inventory.account_id) as account_id,
         coalesce(nullif(billed.region, ''), inventory.region) as region,
@@ -254,10 +276,11 @@ joined as (
         inventory.properties,
         billed.currency,
         coalesce(billed.billed_days, 0) as billed_days,
-        coalesce(billed.cost, 0) as cost,
+        cast(coalesce(pools.cost, billed.cost, 0) as decimal(38, 12)) as cost,
         metrics_of.metrics
     from inventory
     full outer join billed on inventory.bill_key = billed.key
+    left join pools on inventory.key = pools.key and billed.currency = pools.currency
     left join tag_texts
         on billed.tags_id = tag_texts.x_tags_id
     left join metrics_of on coalesce(inventory.key, billed.key) = metrics_of.key
