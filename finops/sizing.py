@@ -71,22 +71,25 @@ class LoadCurve:
         return int(np.argmin(totals))
 
 
-def load_curve(age_days: ArrayLike, load: ArrayLike) -> LoadCurve:
+def load_curve(age_days: ArrayLike, load: ArrayLike, shares: ArrayLike | None = None) -> LoadCurve:
     """The curve of a history: samples of load (percent of the present capacity), each `age_days` before the decision.
 
-    Raises ValueError where there is no sample.
+    `shares` are what samples stand for, in any unit of time; without them all stand for the same. Raises ValueError where
+    there is no sample.
     """
     age, seen = np.asarray(age_days, dtype=np.float64), np.asarray(load, dtype=np.float64)
+    lasting = np.ones(len(seen)) if shares is None else np.asarray(shares, dtype=np.float64)
     known = ~np.isnan(seen)
-    age, seen = age[known], seen[known]
+    age, seen, lasting = age[known], seen[known], lasting[known]
     if not seen.size:
         raise ValueError("a curve of nothing")
     span = float(age.max()) + 1e-9
     since = level_since(age, seen)
     kept = age < since
-    age, seen = age[kept], seen[kept]
+    age, seen, lasting = age[kept], seen[kept], lasting[kept]
     order = np.argsort(seen, kind="stable")
-    quantiles = np.mean([_quantiles(seen[order], 0.5 ** (age[order] / (m * span))) for m in MEMORIES], axis=0)
+    memories = [lasting[order] * 0.5 ** (age[order] / (memory * span)) for memory in MEMORIES]
+    quantiles = np.mean([_quantiles(seen[order], weights) for weights in memories], axis=0)
     decades = np.maximum(0.0, np.log10(BEYOND_RISK / RISKS))
     levels = quantiles + BEYOND_POINTS * decades * np.maximum(0.0, 1 - quantiles / 200)
     return LoadCurve(np.maximum.accumulate(levels), min(since, span), math.isfinite(since))

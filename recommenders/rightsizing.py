@@ -2,19 +2,63 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
-from finops.estimate import Confidence, Floor, Margin, Need, NextStep, estimate, observed, range_share
-from finops.model import Act, Change, Effect, Estimate, Evidence, Fact, Finding, Keep, Resize, Saving, Unknown, Verdict
+from finops.capacity import (
+    Needs,
+    Size,
+    binding,
+    by_time,
+    connections_memory,
+    cpu_need,
+    gpu_needs,
+    limits_used,
+    not_by_size,
+    resized,
+    share_of,
+    size_of,
+    sizing_facts,
+    why_not,
+)
+from finops.estimate import Confidence, Floor, Margin, NextStep, estimate, observed, range_share
+from finops.machines import machine_key
+from finops.model import (
+    Act,
+    Action,
+    Change,
+    Effect,
+    Estimate,
+    Evidence,
+    Fact,
+    Finding,
+    Keep,
+    Reconfigure,
+    Resize,
+    Saving,
+    Scale,
+    Unknown,
+    Verdict,
+)
 from finops.money import cents
-from finops.pricing import Price, PriceKey, number
-from finops.profile import Profile, memory_used, per_device, profile_of_row, standby
+from finops.packing import (
+    candidates_with_peers,
+    cheapest_memory,
+    durations_by_memory,
+    member_of,
+    nodes_for,
+    pods_of,
+    shared_machines,
+)
+from finops.pricing import Price
+from finops.profile import Profile, memory_used, profile_of_row, standby
 from finops.recommend import Context, Row
+from finops.simulate import keys_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,27 +83,33 @@ MACHINES: dict[str, Type] = {
     "AWS::SageMaker::Endpoint": Type("endpoint"),
     "aiplatform.googleapis.com/Endpoint": Type("endpoint"),
     "Microsoft.MachineLearningServices/workspaces/onlineEndpoints": Type("endpoint"),
+    "AWS::SageMaker::NotebookInstance": Type("notebook"),
 }
 
 UNITS_BOUGHT = ("Microsoft.CognitiveServices/accounts/deployments",)
 """Types that are sized by a number of units (`ptu`, with `ptu_minimum` and `ptu_step`)."""
 
-BROUGHT_LICENCES = ("hybrid", "byol", "ahub", "bring")
+POOLS = (
+    "AWS::EKS::Nodegroup",
+    "container.googleapis.com/NodePool",
+    "Microsoft.ContainerService/managedClusters/agentPools",
+)
+"""Types whose machines hold pods: only whole nodes save."""
 
+FUNCTIONS = ("AWS::Lambda::Function",)
+"""Types billed by memory × time, whose memory is a setting."""
 
-@dataclass(frozen=True, slots=True)
-class Needs:
-    """What a machine must have."""
+GROUPED = ("AWS::SageMaker::Endpoint",)
+"""Types of endpoint that can hold several models of one framework (SageMaker developer guide, multi-model endpoints)."""
 
-    cpu: Need | None
-    memory: Need
-    gpus: Need | None = None
-    gpu_memory: Need | None = None
+SMALL_RATE = 0.3
+"""Requests a second up to which an endpoint may share: above it, cold loads would be felt."""
 
-    @property
-    def explanation(self) -> tuple[str, ...]:
-        parts = (("CPU", self.cpu), ("memory", self.memory), ("GPUs", self.gpus), ("memory of each GPU", self.gpu_memory))
-        return tuple(f"{name}: {need.explain()}" for name, need in parts if need is not None)
+BY_MEMORY_TIME = re.compile(r"g(i)?b[- ]?seconds?$", re.IGNORECASE)
+BURSTABLE = re.compile(
+    r"^((ml|db|cache)\.)?t\d[a-z]*\.|^(Standard_|Basic_)?B\d+[a-z]*|^e2-(micro|small|medium)$|^(db-)?(f1|g1)-"
+)
+"""Machines with a baseline and credits: AWS T, Azure B, Google's shared cores."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,31 +126,24 @@ class Choice:
 class Rightsizing:
     """Rightsizing: machines larger than what they do needs."""
 
-    cpu_quantile: Annotated[float, Field(ge=0.5, le=1.0, description="Quantile of CPU that must fit.")] = 0.99
-    cpu_margin: Annotated[float, Field(ge=0.0, le=2.0, description="Headroom on CPU (Compute Optimizer: 0.2).")] = 0.2
+    risk: Annotated[float, Field(gt=0.0, le=0.5, description="Price of capacity over the cost of load that finds none.")] = (
+        0.001
+    )
+    cpu_margin: Annotated[float, Field(ge=0.0, le=2.0, description="Headroom on accelerators, pods and units.")] = 0.2
     memory_margin: Annotated[float, Field(ge=0.0, le=2.0, description="Headroom on the highest memory (VPA: 0.15).")] = 0.15
     min_days: Annotated[int, Field(ge=7, le=90, description="Days of metrics before a verdict (two weekly cycles).")] = 14
     min_saving_share: Annotated[float, Field(ge=0.0, le=1.0, description="Least share of the cost worth a change.")] = 0.05
 
     kind: ClassVar[str] = "rightsizing"
-    candidates: ClassVar[str] = """
-        select * from resource_profile($as_of)
-        where resource_type is not null or instance_type is not null
-        order by provider, account_id, resource_id
-    """
+    candidates: ClassVar[str] = candidates_with_peers(GROUPED, SMALL_RATE)
 
     def judge(self, candidate: Row, context: Context, /) -> Iterable[Finding]:
         profile = profile_of_row(candidate)
-        bought, machine = profile.resource_type in UNITS_BOUGHT, MACHINES.get(profile.resource_type)
-        if profile.monthly_cost <= 0 or not (bought or machine or (profile.billed_machine and not profile.in_inventory)):
+        judged = self._judged(profile, candidate.get("peers") or (), context) if profile.monthly_cost > 0 else None
+        if judged is None:
             return
-        if bought:
-            verdict, facts, explanation, rejected = self._units(profile, context)
-        elif machine is None:
-            verdict, facts, explanation, rejected = Unknown(("inventory of resources",)), (), (), ()
-        else:
-            verdict, facts, explanation, rejected = self._machine(profile, machine, context)
-        days = profile.history_days(("cpu_utilization", "ptu_utilization", "gpu_sm_active", "gpu_utilization"))
+        verdict, facts, explanation, rejected = judged
+        days = profile.history_days(WATCHED)
         yield Finding(
             recommender=self.kind,
             kind=self.kind,
@@ -118,32 +161,48 @@ class Rightsizing:
             rejected=rejected,
         )
 
+    def _judged(self, profile: Profile, peers: Iterable[Mapping[str, Any]], context: Context) -> Judged | None:
+        """None for what has no size."""
+        kind = profile.resource_type
+        if kind in UNITS_BOUGHT:
+            return self._units(profile, context)
+        if kind in FUNCTIONS:
+            return self._function(profile, context)
+        if kind in POOLS:
+            return None if profile.has("gpu_requested") else self._pool(profile, context)
+        if kind in MACHINES:
+            shared = self._shared(profile, list(peers), context)
+            return shared or self._machine(profile, MACHINES[kind], context)
+        if profile.billed_machine and not profile.in_inventory:
+            return Unknown(("inventory of resources",)), (), (), ()
+        return None
+
     def _machine(self, profile: Profile, kind: Type, context: Context) -> Judged:
-        reason = standby(profile) or _not_by_size(profile)
+        reason = standby(profile) or not_by_size(profile, database=MACHINES[profile.resource_type].product == "database")
         if reason:
             return Keep(reason), (), (), ()
         current = self._price(profile, kind, context)
         if current is None:
             what = f"price of {profile.sku or profile.billed_machine} in {profile.region} in {context.currency}"
             return Unknown((what,)), (), (), ()
-        size = _size(profile, current)
+        size = size_of(profile, current)
         short = self._too_short(profile)
         if short or isinstance(size, Unknown):
             return short or size, (), (), ()  # type: ignore[return-value]
-        needs = self._needs(profile, size)
-        facts = _facts(profile)
+        needs = self._needs(profile, size, context)
+        facts = sizing_facts(profile)
         if isinstance(needs, Unknown):
             return needs, facts, (), ()
         fitting, rejected = self._fitting(profile, kind, current, needs, context)
         if not fitting:
-            return Keep("no smaller machine holds what it does: " + _binding(needs, size)), facts, needs.explanation, rejected
+            return Keep("no smaller machine holds what it does: " + binding(needs, size)), facts, needs.explanation, rejected
         # The cheapest machine, not the cheapest until today's commitments end: a size outlives them. What they strand is shown.
         least = profile.monthly_cost * Decimal(str(self.min_saving_share))
         best = next((c for c in fitting if c.net > least), fitting[0])
         if best.net <= least:
             why = "a commitment covers it, so that a smaller machine would save nothing before it ends"
             return Keep(why if best.stranded > 0 else "already within 5 % of its best size"), facts, needs.explanation, rejected
-        others = [f"{c.price.key.sku}: would save {cents(c.net)}" for c in fitting if c is not best][:5]
+        others = [_other(c, current) for c in fitting if c is not best][:5]
         verdict = self._act(profile, Resize(current.key.sku, best.price.key.sku), best.effect, best.net)
         return verdict, facts, needs.explanation, (*rejected[:5], *others)
 
@@ -154,38 +213,18 @@ class Rightsizing:
         return Unknown(("history",)) if days < self.min_days else None
 
     def _price(self, profile: Profile, kind: Type, context: Context) -> Price | None:
-        return context.prices.price(_key(profile, kind), context.at)
+        return context.prices.price(machine_key(profile, kind.product), context.at)
 
-    def _needs(self, profile: Profile, size: Size) -> Needs | Unknown:
+    def _needs(self, profile: Profile, size: Size, context: Context) -> Needs | Unknown:
         days = float(profile.history_days(("cpu_utilization",)))
-        steps = (Margin(self.memory_margin), Confidence(days))
         memory = memory_used(profile, size.memory_gib)
         if memory is None:
             return Unknown(("memory_utilization",))
-        busiest = max(s.quantile(self.cpu_quantile) for s in profile.of("cpu_utilization", "max", "p99", "avg"))
-        what = f"p{self.cpu_quantile * 100:g} of {size.vcpu:g} vCPU at {busiest:.3g} %"
-        cpu = observed(busiest / 100 * size.vcpu, "vCPU", what)
-        cpu = estimate(cpu, (Margin(self.cpu_margin), Confidence(days), Floor(1.0)))
-        need = Needs(cpu, estimate(observed(memory, "GiB", "highest use"), steps))
-        if not size.gpus:
-            return need
-        return self._gpu_needs(profile, size, need, days)
-
-    def _gpu_needs(self, profile: Profile, size: Size, need: Needs, days: float) -> Needs | Unknown:
-        metric = "gpu_sm_active" if profile.has("gpu_sm_active") else "gpu_utilization"
-        work = per_device(profile, metric, size.gpus, 0.99)
-        held = per_device(profile, "gpu_memory_utilization", size.gpus, 1.0, gib=("gpu_memory_used_gib", size.gpu_memory_gib))
-        if work is None or held is None or size.gpu_memory_gib is None:
-            missing = {"gpu_sm_active": work, "gpu_memory_utilization": held, "properties gpu_memory_gib": size.gpu_memory_gib}
-            return Unknown(tuple(name for name, value in missing.items() if value is None))
-        active = sum(1 for share in work.each if share > 5.0)
-        busy = max(active if work.by_device else 0, 1)
-        what = f"p99 of the sum over {size.gpus:g} devices" + (f", {active} of them active" if work.by_device else "")
-        gpus = observed(work.total / 100, "GPUs", what)
-        gpus = estimate(gpus, (Margin(self.cpu_margin), Floor(float(busy)), NextStep(1.0)))
-        per_gpu = max(held.each) if held.by_device else held.total / gpus.amount
-        memory = observed(per_gpu / 100 * size.gpu_memory_gib, "GiB", "highest use of a device")
-        return Needs(need.cpu, need.memory, gpus, estimate(memory, (Margin(self.memory_margin), Confidence(days))))
+        steps = (Margin(self.memory_margin), Confidence(days), Floor(connections_memory(profile)))
+        cpu = cpu_need(profile, size.vcpu, self.risk, context.as_of)
+        held = estimate(observed(memory, "GiB", "highest use"), steps)
+        need = Needs(cpu, held, limits=limits_used(profile))
+        return gpu_needs(profile, size, need, days, self.cpu_margin, self.memory_margin) if size.gpus else need
 
     def _fitting(
         self, profile: Profile, kind: Type, current: Price, needs: Needs, context: Context
@@ -195,18 +234,18 @@ class Rightsizing:
         for price in context.prices.choices(current.key, context.at):
             if price.amount >= current.amount or price.currency != current.currency or price.unit != current.unit:
                 continue
-            why = _why_not(price, current, needs, kind)
+            why = _rises_and_falls(price, current) or why_not(price, current, needs, kind.any_architecture)
             if why:
                 rejected.append(f"{price.key.sku}: {why}")
                 continue
-            effect = _resized(profile, price, current, context)
+            effect = resized(profile, price, current, context)
             outcome = context.bill.value(profile.bill_key, effect)
             fitting.append(Choice(price, effect, outcome.net, outcome.stranded))
         return fitting, tuple(reversed(rejected))
 
-    def _act(self, profile: Profile, action: Resize, effect: Effect, net: Decimal) -> Act:
+    def _act(self, profile: Profile, action: Action, effect: Effect, net: Decimal, why: str = "", *more: str) -> Act:
         expected = cents(net)
-        days = profile.history_days(("cpu_utilization", "ptu_utilization"))
+        days = profile.history_days(WATCHED)
         share = Decimal(str(round(range_share(days), 4)))
         most = max(expected, cents(min(expected * (1 + share), profile.monthly_cost)))
         saving = Saving(
@@ -214,10 +253,10 @@ class Rightsizing:
             expected * 12,
             Decimal(0),
             profile.currency,
-            assumes=("the account's discount is the same on the target", "demand does not grow beyond the margin"),
+            assumes=(*more, "the account's discount is the same on the target", "demand does not grow beyond the margin"),
         )
-        why = f"{action.target} holds its highest use with margin"
-        return Act(action, saving, round(0.95 - float(share), 2), why, effect)
+        words = why or f"{action.target} holds its highest use with margin"
+        return Act(action, saving, round(0.95 - float(share), 2), words, effect)
 
     def _units(self, profile: Profile, context: Context) -> Judged:
         """Provisioned throughput: the units that its p99 needs, in the steps that are sold, never below what is reserved."""
@@ -230,7 +269,7 @@ class Rightsizing:
         if not use:
             return Unknown(("ptu_utilization",)), (), (), ()
         if profile.history_days(("ptu_utilization",)) < self.min_days:
-            return Unknown(("history",)), _facts(profile), (), ()
+            return Unknown(("history",)), sizing_facts(profile), (), ()
         lines = context.bill.lines(profile.bill_key)
         quantity = sum((line.quantity for line in lines if line.category == "Usage"), Decimal(0))
         covered = sum((line.quantity for line in lines if line.commitment), Decimal(0))
@@ -241,145 +280,119 @@ class Rightsizing:
         need = estimate(need, (Margin(self.cpu_margin), Confidence(days), Floor(reserved), NextStep(step, minimum)))
         explanation = (f"units: {need.explain()}", f"reserved and paid in any case: {reserved:g}")
         if need.amount >= units:
-            return Keep("its p99 with margin, or what is reserved, needs all units"), _facts(profile), explanation, ()
+            return Keep("its p99 with margin, or what is reserved, needs all units"), sizing_facts(profile), explanation, ()
         open_units = units - reserved
         factor = Decimal(str(max(0.0, need.amount - reserved) / open_units))
         effect = Effect((Change(factor, covered=False),))
         net = context.bill.value(profile.bill_key, effect).net
         return (
             self._act(profile, Resize(f"{units:g}", f"{need.amount:g}"), effect, net),
-            _facts(profile),
+            sizing_facts(profile),
             explanation,
             (),
         )
 
+    def _function(self, profile: Profile, context: Context) -> Judged:
+        """The memory that is cheapest by the durations measured at each size, never below what is used."""
+        current = profile.property("memory_mb")
+        used = [s.highest for s in profile.of("memory_used_mb")] + [profile.property("max_memory_used_mb") or 0.0]
+        if current is None or not max(used):
+            return Unknown(("properties memory_mb and max_memory_used_mb",)), (), (), ()
+        durations = durations_by_memory(profile, current)
+        if len(durations) < 2:
+            return Unknown(("latency_ms by memory_mb",)), (), (), ()
+        least = max(used) * (1 + self.memory_margin)
+        best = cheapest_memory(durations, current, least)
+        measured = "; ".join(f"{mb:g} MB: {ms:.4g} ms" for mb, ms in sorted(durations.items()))
+        explanation = (f"measured {measured}", f"highest use {max(used):g} MB, with margin {least:.4g} MB")
+        if best >= current:
+            return Keep("no smaller memory is as fast and cheaper"), (), explanation, ()
+        factor = share_of(Decimal(str(best * durations[best])) / Decimal(str(current * durations[current])))
+        meters = {line.unit for line in context.bill.lines(profile.bill_key) if BY_MEMORY_TIME.search(line.unit)}
+        effect = Effect(tuple(Change(factor, unit=unit) for unit in sorted(meters)))
+        slower = [f"{mb:g} MB: {durations[mb]:.4g} ms" for mb in sorted(durations) if least <= mb < best]
+        net = context.bill.value(profile.bill_key, effect).net
+        if net <= profile.monthly_cost * Decimal(str(self.min_saving_share)):
+            return Keep("already within 5 % of its best size"), (), explanation, ()
+        why = f"as fast with {best:g} MB; below its knee it is slower and dearer"
+        return self._act(profile, Resize(f"{current:g}", f"{best:g}"), effect, net, why), (), explanation, tuple(slower)
+
+    def _pool(self, profile: Profile, context: Context) -> Judged | None:
+        """Fewer nodes once pods request what they use: a lower request alone saves nothing."""
+        pods = pods_of(profile)
+        nodes = profile.property("desired") or profile.property("instances") or float(len(keys_of(profile.bill_key)))
+        price = context.prices.price(machine_key(profile, "vm"), context.at)
+        cores = profile.property("vcpu") or (price.spec("vcpu") if price else None)
+        memory = profile.of("memory_utilization", "max", "p99", "avg")
+        lacking = {"cpu_requested_cores": pods, "properties vcpu": cores, "memory_utilization": memory}
+        if not all(lacking.values()) or not cores:
+            return Unknown(tuple(name for name, value in lacking.items() if not value)), sizing_facts(profile), (), ()
+        if profile.history_days(("cpu_used_cores",)) < self.min_days:
+            return Unknown(("history",)), sizing_facts(profile), (), ()
+        asked = sum(p.fitted(self.cpu_margin) for p in pods)
+        held = max(s.highest for s in memory) / 100 * nodes
+        target = max(nodes_for(asked, cores, held, ALLOCATABLE), int(profile.property("min_nodes") or 1), MIN_NODES)
+        explanation = (
+            *(f"{p.namespace}: requests {p.requested:g}, uses {p.used:.3g}: {p.fitted(self.cpu_margin):.3g}" for p in pods),
+            f"{asked:.3g} cores at {cores:g} a node and memory of {held:.3g} nodes, {ALLOCATABLE:.0%} for pods: {target} nodes",
+        )
+        if target >= nodes:
+            return Keep("only whole nodes save, and its pods need all of them"), sizing_facts(profile), explanation, ()
+        effect = by_time(profile, share_of(Decimal(target) / Decimal(str(nodes))), "", context)
+        net = context.bill.value(profile.bill_key, effect).net
+        why = f"with requests near use, {target} of {nodes:g} nodes hold all pods; requests first, then nodes"
+        act = self._act(profile, Scale(f"{nodes:g}", f"{target}"), effect, net, why, "pods can be packed onto fewer nodes")
+        return (act if net > 0 else Keep("a commitment covers its nodes")), sizing_facts(profile), explanation, ()
+
+    def _shared(self, profile: Profile, peers: list[Mapping[str, Any]], context: Context) -> Judged | None:
+        """Several small endpoints of one framework and network as one multi-model endpoint; None where that saves nothing."""
+        current = self._price(profile, MACHINES[profile.resource_type], context)
+        size = size_of(profile, current) if current else None
+        if current is None or not isinstance(size, Size) or len(peers) <= 2:
+            return None
+        if standby(profile) or not_by_size(profile, database=False):
+            return None
+        members = [m for m in (member_of(peer, size) for peer in peers) if m is not None]
+        if len(members) < len(peers) or self._too_short(profile) or profile.has("gpu_dram_active"):
+            return None
+        offers = [(p, shared_machines(members, p)) for p in (*context.prices.choices(current.key, context.at), current)]
+        alike = [
+            (p.amount * count, p.key.sku, count)
+            for p, count in offers
+            if count and p.unit == current.unit and p.specs.get("gpu_model") == current.specs.get("gpu_model")
+        ]
+        cost, sku, count = min(alike, default=(Decimal(0), "", 0))
+        if not sku or cost >= current.amount * len(members):
+            return None
+        effect = by_time(profile, share_of(cost / (current.amount * len(members))), sku, context)
+        net = context.bill.value(profile.bill_key, effect).net
+        if net <= profile.monthly_cost * Decimal(str(self.min_saving_share)):
+            return None
+        held = sum(m.gpu_memory for m in members)
+        why = f"{len(members)} endpoints of one framework and network hold {held:.3g} GiB: {count} × {sku} hold them all"
+        action = Reconfigure(f"{len(members)} × {current.key.sku}", f"multi-model, {count} × {sku}")
+        act = self._act(profile, action, effect, net, why, "a cold model loads in seconds", "each takes an equal share")
+        return act, sizing_facts(profile), (why,), ()
+
+
+WATCHED = ("cpu_utilization", "ptu_utilization", "gpu_sm_active", "gpu_utilization", "cpu_used_cores", "requests", "latency_ms")
+ALLOCATABLE = 0.9
+"""Share of a node that pods may fill: the kubelet, the system and eviction thresholds take the rest (GKE and EKS reserve 5–10 %
+of CPU and memory of machines of this size)."""
+
+MIN_NODES = 2
 
 Judged = tuple[Verdict, tuple[Fact, ...], tuple[str, ...], tuple[str, ...]]
 
 
-@dataclass(frozen=True, slots=True)
-class Size:
-    """What the present machine has."""
-
-    vcpu: float
-    memory_gib: float
-    gpus: float
-    gpu_memory_gib: float | None
-
-
-def _size(profile: Profile, price: Price) -> Size | Unknown:
-    def have(name: str) -> float | None:
-        own = profile.property(name)
-        return own if own is not None else price.spec(name)
-
-    vcpu, memory = have("vcpu"), have("memory_gib")
-    if vcpu is None or memory is None:
-        return Unknown(("properties vcpu and memory_gib",))
-    return Size(vcpu, memory, have("gpu_count") or 0.0, have("gpu_memory_gib"))
-
-
-def _key(profile: Profile, kind: Type) -> PriceKey:
-    """The whole key; what the inventory does not say stays None, so that rows that differ there are ambiguous."""
-    properties = profile.properties
-    deployment = str(properties["deployment"]) if properties.get("deployment") else None
-    if deployment is None and kind.product == "database" and "multi_az" in properties:
-        deployment = "Multi-AZ" if properties["multi_az"] else "Single-AZ"
-    return PriceKey(
-        profile.provider,
-        profile.region,
-        kind.product,
-        profile.sku or profile.billed_machine,
-        operating_system=profile.operating_system or None,
-        license=str(properties["license"]) if properties.get("license") else None,
-        tenancy=str(properties["tenancy"]) if properties.get("tenancy") else None,
-        deployment=deployment,
-    )
-
-
-def _not_by_size(profile: Profile) -> str | None:
-    """What forbids a smaller size whatever the CPU says."""
-    licence = str(profile.properties.get("license") or "").lower()
-    if MACHINES[profile.resource_type].product == "database" and any(word in licence for word in BROUGHT_LICENCES):
-        return "its licence is brought along and has a minimum of cores: a smaller size frees no licence"
-    charged = profile.of("cpu_surplus_credits_charged")
-    if any(day.total > 0 for series in charged for day in series.days[-30:]):
-        return "burstable, and it uses more than its baseline: surplus credits are charged"
-    balance = profile.of("cpu_credit_balance")
-    if balance and min(series.lowest for series in balance) <= 1.0:
-        return "burstable, and its CPU credits run out"
-    slo = profile.property("slo_ms")
-    latency = profile.of("latency_ms", "p99", "max")
-    if slo and latency and max(s.quantile(0.95) for s in latency) > 0.8 * slo:
-        return "bound by latency: its p99 is within 20 % of its objective, and a smaller machine is slower"
-    dram = profile.of("gpu_dram_active", "max", "p99", "avg")
-    if dram and max(s.quantile(0.95) for s in dram) > 70.0:
-        return "bound by GPU memory bandwidth"
+def _rises_and_falls(price: Price, current: Price) -> str | None:
+    """A burstable target serves its baseline alone for good: it is named, not taken, where its baseline is not listed."""
+    if BURSTABLE.match(price.key.sku) and not BURSTABLE.match(current.key.sku) and price.spec("baseline_cpu") is None:
+        return "burstable: credits end where use stays above a baseline that the price list does not state"
     return None
 
 
-def _why_not(price: Price, current: Price, needs: Needs, kind: Type) -> str | None:
-    """Why a machine does not fit; None where it does."""
-    vcpu, memory = price.spec("vcpu"), price.spec("memory_gib")
-    if vcpu is None or memory is None:
-        return "its size is unknown"
-    same = price.specs.get("architecture") == current.specs.get("architecture")
-    if not kind.any_architecture and not same:
-        return f"another processor architecture ({price.specs.get('architecture')})"
-    if needs.cpu is not None and vcpu < needs.cpu.amount:
-        return f"{vcpu:g} vCPU are fewer than {needs.cpu.amount:.2f}"
-    if memory < needs.memory.amount:
-        return f"{memory:g} GiB are less than {needs.memory.amount:.1f}"
-    return _why_not_gpu(price, current, needs)
-
-
-def _why_not_gpu(price: Price, current: Price, needs: Needs) -> str | None:
-    if needs.gpus is None or needs.gpu_memory is None:
-        return None if not number(price.specs.get("gpu_count")) else "it has accelerators that nothing uses"
-    if price.specs.get("gpu_model") != current.specs.get("gpu_model"):
-        return "another accelerator, whose speed for this model nobody has measured"
-    if (price.spec("gpu_count") or 0.0) < needs.gpus.amount:
-        return f"{price.spec('gpu_count') or 0:g} accelerators are fewer than {needs.gpus.amount:g}"
-    own = price.spec("gpu_memory_gib")
-    if own is not None and own < needs.gpu_memory.amount:
-        return f"{own:g} GiB an accelerator are less than {needs.gpu_memory.amount:.1f}"
-    return None
-
-
-def _resized(profile: Profile, price: Price, current: Price, context: Context) -> Effect:
-    """The machine's own meters at the ratio of the two list prices; other meters (storage, traffic) stay."""
-    factor = (price.amount / current.amount).quantize(Decimal("0.000000000001"))
-    lines = [line for line in context.bill.lines(profile.bill_key) if line.instance_type]
-    meters = sorted({line.meter for line in lines})
-    if not meters:
-        return Effect((Change(factor, unit=current.unit, sku=price.key.sku),))
-    return Effect(tuple(Change(factor, meter=meter, sku=price.key.sku) for meter in meters))
-
-
-def _binding(needs: Needs, size: Size) -> str:
-    cpu = needs.cpu.amount / size.vcpu if needs.cpu is not None else 0.0
-    memory = needs.memory.amount / size.memory_gib
-    return f"CPU needs {cpu:.0%} of it, memory {memory:.0%}"
-
-
-def _facts(profile: Profile) -> tuple[Fact, ...]:
-    """The highest of each metric that sizes a machine."""
-    facts = []
-    for series in profile.series:
-        if series.metric in SIZING:
-            name = series.metric + "".join(f" {k}={v}" for k, v in sorted(series.dimensions.items()))
-            value = series.lowest if series.metric.startswith(("freeable", "memory_free")) else series.highest
-            facts.append(Fact(f"{name} {series.statistic}", round(value, 3), "", "metric_daily, 90 days"))
-    return tuple(facts)
-
-
-SIZING = (
-    "cpu_utilization",
-    "memory_utilization",
-    "freeable_memory_bytes",
-    "gpu_sm_active",
-    "gpu_utilization",
-    "gpu_memory_utilization",
-    "gpu_memory_used_gib",
-    "connections",
-    "ptu_utilization",
-)
+def _other(choice: Choice, current: Price) -> str:
+    family = choice.price.key.sku.rsplit(".", 1)[0] == current.key.sku.rsplit(".", 1)[0]
+    risk = "" if family else " (another family, whose cores nobody has measured with this load)"
+    return f"{choice.price.key.sku}: would save {cents(choice.net)}{risk}"

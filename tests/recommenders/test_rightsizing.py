@@ -1,0 +1,183 @@
+"""Rightsizing beyond machines: functions, pools, shared endpoints, limits and what forbids a smaller size."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from finops.model import action_name
+from finops.portfolio import Plan
+from finops.runner import plans
+from tests.estate import AS_OF, Estate
+
+
+def plan_of(estate: Estate) -> Plan:
+    (plan,) = plans(estate, AS_OF, kinds=("rightsizing",))
+    assert plan.failed == ()
+    return plan
+
+
+def acts(plan: Plan) -> list[tuple[str, str, str, Decimal]]:
+    return [
+        (r.finding.scope.resource, action_name(a.action), a.action.target, r.saving.effective_monthly.expected)  # type: ignore[union-attr]
+        for r in sorted(plan.recommendations, key=lambda r: r.finding.scope.resource)
+        for a in [r.finding.verdict]
+    ]
+
+
+def proven(estate: Estate, plan: Plan) -> None:
+    """Each statement of evidence returns the saving alone."""
+    for r in plan.recommendations:
+        assert [row["monthly_saving"] for row in estate.rows(r.finding.evidence.sql)] == [r.alone]
+
+
+def why(plan: Plan) -> str:
+    assert plan.recommendations == ()
+    return plan.keeps[0].why if plan.keeps else "unknown " + ", ".join(m.missing for m in plan.unknowns)
+
+
+def function(*durations: tuple[int, float], used: int = 410) -> Estate:
+    estate = Estate().charge("fn", 10.0, PricingUnit="GB-Seconds", SkuMeter="gbs")
+    estate.charge("fn", 1.0, PricingUnit="Requests", SkuMeter="requests")
+    estate.resource("fn", "AWS::Lambda::Function", memory_mb=3008, max_memory_used_mb=used)
+    for memory, milliseconds in durations:
+        estate.metric("fn", "latency_ms", milliseconds, memory_mb=str(memory))
+    return estate
+
+
+def test_a_function_gets_the_memory_that_is_cheapest_by_measured_time() -> None:
+    estate = function((3008, 120.0), (1769, 120.0), (1024, 120.0), (512, 262.0))
+    plan = plan_of(estate)
+    # GB-seconds alone: 10 × 30 × 730/720 × (1 − 1024/3008)
+    assert acts(plan) == [("fn", "Resize", "1024", Decimal("200.62"))]
+    proven(estate, plan)
+
+
+@pytest.mark.parametrize(
+    ("durations", "used", "verdict"),
+    [
+        (((3008, 120.0),), 410, "unknown latency_ms by memory_mb"),
+        (((3008, 120.0), (1024, 400.0)), 410, "no smaller memory is as fast and cheaper"),
+        (((3008, 120.0), (1024, 240.0)), 410, "no smaller memory is as fast and cheaper"),  # cheaper, twice as slow
+        (((3008, 120.0), (1024, 120.0)), 1000, "no smaller memory is as fast and cheaper"),  # 1,000 MB with margin
+    ],
+)
+def test_a_function_stays_where_less_memory_is_slower_or_too_little(
+    durations: tuple[tuple[int, float], ...], used: int, verdict: str
+) -> None:
+    assert why(plan_of(function(*durations, used=used))) == verdict
+
+
+def pool(*, memory: float = 46.0, asked: float = 64.0, used: float = 11.0, **properties: Any) -> Estate:
+    estate = Estate().price("vm", "m6i.4xlarge", 0.768, vcpu=16, memory_gib=64)
+    estate.resource("pool", "AWS::EKS::Nodegroup", sku="m6i.4xlarge", **({"desired": 9, "min_nodes": 3} | properties))
+    for n in range(9):
+        estate.charge(f"i-{n}", 18.432, x_instance_type="m6i.4xlarge")
+        estate.resource(f"i-{n}", "AWS::EC2::Instance", sku="m6i.4xlarge", attached_to="pool")
+    for namespace, requests, use in (("inference", asked, used), ("platform", 52.0, 48.0)):
+        estate.metric("pool", "cpu_requested_cores", requests, namespace=namespace)
+        estate.metric("pool", "cpu_used_cores", use, namespace=namespace)
+    return estate.metric("pool", "memory_utilization", memory)
+
+
+def test_a_pool_saves_by_whole_nodes_once_pods_request_what_they_use() -> None:
+    estate = pool()
+    plan = plan_of(estate)
+    # 11 × 1.2 + 52 = 65.2 cores of 16 × 0.9 a node; 4 nodes of 9 × 18.432 × 30 × 730/720
+    assert acts(plan) == [("pool", "Scale", "5", Decimal("2242.56"))]
+    proven(estate, plan)
+
+
+@pytest.mark.parametrize(
+    ("change", "verdict"),
+    [
+        ({"memory": 88.0}, "only whole nodes save"),
+        ({"used": 64.0, "asked": 78.0}, "only whole nodes save"),
+        ({"min_nodes": 9}, "only whole nodes save"),
+    ],
+)
+def test_a_pool_stays_where_its_nodes_are_needed(change: dict[str, Any], verdict: str) -> None:
+    assert any(keep.why.startswith(verdict) for keep in plan_of(pool(**change)).keeps)
+    assert plan_of(pool(**change)).recommendations == ()
+
+
+ENDPOINTS = (("ml.g5.xlarge", 1.408, 4, 16), ("ml.g5.2xlarge", 1.515, 8, 32), ("ml.g5.4xlarge", 2.03, 16, 64))
+
+
+def tenants(count: int = 14, *, rate: float = 0.2, sm: float = 4.0, vpc: str = "v") -> Estate:
+    estate = Estate()
+    for sku, price, vcpu, memory in ENDPOINTS:
+        estate.price("endpoint", sku, price, vcpu=vcpu, memory_gib=memory, gpu_count=1, gpu_memory_gib=24, gpu_model="A10G")
+    for n in range(count):
+        name = f"arn:t-{n:02}"
+        estate.charge(name, 24 * 1.408, x_instance_type="ml.g5.xlarge")
+        network = vpc if n else "v"
+        estate.resource(
+            name, "AWS::SageMaker::Endpoint", sku="ml.g5.xlarge", framework="pytorch", vpc=network, instance_count=1
+        )
+        estate.metric(name, "requests", rate * 3600, statistic="sum").metric(name, "cpu_utilization", 9.0)
+        estate.metric(name, "memory_utilization", 22.0).metric(name, "gpu_sm_active", sm)
+        estate.metric(name, "gpu_memory_used_gib", 2.2)
+    return estate
+
+
+def test_small_endpoints_of_one_framework_share_two_machines() -> None:
+    estate = tenants()
+    plan = plan_of(estate)
+    # 14 × 2.2 GiB on 2 × 24, 14 × 3.52 GiB of host memory on 2 × 32; each saves 730 × (1.408 − 2 × 1.515 / 14)
+    assert len(plan.recommendations) == 14
+    assert {(kind, to, saving) for _, kind, to, saving in acts(plan)} == {
+        ("Reconfigure", "multi-model, 2 × ml.g5.2xlarge", Decimal("869.85")),
+    }
+    proven(estate, plan)
+
+
+@pytest.mark.parametrize("change", [{"count": 2}, {"rate": 0.5}, {"sm": 60.0}])
+def test_endpoints_that_would_queue_or_are_few_stay(change: dict[str, Any]) -> None:
+    assert [
+        r for r in plan_of(tenants(**change)).recommendations if action_name(r.finding.verdict.action) == "Reconfigure"
+    ] == []  # type: ignore[union-attr]
+
+
+def test_another_network_is_not_shared() -> None:
+    assert "arn:t-00" not in [resource for resource, *_ in acts(plan_of(tenants(vpc="other")))]
+
+
+MACHINES = (("m5.4xlarge", 0.768, 16, 64), ("m5.2xlarge", 0.384, 8, 32), ("t3.2xlarge", 0.3328, 8, 32))
+
+
+def machine(cpu: float = 12.0, **limits: float) -> Estate:
+    estate = Estate()
+    for sku, price, vcpu, memory in MACHINES:
+        more = limits if sku == "m5.2xlarge" else {}
+        estate.price("vm", sku, price, vcpu=vcpu, memory_gib=memory, architecture="x86_64", **more)
+    estate.charge("i-1", 18.432, x_instance_type="m5.4xlarge")
+    estate.resource("i-1", "AWS::EC2::Instance", sku="m5.4xlarge").metric("i-1", "cpu_utilization", cpu)
+    return estate.metric("i-1", "memory_utilization", 30.0)
+
+
+def test_a_burstable_machine_is_no_target_where_its_baseline_is_unknown() -> None:
+    plan = plan_of(machine())
+    assert acts(plan) == [("i-1", "Resize", "m5.2xlarge", Decimal("280.32"))]
+    assert any(text.startswith("t3.2xlarge: burstable") for text in plan.recommendations[0].rejected)
+
+
+@pytest.mark.parametrize(("gbps", "target"), [(10.0, "m5.2xlarge"), (2.5, None)])
+def test_a_target_must_carry_the_network(gbps: float, target: str | None) -> None:
+    estate = machine(network_gbps=gbps).metric("i-1", "network_out_bytes", 3600 * 500e6, statistic="sum")  # 4 Gbit/s
+    assert [to for _, _, to, _ in acts(plan_of(estate))] == ([target] if target else [])
+
+
+def test_a_rising_load_is_let_rise_for_a_month() -> None:
+    estate = machine()
+    estate._rows["metrics"] = [row for row in estate._rows["metrics"] if row["metric"] != "cpu_utilization"]
+    estate.metric("i-1", "cpu_utilization", *[40 - 0.4 * day for day in range(90)])
+    assert why(plan_of(estate)).startswith("no smaller machine holds what it does")
+
+
+@pytest.mark.parametrize("metric", ["cpu_surplus_credits_charged", "cpu_credit_balance"])
+def test_a_burstable_machine_that_lives_on_credits_stays(metric: str) -> None:
+    estate = machine().metric("i-1", metric, 0.0 if metric.endswith("balance") else 5.0)
+    assert why(plan_of(estate)).startswith("burstable")
