@@ -114,60 +114,62 @@ def _percent(share: float | None, whole: float) -> float | None:
     return None if share is None else share / 100 * whole
 
 
+CANDIDATES = """
+with profiles as (
+    select * from resource_profile($as_of) where resource_type is not null or instance_type is not null
+),
+seen as (
+    select
+        resource_id,
+        currency,
+        entry.metric as metric,
+        max(list_max(list_transform(entry.days, lambda day: day.highest))) as highest,
+        max(list_max(list_transform(entry.days, lambda day: day.rate))) as rate
+    from profiles, unnest(metrics) as entries (entry)
+    where resource_type in ({listed})
+    group by all
+),
+small as (
+    select
+        resource_id,
+        currency,
+        max(rate) filter (where metric = 'requests') as per_second,
+        max(highest) filter (where metric = 'gpu_memory_used_gib') as gpu_memory_gib,
+        max(highest) filter (where metric = 'gpu_memory_utilization') as gpu_memory,
+        max(highest) filter (where metric = 'gpu_sm_active') as sm,
+        max(highest) filter (where metric = 'memory_utilization') as memory,
+        max(highest) filter (where metric = 'cpu_utilization') as cpu
+    from seen
+    group by resource_id, currency
+    having per_second <= {rate}
+),
+peers as (
+    select
+        resource_id,
+        currency,
+        list(small_ones) over (
+            partition by provider, account_id, region, resource_type, sku, currency,
+            json_extract_string(properties, '$.framework'), json_extract_string(properties, '$.vpc')
+        ) as peers
+    from (
+        select
+            profiles.*,
+            {{
+                resource: resource_id, cost: cost, per_second: per_second, gpu_memory_gib: gpu_memory_gib,
+                gpu_memory: gpu_memory, sm: sm, memory: memory, cpu: cpu
+            }} as small_ones
+        from profiles inner join small using (resource_id, currency)
+        where
+            json_extract_string(properties, '$.framework') is not null
+            and coalesce(json_extract_string(properties, '$.instance_count'), '1') = '1'
+    )
+)
+select profiles.*, peers.peers
+from profiles left join peers using (resource_id, currency)
+order by profiles.provider, profiles.account_id, profiles.resource_id
+"""
+
+
 def candidates_with_peers(types: Sequence[str], rate: float) -> str:
     """Every profile; beside one of these types with at most `rate` requests a second, its like that could share."""
-    listed = ", ".join(f"'{name}'" for name in types)
-    return f"""
-        with profiles as (
-            select * from resource_profile($as_of) where resource_type is not null or instance_type is not null
-        ),
-        seen as (
-            select
-                resource_id,
-                currency,
-                entry.metric as metric,
-                max(list_max(list_transform(entry.days, lambda day: day.highest))) as highest,
-                max(list_max(list_transform(entry.days, lambda day: day.rate))) as rate
-            from profiles, unnest(metrics) as entries (entry)
-            where resource_type in ({listed})
-            group by all
-        ),
-        small as (
-            select
-                resource_id,
-                currency,
-                max(rate) filter (where metric = 'requests') as per_second,
-                max(highest) filter (where metric = 'gpu_memory_used_gib') as gpu_memory_gib,
-                max(highest) filter (where metric = 'gpu_memory_utilization') as gpu_memory,
-                max(highest) filter (where metric = 'gpu_sm_active') as sm,
-                max(highest) filter (where metric = 'memory_utilization') as memory,
-                max(highest) filter (where metric = 'cpu_utilization') as cpu
-            from seen
-            group by resource_id, currency
-            having per_second <= {rate}
-        ),
-        peers as (
-            select
-                resource_id,
-                currency,
-                list(small_ones) over (
-                    partition by provider, account_id, region, resource_type, sku, currency,
-                    json_extract_string(properties, '$.framework'), json_extract_string(properties, '$.vpc')
-                ) as peers
-            from (
-                select
-                    profiles.*,
-                    {{
-                        resource: resource_id, cost: cost, per_second: per_second, gpu_memory_gib: gpu_memory_gib,
-                        gpu_memory: gpu_memory, sm: sm, memory: memory, cpu: cpu
-                    }} as small_ones
-                from profiles inner join small using (resource_id, currency)
-                where
-                    json_extract_string(properties, '$.framework') is not null
-                    and coalesce(json_extract_string(properties, '$.instance_count'), '1') = '1'
-            )
-        )
-        select profiles.*, peers.peers
-        from profiles left join peers using (resource_id, currency)
-        order by profiles.provider, profiles.account_id, profiles.resource_id
-    """
+    return CANDIDATES.format(listed=", ".join(f"'{name}'" for name in types), rate=rate)
