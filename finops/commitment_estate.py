@@ -34,10 +34,17 @@ class Estate:
 
     def past(self, meters: Sequence[Meter], *, moving: bool) -> Floats:
         """The daily history of these meters together; `moving`: with the machines of the same services that came before them,
-        so that moving to a new generation is no growth."""
+        so that moving to a new generation is no growth. At the level of `meters` today."""
         services = {(meter.provider, meter.service) for meter in meters}
         wanted = [m for m in self.history if m in meters or (moving and (m.provider, m.service) in services)]
-        return np.sum([self.history[meter] for meter in wanted], axis=0) if wanted else np.zeros(0)
+        if not wanted:
+            return np.zeros(0)
+        whole = np.sum([self.history[meter] for meter in wanted], axis=0)
+        now = whole[-DAYS_PER_WINDOW:].mean()
+        share = (
+            sum(float(self.history[m][-DAYS_PER_WINDOW:].mean()) for m in meters if m in self.history) / now if now > 0 else 1.0
+        )
+        return np.asarray(whole * share)
 
     def families(self, provider: str) -> dict[str, Floats]:
         """Daily levels by family and service of one provider."""
