@@ -36,6 +36,7 @@ def dashboard(
         environment["FINOPS_CONFIG"] = str(context.obj["config"])
     page = Path(str(finops.__file__)).resolve().parent.parent / "app.py"
     options = {"server.address": host, "server.port": port, "server.headless": "true", "browser.gatherUsageStats": "false"}
+    options |= {"client.toolbarMode": "minimal"}  # no button that would deploy the bill elsewhere
     flags = [f"--{name}={value}" for name, value in options.items()]
     say(f"http://{host}:{port} shows {config.warehouse}; Ctrl+C stops it")
     command = [sys.executable, "-m", "streamlit", "run", str(page), *flags]

@@ -102,7 +102,8 @@ def _items(query: CostQuery, before: tuple[date, date]) -> tuple[str, Mapping[st
                 case
                     when PricingCurrency is null or PricingCurrency = BillingCurrency or coalesce(EffectiveCost, 0) = 0
                         then coalesce({cost}, 0)
-                    else coalesce({cost} * PricingCurrencyEffectiveCost / EffectiveCost, {cost}, 0)
+                    -- a quotient is a floating number, whose sum depends on the order of lines
+                    else coalesce(cast({cost} * PricingCurrencyEffectiveCost / EffectiveCost as decimal(38, 12)), {cost}, 0)
                 end as priced
             from charges
             where {" and ".join(tests)}
