@@ -30,6 +30,7 @@ class Model:
     reads        the tables, models and macros that it names
     incremental  the key columns of the part that a change rebuilds; () where all of it is built each time
     parameter    of a table macro; '' where the model is stored
+    kept         a macro that many statements of a run ask for the same day: evaluated once
     """
 
     name: str
@@ -39,6 +40,7 @@ class Model:
     incremental: tuple[str, ...]
     reads: frozenset[str]
     parameter: str
+    kept: bool
     portable: bool
     conserves: tuple[Conservation, ...]
 
@@ -93,6 +95,7 @@ def parse(name: str, sql: str) -> Model:
         incremental=_names(fields.get("incremental", "")),
         reads=frozenset(_names(fields["reads"])),
         parameter=macro[2] if macro else "",
+        kept=fields.get("kept") == "yes",
         portable=fields.get("portable") == "yes",
         conserves=tuple(Conservation(*pair) for pair in re.findall(r"conserves\((\w+),\s*(\w+)\)", fields.get("audits", ""))),
     )

@@ -13,13 +13,14 @@ import pyarrow as pa
 from finops.errors import ConfigError
 from finops.models import Model, models
 from finops.warehouse.layout import BY_NAME
-from finops.warehouse.names import identifier
+from finops.warehouse.names import identifier, literal
 from finops.warehouse.published import Published
 from finops.warehouse.storage import Storage
 from finops.warehouse.views import relation, with_tags
 
 EXAMPLE = "finops sql 'select * from charges limit 5'"
 WORD = re.compile(r"[A-Za-z_]\w*")
+CALL = re.compile(r"\b([a-z_]\w*)\(\$(\w+)\)")
 
 
 class Reader:
@@ -43,8 +44,11 @@ class Reader:
 
     def arrow(self, sql: str, params: Mapping[str, object] | None = None) -> pa.Table:
         """The result as an Arrow table."""
+        bound = dict(params) if params else None
+        sql = self._kept(sql, bound) if bound else sql
         self._prepare(sql)
-        return self._connection.cursor().sql(sql, params=dict(params) if params else None).to_arrow_table()
+        used = {name: value for name, value in (bound or {}).items() if f"${name}" in sql}
+        return self._connection.cursor().sql(sql, params=used or None).to_arrow_table()
 
     @property
     def connection(self) -> duckdb.DuckDBPyConnection:
@@ -91,6 +95,21 @@ class Reader:
             elif model is not None:
                 self._prepare(model.sql)
                 self._connection.execute(f"create view {identifier(name)} as {model.sql}")
+
+    def _kept(self, sql: str, params: Mapping[str, object]) -> str:
+        """The statement with each macro that many ask for as a table of its rows: evaluated once for a value."""
+        for name, parameter in CALL.findall(sql):
+            model = self._models.get(name)
+            if model is None or not model.kept or parameter not in params:
+                continue
+            table = f"{name} {params[parameter]}"
+            if table not in self._made:
+                self._prepare(name)
+                value = literal(str(params[parameter]))
+                self._connection.execute(f"create table {identifier(table)} as select * from {identifier(name)}({value}::date)")
+                self._made.add(table)
+            sql = sql.replace(f"{name}(${parameter})", identifier(table))
+        return sql
 
     def _relation(self, name: str) -> str:
         stored = relation(self._storage, name, self.published.tables.get(name))

@@ -44,12 +44,13 @@ def test_a_header_says_what_grain_and_audits() -> None:
         "m",
         "-- m: what it is.\n-- A sentence more.\n-- reads: charges,\n--   tag_sets\n"
         "-- grain: x_source,\n--   day\n-- incremental: x_source, day\n"
-        "-- portable: yes\n-- audits: conserves(a, BilledCost), conserves(b, ListCost)\nselect 1",
+        "-- kept: yes\n-- portable: yes\n-- audits: conserves(a, BilledCost), conserves(b, ListCost)\nselect 1",
     )
     assert (parsed.title, parsed.grain, parsed.incremental) == ("what it is.", ("x_source", "day"), ("x_source", "day"))
     assert parsed.conserves == (Conservation("a", "BilledCost"), Conservation("b", "ListCost"))
     assert parsed.reads == {"charges", "tag_sets"}
     assert parsed.portable
+    assert parsed.kept
     assert not parsed.is_macro
     with pytest.raises(ValueError, match="the header opens with"):
         parse("m", "-- n: another's header.\nselect 1")

@@ -3,6 +3,7 @@
 -- grain: currency, provider, account_id, region, service, resource_id, meter, pricing_unit, instance_type, operating_system,
 --   commitment_id, charge_category, charge_class, commitment_status
 -- macro: bill_month(as_of)
+-- kept: yes
 -- `as_of` is the last complete day. Costs are effective, gross of promotional credits, of 30 days: times 730/720 for a month.
 -- `run_rate` is what a line of a resource that began within the 30 days is to be multiplied by for a whole 30 days; else 1.
 with daily as (

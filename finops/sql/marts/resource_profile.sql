@@ -2,6 +2,7 @@
 -- reads: bill_month, metric_daily, resources, tag_sets
 -- grain: resource_id, currency
 -- macro: resource_profile(as_of)
+-- kept: yes
 -- `as_of` is the last complete day; nothing after it is read, so that any past date can be replayed.
 with resources as (
 
