@@ -24,7 +24,7 @@ def rules() -> tuple[Rule, ...]:
             excludes=_set(row["excludes"]),
             types=frozenset(word.lower() for word in _set(row["types"])),
         )
-        for row in _rows("commitment_rules.csv")
+        for row in rows_of("commitment_rules.csv")
     )
 
 
@@ -32,7 +32,7 @@ def rules() -> tuple[Rule, ...]:
 def tiers() -> tuple[Tiers, ...]:
     """The discounts for sustained use: rows of one name are the steps of one discount, in order."""
     steps: dict[tuple[str, str], list[tuple[float, float]]] = {}
-    for row in _rows("use_discounts.csv"):
+    for row in rows_of("use_discounts.csv"):
         steps.setdefault((row["name"], row["families"]), []).append((float(row["up_to_share"]), float(row["paid_share"])))
     return tuple(Tiers(_set(families), tuple(found)) for (_, families), found in steps.items())
 
@@ -41,7 +41,8 @@ def _set(text: str) -> frozenset[str]:
     return frozenset(part for part in text.split("|") if part)
 
 
-def _rows(name: str) -> Iterator[dict[str, str]]:
+def rows_of(name: str) -> Iterator[dict[str, str]]:
+    """The rows of a data file of that name in every connector."""
     for package in sorted(resources.files("connectors").iterdir(), key=lambda entry: entry.name):
         file = package.joinpath("data", name)
         if file.is_file():

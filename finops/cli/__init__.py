@@ -9,6 +9,7 @@ for _module in (
     "costs",
     "plan",
     "dashboard",
+    "backtest",
     "export",
 ):  # a module registers its commands; help lists them in this order
     import_module(f"finops.cli.{_module}")

@@ -1,0 +1,124 @@
+"""Commitments charged their full term: demand, discounts, rules, dates."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+
+import numpy as np
+import pytest
+
+from finops.commitment_replay import (
+    LAG_DAYS,
+    TERM_DAYS,
+    Bought,
+    Demand,
+    LevelRule,
+    demand_of_rows,
+    discounts,
+    purchase_days,
+    replay,
+)
+from finops.model import Commit
+from finops.pricing import Price, PriceBook, PriceKey
+
+FIRST = date(2025, 1, 1)
+METER = ("Cloud", "r1", "m.large", "Linux")
+RULES = (LevelRule("last", "best", (30,)), LevelRule("floor", "always_on", (30,)), LevelRule("lower", "best", (3, 30)))
+
+
+def price(amount: str, **key: str) -> Price:
+    made = PriceKey("Cloud", "r1", "vm", "m.large", operating_system="Linux", license="", tenancy="", deployment="", **key)
+    return Price(made, Decimal(amount), "Hours", "USD", datetime(2024, 1, 1, tzinfo=UTC))
+
+
+BOOK = PriceBook(
+    [
+        price("1.00", term="on_demand", payment="", instrument=""),
+        price("0.70", term="1y", payment="none", instrument="plan"),
+    ]
+)
+
+
+def commit(hourly: str) -> Commit:
+    return Commit("plan", "1y", "none", Decimal(hourly), "USD/h", f"plan 1y, {hourly} USD/h")
+
+
+def demand(hourly: np.ndarray, commitment: str = "", **more: dict) -> Demand:
+    return Demand(FIRST, {(METER, commitment): hourly}, more.get("kept", {}), more.get("paid", {}))
+
+
+def test_a_steady_load_bought_whole_is_the_hindsight_optimum() -> None:
+    hours = np.full((30 + LAG_DAYS + TERM_DAYS) * 24, 10.0)
+    made = replay(Bought(FIRST + timedelta(days=29), "Cloud", "", commit("7")), demand(hours), BOOK, (), RULES, "USD")
+    assert made is not None
+    assert made.baseline == TERM_DAYS * 24 * 10
+    assert made.recommended == made.hindsight == TERM_DAYS * 24 * 7
+    assert set(made.vendors.values()) == {made.hindsight}
+    assert made.ends == FIRST + timedelta(days=29 + LAG_DAYS + TERM_DAYS)
+
+
+def test_a_load_that_ends_is_paid_to_the_end_of_the_term() -> None:
+    hours = np.full((30 + LAG_DAYS + TERM_DAYS) * 24, 10.0)
+    hours[(30 + LAG_DAYS + 73) * 24 :] = 0.0  # a fifth of the term
+    made = replay(Bought(FIRST + timedelta(days=29), "Cloud", "", commit("7")), demand(hours), BOOK, (), RULES, "USD")
+    assert made is not None
+    assert made.baseline == 73 * 24 * 10
+    assert made.recommended == TERM_DAYS * 24 * 7
+    assert made.saved < 0
+    assert made.hindsight == made.baseline
+
+
+def test_what_a_later_commitment_covered_was_there_to_cover_and_what_was_held_was_not() -> None:
+    hours = np.full((30 + LAG_DAYS + TERM_DAYS) * 24, 10.0)
+    at = Bought(FIRST + timedelta(days=29), "Cloud", "", commit("7"))
+    later = replay(at, demand(hours, "c1"), BOOK, (), RULES, "USD")
+    held = replay(at, demand(hours, "c1"), BOOK, ("c1",), RULES, "USD")
+    assert later is not None
+    assert held is not None
+    assert (later.baseline, held.baseline) == (TERM_DAYS * 240, 0)
+    assert held.saved == -TERM_DAYS * 24 * 7
+
+
+def test_automatic_discounts_make_a_plan_worth_less() -> None:
+    at = datetime(2025, 2, 1, tzinfo=UTC)
+    hours = np.ones(24)
+    assert discounts(demand(hours), commit("1"), "Cloud", BOOK, at)[METER] == pytest.approx(0.3)
+    assert discounts(demand(hours, kept={METER: 0.8}), commit("1"), "Cloud", BOOK, at)[METER] == pytest.approx(0.125)
+    assert discounts(demand(hours, kept={METER: 0.7}), commit("1"), "Cloud", BOOK, at) == {}
+
+
+def test_rules_read_their_own_windows() -> None:
+    past = np.concatenate([np.full(27 * 24, 10.0), np.full(3 * 24, 4.0)])[:, None]
+    levels = {rule.name: rule.level(past, np.array([0.3])) for rule in RULES}
+    assert levels == pytest.approx({"last": 7.0, "floor": 2.8, "lower": 2.8})
+
+
+def test_daily_rows_spread_over_their_hours() -> None:
+    row = {
+        "provider": "Cloud",
+        "region": "r1",
+        "instance_type": "m.large",
+        "operating_system": "Linux",
+        "commitment_id": "",
+        "listed": 60.0,
+        "contracted": 48.0,
+        "starts": [480_000, 480_024],
+        "hours": [24, 24],
+        "costs": [24.0, 12.0],
+    }
+    made = demand_of_rows([row])
+    assert made.series[METER, ""].tolist() == [1.0] * 24 + [0.5] * 24
+    assert made.kept[METER] == pytest.approx(0.75)
+    assert made.paid["Cloud"] == pytest.approx(0.8)
+
+
+def test_decision_dates_end_their_terms_or_wait() -> None:
+    last = FIRST + timedelta(days=547)
+    days = purchase_days(FIRST, last)
+    ripe = [day for day in days if day + timedelta(days=LAG_DAYS + TERM_DAYS) <= last]
+    assert len(ripe) == 6
+    assert days[-1] == last
+    assert days == sorted(set(days))
+    assert all(day >= FIRST + timedelta(days=29) for day in days)
+    assert purchase_days(FIRST, FIRST + timedelta(days=10)) == []

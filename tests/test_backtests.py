@@ -1,0 +1,111 @@
+"""The recommenders at past dates on small estates: what came after is charged."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from decimal import Decimal
+
+from finops.backtest import Summary
+from finops.backtests import backtests
+from finops.config import Config
+from finops.profile import profile_of_row
+from finops.summary.backtest import backtest_text, summary_document
+from finops.verdict_replay import HORIZON_DAYS, LAG_DAYS, Rule, decision_days
+from tests.estate import AS_OF, Estate, _day
+
+MONTH = Decimal(730) / 720
+
+
+def endpoint(requests: list[float], *, inventories: int = 2, estate: Estate | None = None, name: str = "arn:ep") -> Estate:
+    """An endpoint of 72 a day over four months; requests by day, newest first."""
+    estate = (estate or Estate()).charge(name, 72.0, days=120)
+    for number in range(inventories):
+        estate.add(
+            "resources",
+            x_source="s",
+            observed_at=_day(119 - number),
+            resource_id=name,
+            resource_type="AWS::SageMaker::Endpoint",
+            created_at=_day(400),
+            tags="{}",
+            properties=json.dumps({}),
+            provider="AWS",
+            account_id="a1",
+            region="us-east-1",
+        )
+    return estate.metric(name, "requests", *requests, statistic="sum", variant="AllTraffic", days=120)
+
+
+def idle(estate: Estate) -> Summary:
+    (summary,) = backtests(estate, Config(), ["idle"])
+    return summary
+
+
+def test_what_was_deleted_and_stayed_unused_saved_all_of_it() -> None:
+    summary = idle(endpoint([0.0]))
+    assert summary.decisions == 3
+    assert summary.baseline_cost == 3 * summary.worst.baseline  # type: ignore[union-attr]
+    assert abs(summary.worst.baseline - 30 * 72 * MONTH) < Decimal("0.01")  # type: ignore[union-attr]
+    assert summary.recommended.cost == summary.hindsight_cost == 0
+    assert (summary.recommended.captured, summary.win_rate) == (1.0, 1.0)
+    assert summary.unmatured == 3
+    # a decision is carried out after the lag, and charged with the 30 days after that
+    assert summary.last == AS_OF - timedelta(days=HORIZON_DAYS)
+    assert summary.horizon_days == 30
+
+
+def test_use_that_comes_back_is_charged_to_who_deleted() -> None:
+    """Silent for two months up to 15 days ago, then used every day."""
+    summary = idle(endpoint([50.0] * 15 + [0.0] * 60 + [50.0]))
+    assert summary.decisions >= 1
+    worst = summary.worst
+    assert worst is not None
+    assert worst.saved == -worst.baseline
+    assert worst.hindsight == worst.baseline
+    assert summary.win_rate is not None
+    assert summary.win_rate < 1
+    assert summary_document(summary)["worst_decision"].startswith("-")
+
+
+def test_a_machine_in_use_is_no_decision() -> None:
+    summary = idle(endpoint([50.0]))
+    assert (summary.decisions, summary.unmatured, summary.baseline_cost) == (0, 0, 0)
+    assert summary.interval is None
+    assert "nothing was advised on any date whose horizon has passed" in summary.notes
+
+
+def test_what_cannot_be_replayed_is_said() -> None:
+    assert any("once only" in note for note in idle(endpoint([0.0], inventories=1)).notes)
+    bare = Estate().charge("i-1", 24.0, days=40)
+    notes = idle(bare).notes
+    assert any("no metrics" in note for note in notes)
+    assert any("history is shorter" in note for note in notes)
+
+
+def test_text_says_the_interval_in_words() -> None:
+    summary = idle(endpoint([0.0]))
+    text = backtest_text([summary], "table")
+    assert "worst case in 20: " in text
+    assert "no proof either way: fewer than 5 decisions" in text
+    assert json.loads(backtest_text([summary], "json"))["recommended_cost"] == "0.00"
+
+
+def test_decision_days_end_today_and_never_begin_before_the_history() -> None:
+    days = decision_days(AS_OF - timedelta(days=40), AS_OF, 6)
+    assert days == [AS_OF - timedelta(days=n) for n in (33, 22, 11, 0)]
+    assert decision_days(AS_OF + timedelta(days=1), AS_OF, 6) == []
+    assert (LAG_DAYS + HORIZON_DAYS) % 11 == 0
+
+
+def test_a_rule_acts_below_its_limit_and_on_enough_days() -> None:
+    rule = Rule("r", "idle", 0.95, 5.0, 1.0, 14, Decimal(0))
+    estate = Estate()
+    for name, cpu, network in (("i-quiet", 2.0, 1e5), ("i-busy", 30.0, 1e5), ("i-talks", 2.0, 1e7)):
+        estate.charge(name, 24.0).resource(name, "AWS::EC2::Instance").metric(name, "cpu_utilization", cpu)
+        estate.metric(name, "network_in_bytes", network, statistic="sum")
+    profiles = {
+        row["resource_id"]: profile_of_row(row)
+        for row in estate.rows("select * from resource_profile($as_of)", {"as_of": AS_OF})
+    }
+    assert {name for name, profile in profiles.items() if rule.effect(profile) is not None} == {"i-quiet"}
