@@ -163,22 +163,34 @@ class Builder:
             return
         self._view("charges", self._files("charges", changed))
         self._view(model.name, self._files(model.name, changed))
-        for rule in model.conserves:
-            found = self._connection.sql(_conservation(model.name, rule.mart_column, rule.charge_column)).limit(5)
-            rows = found.to_arrow_table().to_pylist()
-            if rows:
-                raise DataError(f"{model.name}.{rule.mart_column} does not sum to {rule.charge_column} {_shown(rows)}")
+        found = self._connection.sql(_conservation(model)).limit(5).to_arrow_table().to_pylist()
+        if found:
+            wrong = next(
+                r
+                for r in model.conserves
+                if any((row[f"mart_{r.mart_column}"] or 0) != (row[r.charge_column] or 0) for row in found)
+            )
+            raise DataError(f"{model.name}.{wrong.mart_column} does not sum to {wrong.charge_column} {_shown(found)}")
 
 
-def _conservation(mart: str, column: str, charge: str) -> str:
+def _conservation(model: Model) -> str:
+    """The periods and currencies in which a sum of the model is not that of the charges: both are read once for all sums."""
     key = "x_source, x_billing_period"
+    marts = ", ".join(
+        f"sum({identifier(r.mart_column)})::{MONEY} as {identifier('mart_' + r.mart_column)}" for r in model.conserves
+    )
+    sums = ", ".join(f"sum({identifier(r.charge_column)})::{MONEY} as {identifier(r.charge_column)}" for r in model.conserves)
+    differs = " or ".join(
+        f"coalesce({identifier('mart_' + r.mart_column)}, 0) <> coalesce({identifier(r.charge_column)}, 0)"
+        for r in model.conserves
+    )
     return f"""
         select * from (
-            select {key}, currency, sum({identifier(column)})::{MONEY} as mart from {identifier(mart)} group by all
+            select {key}, currency, {marts} from {identifier(model.name)} group by all
         ) full join (
-            select {key}, BillingCurrency as currency, sum({identifier(charge)})::{MONEY} as charges from charges group by all
+            select {key}, BillingCurrency as currency, {sums} from charges group by all
         ) using ({key}, currency)
-        where coalesce(mart, 0) <> coalesce(charges, 0)
+        where {differs}
     """
 
 
