@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import numpy as np
 import pyarrow as pa
+
+from finops.sample.files import write_table
+
+Row = dict[str, Any]
 
 TEXT, NUMBER, TIME = pa.string(), pa.float64(), pa.timestamp("ms")
 TEXTS, NUMBERS = pa.map_(TEXT, TEXT), pa.map_(TEXT, NUMBER)
@@ -59,7 +71,53 @@ _TYPES: tuple[tuple[pa.DataType, str], ...] = (
     (NUMBER, "savings_plan_savings_plan_effective_cost savings_plan_savings_plan_rate"),
     (TEXT, "savings_plan_start_time"),
     (NUMBER, "savings_plan_total_commitment_to_date savings_plan_used_commitment"),
+    (TEXT, "split_line_item_parent_resource_id"),
+    (NUMBER, "split_line_item_split_usage split_line_item_split_usage_ratio split_line_item_split_cost"),
 )
 
 SCHEMA = pa.schema([(name, kind) for kind, names in _TYPES for name in names.split()])
 NAMES = tuple(SCHEMA.names)
+VARYING = {
+    "identity_line_item_id": "DELTA_BYTE_ARRAY",
+    "identity_time_interval": "DELTA_BYTE_ARRAY",
+    "line_item_usage_start_date": "DELTA_BINARY_PACKED",
+    "line_item_usage_end_date": "DELTA_BINARY_PACKED",
+}
+"""The columns that differ between the rows of one line, and the encoding in which they take least room."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """One row's columns, and the periods of one length in each of which it is written."""
+
+    row: Row
+    starts: tuple[datetime, ...]
+    length: timedelta
+
+    def times(self, column: str) -> Decimal:
+        """The column's sum over the rows."""
+        return Decimal(repr(self.row.get(column) or 0.0)) * len(self.starts)
+
+
+def write_rows(path: Path, rows: Sequence[Rows]) -> None:
+    """Each row once a period, in order."""
+    templates = pa.table([pa.array([r.row.get(f.name) for r in rows], f.type) for f in SCHEMA], schema=SCHEMA)
+    repeats = np.repeat(np.arange(len(rows)), [len(r.starts) for r in rows])
+    table = templates.take(pa.array(repeats))
+    for name, values in _periods(rows).items():
+        field = SCHEMA.field(name)
+        table = table.set_column(SCHEMA.get_field_index(name), field, pa.array(values, field.type))
+    write_table(path, table.combine_chunks(), VARYING)
+
+
+def _periods(rows: Sequence[Rows]) -> dict[str, list[Any]]:
+    columns: dict[str, list[Any]] = {name: [] for name in VARYING}
+    for r in rows:
+        key = r.row["identity_line_item_id"][:10]
+        for start in r.starts:
+            end = start + r.length
+            columns["identity_line_item_id"].append(f"{key}{int(start.timestamp()) // 3600:06x}")
+            columns["identity_time_interval"].append(f"{start:%Y-%m-%dT%H:%M:%SZ}/{end:%Y-%m-%dT%H:%M:%SZ}")
+            columns["line_item_usage_start_date"].append(start)
+            columns["line_item_usage_end_date"].append(end)
+    return columns

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -26,21 +27,30 @@ isAzureCreditEligible serviceInfo1 serviceInfo2 additionalInfo tags PayGPrice fr
 reservationName pricingModel unitPrice costAllocationRuleName benefitId benefitName provider
 """
 COLUMNS = NAMES.split()
+DATES = ("servicePeriodStartDate", "servicePeriodEndDate", "date")
 MODELS = {"usage": "Reservation", "spend": "SavingsPlan"}
 Row = dict[str, Any]
 
 
 def write(estate: Estate, folder: Path) -> list[Truth]:
-    """Two CSV files a month, as the portal downloads them."""
+    """Two CSV files a detailed month, as the portal downloads them, and two of all older months."""
     of = Bill(estate)
-    truths = []
+    truths: list[Truth] = []
+    months: dict[str, dict[str, list[Row]]] = {}
+    last = estate.detailed_from - timedelta(days=1)
     for period in estate.periods():
         lines, uses = bill(estate, PROVIDER, period)
         actual, amortized = of.actual(period, lines, uses), of.amortized(period, lines, uses)
-        for name, rows in (("actual", actual), ("amortized", amortized)):
-            path = folder / "export" / "azure" / f"nordlicht-{name}-{period:%Y-%m}.csv"
-            write_csv(path, COLUMNS, [[row.get(column) for column in COLUMNS] for row in rows], bom=True)
+        older = period < estate.detailed_from
+        name = f"{estate.start:%Y%m}-to-{last:%Y%m}" if older else f"{period:%Y-%m}"
+        files = months.setdefault(name, {"actual": [], "amortized": []})
+        files["actual"] += actual
+        files["amortized"] += amortized
         truths.append(of.truth(period, actual, amortized))
+    for month, files in months.items():
+        for name, rows in files.items():
+            path = folder / "export" / "azure" / f"nordlicht-{name}-{month}.csv.gz"
+            write_csv(path, COLUMNS, [[row.get(column) for column in COLUMNS] for row in rows], bom=True)
     return truths
 
 
@@ -54,18 +64,19 @@ class Bill:
 
     def actual(self, period: date, lines: list[Line], uses: list[Use]) -> list[Row]:
         """Usage with what was paid for it on the day: covered usage 0, and the purchases."""
-        rows = [self._line(period, line, Decimal(0) if line.commitment else line.list_cost) for line in lines]
+        rows = [row for line in lines for row in self._line(period, line, Decimal(0) if line.commitment else line.list_cost)]
         return rows + self._purchases(period, uses)
 
     def amortized(self, period: date, lines: list[Line], uses: list[Use]) -> list[Row]:
         """Usage with its share of each commitment, and what of the commitments went unused."""
-        rows = [self._line(period, line, line.committed_cost if line.commitment else line.list_cost) for line in lines]
-        return rows + [self._unused(period, use) for use in uses if use.committed > use.used]
+        paid = ((line, line.committed_cost if line.commitment else line.list_cost) for line in lines)
+        rows = [row for line, cost in paid for row in self._line(period, line, cost)]
+        return rows + [self._unused(period, use, start) for use in uses if use.committed > use.used for start in use.starts]
 
     def truth(self, period: date, actual: list[Row], amortized: list[Row]) -> Truth:
         billed = sum((Decimal(row["costInBillingCurrency"]) for row in actual), Decimal(0))
         effective = sum((Decimal(row["costInBillingCurrency"]) for row in amortized), Decimal(0))
-        invoice = self.facts["invoices"].get(f"{period:%Y-%m}", "")
+        invoice = self.invoice(period)
         bridges: list[Bridge] = []
         if invoice:
             support, credit = Decimal(self.facts["support"]), Decimal(self.facts["credit"])
@@ -77,11 +88,16 @@ class Bill:
         profile = self.facts["profile"]
         return Truth(PROVIDER, profile, period, "EUR", len(actual), billed, effective, {invoice: billed}, bridges)
 
+    def invoice(self, period: date) -> str:
+        """The number of a month's invoice; none before the month is closed."""
+        closed = next_month(period) <= self.estate.as_of
+        return f"G{70_000_000 + int(identity('invoice', PROVIDER, period), 16) % 10_000_000:09d}" if closed else ""
+
     def _row(self, period: date, day: date, account: str, cost: Decimal) -> Row:
         facts, owner, rate = self.facts, self.accounts[account], self.estate.rate(PROVIDER, period)
         last = next_month(period) - timedelta(days=1)
         return {
-            "invoiceId": facts["invoices"].get(f"{period:%Y-%m}", ""),
+            "invoiceId": self.invoice(period),
             "billingAccountId": facts["billing_account"],
             "billingAccountName": facts["billing_account_name"],
             "billingProfileId": facts["profile"],
@@ -109,11 +125,14 @@ class Bill:
             "productOrderName": "Azure plan",
         }
 
-    def _line(self, period: date, line: Line, cost: Decimal) -> Row:
+    def _line(self, period: date, line: Line, cost: Decimal) -> Iterator[Row]:
+        """One row a day."""
         rate = self.estate.rate(PROVIDER, period)
         c = line.commitment
         group = line.resource.id.split("/resourceGroups/")[1].split("/")[0]
-        row = self._row(period, line.start.date(), line.resource.account, cost) | self._meter(line.meter.kind, line.meter.sku)
+        row = self._row(period, line.starts[0].date(), line.resource.account, cost) | self._meter(
+            line.meter.kind, line.meter.sku
+        )
         row |= {
             "resourceGroupName": group,
             "ResourceId": line.resource.id,
@@ -129,10 +148,12 @@ class Bill:
             "chargeType": "Usage",
             "frequency": "UsageBased",
             "pricingModel": MODELS[c.kind] if c else "OnDemand",
-            "tags": compact(dict(line.resource.tags)) if line.resource.tags else "",
+            "tags": compact(dict(line.tags)) if line.tags else "",
             "additionalInfo": self._details(line),
         }
-        return row | self._benefit(c) if c else row
+        row |= self._benefit(c) if c else {}
+        for start in line.starts:
+            yield row | dict.fromkeys(DATES, _us(start.date()))
 
     def _details(self, line: Line) -> str:
         if line.meter.kind != "azure_vm":
@@ -177,10 +198,10 @@ class Bill:
         unit = (cost / quantity).quantize(PLACES) if quantity else Decimal(0)
         return row | {"quantity": f"{quantity:f}", "unitPrice": f"{unit:f}", "effectivePrice": f"{unit:f}"}
 
-    def _unused(self, period: date, use: Use) -> Row:
+    def _unused(self, period: date, use: Use, start: datetime) -> Row:
         c, left = use.commitment, use.committed - use.used
         price = next(iter(c.rates.values())) if c.kind == "usage" else Decimal(1)
-        row = self._commitment_row(period, use.start.date(), c, (left * price).quantize(PLACES), left)
+        row = self._commitment_row(period, start.date(), c, (left * price).quantize(PLACES), left)
         kind = "UnusedReservation" if c.kind == "usage" else "UnusedSavingsPlan"
         return row | {"chargeType": kind, "frequency": "UsageBased", "ResourceId": c.id, "resourceLocation": c.region}
 
@@ -194,10 +215,10 @@ class Bill:
             c = of_one[0].commitment
             if c.native.get("monthly"):
                 price = next(iter(c.rates.values())) if c.kind == "usage" else Decimal(1)
-                cost = (sum((u.committed for u in of_one), Decimal(0)) * price).quantize(PLACES)
-                rows.append(self._purchase(period, of_one[0].start, c, cost, "Recurring"))
+                cost = (sum((u.committed * len(u.starts) for u in of_one), Decimal(0)) * price).quantize(PLACES)
+                rows.append(self._purchase(period, min(u.starts[0] for u in of_one), c, cost, "Recurring"))
             elif c.start >= period:
-                rows.append(self._purchase(period, of_one[0].start, c, c.upfront, "OneTime"))
+                rows.append(self._purchase(period, min(u.starts[0] for u in of_one), c, c.upfront, "OneTime"))
         return rows
 
     def _purchase(self, period: date, start: datetime, c: Commitment, cost: Decimal, frequency: str) -> Row:

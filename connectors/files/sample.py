@@ -10,7 +10,8 @@ from pathlib import Path
 import pyarrow as pa
 
 from finops.sample.answers import HEADER, answers
-from finops.sample.estate import Commitment, Estate, ListPrice, Resource, at, midnight, next_month
+from finops.sample.book import ListPrice
+from finops.sample.estate import Commitment, Estate, Resource, at, midnight, next_month
 from finops.sample.files import compact, write_csv, write_parquet
 from finops.sample.signals import samples
 
@@ -90,15 +91,16 @@ def _price(estate: Estate, p: ListPrice, day: date, currency: str) -> list[objec
 
 
 def _observed(estate: Estate) -> list[date]:
-    """The days of the inventory: every Monday, and the last day."""
+    """The days of the inventory: the last of each month, every Monday of the detailed months, and the last day."""
     days = [estate.start + timedelta(days=n) for n in range((estate.as_of - estate.start).days + 1)]
-    return [day for day in days if day.weekday() == 0 or day == estate.as_of]
+    weekly = [day for day in days if day >= estate.detailed_from and day.weekday() == 0]
+    return sorted({*weekly, *(_last(period) for period in estate.periods())})
 
 
 def _resources(estate: Estate) -> Iterator[list[object]]:
     for day in _observed(estate):
         for r in estate.resources:
-            if r.created <= day:
+            if r.listed and r.created <= day:
                 yield _resource(estate, r, day)
 
 
@@ -111,9 +113,9 @@ def _resource(estate: Estate, r: Resource, day: date) -> list[object]:
         r.region,
         r.type,
         r.sku,
-        at(r.states, day),
+        at(r.states, day, ""),
         _time(midnight(r.created)),
-        at(r.attached_to, day),
+        at(r.attached_to, day, ""),
         compact(dict(r.tags) | ({"Name": r.name} if r.provider == "aws" else {})),
         compact(r.properties),
     ]

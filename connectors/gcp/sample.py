@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from finops.sample.estate import Estate, month_days
+from finops.sample.estate import Estate, month_days, next_month
 from finops.sample.files import write_json_lines
 from finops.sample.truth import Bridge, Truth
-from finops.sample.usage import Line, Use, bill
+from finops.sample.usage import Line, Use, bill, identity
 
 PROVIDER = "gcp"
 MICRO = Decimal("0.000001")
@@ -27,14 +27,18 @@ Row = dict[str, Any]
 
 
 def write(estate: Estate, folder: Path) -> list[Truth]:
-    """One compressed JSON lines file an invoice month."""
+    """One compressed JSON lines file a detailed invoice month, and one of all older months."""
     of = Bill(estate)
-    truths = []
+    truths: list[Truth] = []
+    files: dict[str, list[Row]] = {}
+    last = estate.detailed_from - timedelta(days=1)
     for period in estate.periods():
-        lines, uses = bill(estate, PROVIDER, period)
-        rows = of.month(period, lines, uses)
-        write_json_lines(folder / "export" / "gcp" / f"gcp_billing_export_resource_v1_{period:%Y%m}.json.gz", rows)
+        rows = of.month(period)
+        older = period < estate.detailed_from
+        files.setdefault(f"{estate.start:%Y%m}_{last:%Y%m}" if older else f"{period:%Y%m}", []).extend(rows)
         truths.append(of.truth(period, rows))
+    for name, rows in files.items():
+        write_json_lines(folder / "export" / "gcp" / f"gcp_billing_export_resource_v1_{name}.json.gz", rows)
     return truths
 
 
@@ -46,13 +50,15 @@ class Bill:
         self.accounts = estate.accounts
         self.facts = estate.providers[PROVIDER]
 
-    def month(self, period: date, lines: list[Line], uses: list[Use]) -> list[Row]:
-        rows = [self._line(period, line) for line in lines] + [self._fee(period, use) for use in uses]
+    def month(self, period: date) -> list[Row]:
+        lines, uses = bill(self.estate, PROVIDER, period)
+        rows = [self._line(period, line, start) for line in lines for start in line.starts]
+        rows += [self._fee(period, use, start) for use in uses for start in use.starts]
         return rows + list(self._tax(period, rows))
 
     def truth(self, period: date, rows: list[Row]) -> Truth:
         billed = sum((_billed(row) for row in rows), Decimal(0))
-        invoice = self.facts["invoices"].get(f"{period:%Y-%m}", "")
+        invoice = self.invoice(period)
         sums: dict[str, Decimal] = defaultdict(Decimal)
         for row in rows:
             sums["Tax" if row["cost_type"] == "tax" else "Usage"] += _billed(row)
@@ -62,6 +68,11 @@ class Bill:
         account = self.facts["billing_account"]
         # Fees fall into the month that uses them, so that effective cost is billed cost, otherwise spread over the rows.
         return Truth(PROVIDER, account, period, "USD", len(rows), billed, billed, {invoice: billed}, bridges)
+
+    def invoice(self, period: date) -> str:
+        """The number of a month's invoice; none before the month is closed."""
+        closed = next_month(period) <= self.estate.as_of
+        return str(5_000_000_000 + int(identity("invoice", PROVIDER, period), 16) % 200_000_000) if closed else ""
 
     def _row(self, period: date, account: str, start: datetime, end: datetime, cost: Decimal) -> Row:
         project = self.accounts[account]
@@ -94,15 +105,15 @@ class Bill:
             "subscription": {"instance_id": None},
         }
 
-    def _line(self, period: date, line: Line) -> Row:
+    def _line(self, period: date, line: Line, start: datetime) -> Row:
         kind = self.estate.meters[line.meter.kind]
         cost = line.list_cost.quantize(MICRO)
-        row = self._row(period, line.resource.account, line.start, line.end, cost)
+        row = self._row(period, line.resource.account, start, start + line.length, cost)
         description = str(kind["description"]).replace("{part}", str(line.meter.native.get("part", "")))
         row |= {
             "service": {"id": kind["service_id"], "description": kind["service"]},
             "sku": {"id": _sku(kind["sku_id"], line), "description": description},
-            "labels": [{"key": key, "value": value} for key, value in line.resource.tags.items()],
+            "labels": [{"key": key, "value": value} for key, value in line.tags.items()],
             "system_labels": _system_labels(line),
             "location": _location(line),
             "resource": {"name": line.resource.name, "global_name": line.resource.id},
@@ -120,18 +131,18 @@ class Bill:
                 "unit": kind["pricing_unit"],
                 "pricing_unit_quantity": 1.0,
             },
-            "credits": list(self._credits(period, line, cost)),
+            "credits": list(self._credits(period, line, start, cost)),
         }
         return row
 
-    def _credits(self, period: date, line: Line, cost: Decimal) -> Iterator[Row]:
+    def _credits(self, period: date, line: Line, start: datetime, cost: Decimal) -> Iterator[Row]:
         kind, c, promotion = self.estate.meters[line.meter.kind], line.commitment, self.facts["promotion"]
         if c is not None:
             name = "Committed usage discount - dollar based: GCE for 1 year"
             yield _credit(name, c.id, "COMMITTED_USAGE_DISCOUNT_DOLLAR_BASE", -cost)
         elif kind.get("sustained_use"):
             share = Decimal(1) / month_days(period)
-            first = share * (line.start.day - 1)
+            first = share * (start.day - 1)
             off = (cost * _sustained(first, first + share) / share).quantize(MICRO)
             if off:
                 yield _credit("Sustained Usage Discount", "Sustained Usage Discount", "SUSTAINED_USAGE_DISCOUNT", -off)
@@ -139,11 +150,11 @@ class Bill:
             amount = (cost * Decimal(promotion["share"])).quantize(MICRO)
             yield _credit(promotion["name"], "startup-programme-2026", "PROMOTION", -amount)
 
-    def _fee(self, period: date, use: Use) -> Row:
+    def _fee(self, period: date, use: Use, start: datetime) -> Row:
         c = use.commitment
         cost = use.committed.quantize(MICRO)
-        row = self._row(period, c.account, use.start, use.end, cost)
-        hours = float((use.end - use.start).total_seconds() / 3600)
+        row = self._row(period, c.account, start, start + use.length, cost)
+        hours = float(use.length / timedelta(hours=1))
         return row | {
             "service": {"id": "6F81-5844-456A", "description": "Compute Engine"},
             "sku": {"id": c.native["sku_id"], "description": c.native["name"]},
@@ -163,7 +174,7 @@ class Bill:
 
     def _tax(self, period: date, rows: list[Row]) -> Iterator[Row]:
         """One tax row an invoice month, once the month is invoiced."""
-        if f"{period:%Y-%m}" not in self.facts["invoices"]:
+        if not self.invoice(period):
             return
         amount = (sum((_billed(r) for r in rows), Decimal(0)) * Decimal(self.facts["tax_rate"])).quantize(Decimal("0.01"))
         start = datetime.fromisoformat(rows[-1]["usage_start_time"])

@@ -35,7 +35,8 @@ def build(target: Path, source: Path | None = None) -> None:
         if importlib.util.find_spec(f"{CONNECTORS}.{name}.sample"):
             truths += importlib.import_module(f"{CONNECTORS}.{name}.sample").write(estate, target) or []
     write_csv(target / "truth.csv", truth.HEADER, truth.rows(truths))
-    write_csv(target / EXPORT / "open" / "invoices.csv", truth.INVOICES, truth.invoices(truths))
+    kept = [t for t in truths if t.period >= estate.detailed_from or all(b.in_file for b in t.bridges)]
+    write_csv(target / EXPORT / "open" / "invoices.csv", truth.INVOICES, truth.invoices(kept))
 
 
 def differences() -> list[str]:

@@ -2,66 +2,69 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 
 from finops.errors import InputError
+from finops.sample.book import ONE, ListPrice, by_sku, in_group
 
-ONE = Decimal(1)
-
-
-@dataclass(frozen=True, slots=True)
-class ListPrice:
-    """One row of the price book. `source` and `known` (the day of the page's figures) stay in the book."""
-
-    provider: str
-    region: str
-    product: str
-    sku: str
-    operating_system: str
-    license: str
-    deployment: str
-    tier_start: Decimal
-    term: str
-    payment: str
-    instrument: str
-    unit: str
-    price: Decimal
-    specs: Mapping[str, Any]
-    source: str
-    known: date
+T = TypeVar("T")
+Book = Mapping[tuple[str, str, str], Mapping[str, Any]]
+"""What the price list says of a (provider, product, sku)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Meter:
     """One thing that a resource is billed for.
 
-    kind   key of the estate's `meters`: what the provider calls it on the bill
-    count  units while it runs; a month-priced one is billed `count ÷ days of the month` a day
-    start, end  days, half open; hours  local hours of weekdays in which it runs (empty: always)
+    kind    key of the estate's `meters`: what the provider calls it on the bill
+    counts  units while it runs, each from its day on; a month-priced one is billed `count ÷ days of the month` a day
+    weekly  growth a week of the count, from `start` on
+    start, end  days, half open; hours  UTC hours in which it runs on `days` (all, weekdays, or days of the month)
+    pulses  days, half open, outside which it does not run (empty: it always does)
     """
 
     kind: str
     sku: str
-    count: Decimal
+    counts: tuple[tuple[date, Decimal], ...]
+    weekly: Decimal
     start: date
     end: date
-    hours: tuple[int, int] | None
+    hours: tuple[int, int]
+    days: str | tuple[int, ...]
+    pulses: tuple[tuple[date, date], ...]
     deployment: str
     operating_system: str
     tier_start: Decimal
     native: Mapping[str, Any]
 
+    def on(self, day: date) -> range:
+        """The hours of that day in which it runs."""
+        runs = self.days == "all" or (day.weekday() < 5 if self.days == "weekdays" else day.day in self.days)
+        pulsed = not self.pulses or any(first <= day < last for first, last in self.pulses)
+        return range(*self.hours) if runs and pulsed else range(0)
+
+    def amount(self, day: date) -> Decimal:
+        """Units on that day."""
+        count = at(self.counts, day, Decimal(0))
+        return (
+            count if self.weekly == ONE else (count * self.weekly ** ((day - self.start).days // 7)).quantize(Decimal("0.01"))
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """One resource: where it is, what it costs, how it behaves, and what must be found in it."""
+    """One resource: where it is, what it costs, how it behaves, and what must be found in it.
+
+    billed_tags  what the bill shows, from each day on; `tags` is what the inventory says
+    listed       whether an inventory shows it: jobs that are over have only a bill
+    """
 
     key: str
     id: str
@@ -75,6 +78,9 @@ class Resource:
     created: date
     attached_to: tuple[tuple[date, str], ...]
     tags: Mapping[str, str]
+    billed_tags: tuple[tuple[date, Mapping[str, str]], ...]
+    listed: bool
+    native: Mapping[str, Any]
     properties: Mapping[str, Any]
     meters: tuple[Meter, ...]
     metrics: tuple[Mapping[str, Any], ...]
@@ -88,6 +94,7 @@ class Commitment:
 
     hourly   currency where spend is committed; else units, of which one of a sku takes its weight
     rates    what a covered unit of each sku costs
+    unshared accounts whose usage it does not cover, from that billing period on
     """
 
     key: str
@@ -101,6 +108,7 @@ class Commitment:
     rates: Mapping[str, Decimal]
     weights: Mapping[str, Decimal]
     deployment: str
+    unshared: Mapping[str, date]
     start: date
     end: date
     payment: str
@@ -111,9 +119,13 @@ class Commitment:
 
 @dataclass(frozen=True, slots=True)
 class Estate:
-    """The whole sample company. Times are UTC; `start` is the first billed day, `as_of` the last."""
+    """The whole sample company. Times are UTC; `start` is the first billed day, `as_of` the last.
+
+    detailed_from  the first month that has a bill of its own; older ones are one archive a provider
+    """
 
     start: date
+    detailed_from: date
     as_of: date
     metrics_from: date
     accounts: Mapping[str, Mapping[str, str]]
@@ -123,6 +135,7 @@ class Estate:
     resources: tuple[Resource, ...]
     commitments: tuple[Commitment, ...]
     answers: tuple[Mapping[str, Any], ...]
+    listed: Mapping[tuple[str, str, str, str], Sequence[ListPrice]]
 
     def of(self, provider: str) -> list[Resource]:
         return [r for r in self.resources if r.provider == provider]
@@ -157,9 +170,8 @@ class Estate:
         """The one list price under that key. Raises InputError where the book has none, or several."""
         found = [
             p.price
-            for p in self.prices
-            if (p.provider, p.region, p.product, p.sku) == (provider, region, product, sku)
-            and p.instrument == instrument
+            for p in self.listed.get((provider, region, product, sku), ())
+            if p.instrument == instrument
             and (not deployment or p.deployment == deployment)
             and (not operating_system or p.operating_system == operating_system)
             and p.tier_start == tier
@@ -189,18 +201,21 @@ def load(folder: Path) -> Estate:
         for key, value in _read(folder / "estate" / f"{topic}.yaml").items():
             raw[key] = raw[key] + value if key in raw else value
     book = _read(folder / "price_book.yaml")
-    start, as_of = raw["start"], raw["as_of"]
+    prices = tuple(price for group in book["groups"] for price in in_group(group))
+    specs = {(p.provider, p.product, p.sku): p.specs for p in prices if p.specs}
     return Estate(
-        start=start,
-        as_of=as_of,
+        start=raw["start"],
+        detailed_from=raw["detailed_from"],
+        as_of=raw["as_of"],
         metrics_from=raw["metrics_from"],
         accounts=raw["accounts"],
         providers=raw["providers"],
         meters=raw["meters"],
-        prices=tuple(price for group in book["groups"] for price in _group(group)),
-        resources=tuple(r for item in raw["resources"] for r in _resources(item, raw, start, as_of)),
+        prices=prices,
+        resources=tuple(r for item in raw["resources"] for r in _resources(item, raw, specs)),
         commitments=tuple(_commitment(item) for item in raw["commitments"]),
         answers=tuple(raw["answers"]),
+        listed=by_sku(prices),
     )
 
 
@@ -209,56 +224,12 @@ def _read(path: Path) -> dict[str, Any]:
     return document
 
 
-def _group(group: Mapping[str, Any]) -> Iterator[ListPrice]:
-    factor = Decimal(str(group.get("factor", 1)))
-    derived = [{}, *group.get("derived", ())]
-    plain = {sku: [("0", price, specs)] for sku, (price, specs) in group["skus"].items()}
-    tiered: dict[str, list[tuple[str, str, dict[str, Any]]]] = {
-        sku: [(tier, price, {}) for tier, price in rows] for sku, rows in group.get("tiers", {}).items()
-    }
-    for region in group["regions"]:
-        for sku, rows in {**tiered, **plain}.items():
-            for tier, price, specs in rows:
-                for terms in derived:
-                    amount = Decimal(price) * factor * (ONE - Decimal(terms.get("discount", "0")))
-                    yield _list_price(group, region, sku, Decimal(tier), amount, specs, terms)
-
-
-def _list_price(
-    group: Mapping[str, Any],
-    region: str,
-    sku: str,
-    tier: Decimal,
-    amount: Decimal,
-    specs: Mapping[str, Any],
-    terms: Mapping[str, Any],
-) -> ListPrice:
-    typical = f"; less a typical {terms['discount']} for the instrument, no published figure" if terms else ""
-    return ListPrice(
-        provider=group["provider"],
-        region=region,
-        product=group["product"],
-        sku=sku,
-        operating_system=group.get("operating_system", ""),
-        license=group.get("license", ""),
-        deployment=group.get("deployment", ""),
-        tier_start=tier,
-        term=terms.get("term", group.get("term", "on_demand")),
-        payment=terms.get("payment", group.get("payment", "")),
-        instrument=terms.get("instrument", group.get("instrument", "")),
-        unit=group["unit"],
-        price=amount.normalize(),
-        specs=specs,
-        source=group["source"] + typical,
-        known=group["date"],
-    )
-
-
-def _resources(item: Mapping[str, Any], raw: Mapping[str, Any], start: date, as_of: date) -> Iterator[Resource]:
+def _resources(item: Mapping[str, Any], raw: Mapping[str, Any], book: Book) -> Iterator[Resource]:
     """One resource, or `copies` of it, whose `{n}` is 1, 2, …"""
     for n in range(1, item.get("copies", 1) + 1):
         values = {"n": n, "hex": f"{n:x}", **{k: v["id"] for k, v in raw["accounts"].items()}}
         text = _fill({k: v for k, v in item.items() if k not in ("meters", "metrics", "objects", "answers")}, values)
+        tags = text.get("tags", {})
         yield Resource(
             key=text["id"],
             id=text["id"],
@@ -269,14 +240,18 @@ def _resources(item: Mapping[str, Any], raw: Mapping[str, Any], start: date, as_
             type=text["type"],
             sku=text.get("sku", ""),
             states=_dated(text.get("state", "")),
-            created=text.get("created", date(2025, 11, 3)),
+            created=text.get("created", raw["created"]),
             attached_to=_dated(text.get("attached_to", "")),
-            tags=text.get("tags", {}),
-            properties=text.get("properties", {}),
-            meters=tuple(_meter(m, text, start, as_of) for m in _fill(item.get("meters", []), values)),
-            metrics=tuple(item.get("metrics", ())),
+            tags=tags,
+            billed_tags=tuple(text.get("billed_tags", {date.min: tags}).items()),
+            listed=text.get("listed", True),
+            native=text.get("native", {}),
+            properties=dict(book.get((text["provider"], text.get("specs", ""), text.get("sku", "")), {}))
+            | text.get("properties", {}),
+            meters=tuple(_meter(m, text, raw["start"], raw["as_of"]) for m in _fill(item.get("meters", []), values)),
+            metrics=tuple(_fill(item.get("metrics", []), values)),
             objects=tuple(item.get("objects", ())),
-            answers=tuple(item.get("answers", ())),
+            answers=tuple(_fill(item.get("answers", []), values)),
         )
 
 
@@ -298,20 +273,27 @@ def _dated(value: str | list[list[Any]]) -> tuple[tuple[date, str], ...]:
     return tuple((since, state) for since, state in value)
 
 
-def at(states: tuple[tuple[date, str], ...], day: date) -> str:
+def at(states: Sequence[tuple[date, T]], day: date, nothing: T) -> T:
     """What holds on that day."""
-    return next((state for since, state in reversed(states) if since <= day), "")
+    return next((state for since, state in reversed(states) if since <= day), nothing)
 
 
 def _meter(item: Mapping[str, Any], resource: Mapping[str, Any], start: date, as_of: date) -> Meter:
-    hours = item.get("hours")
+    first = max(item.get("start", start), resource.get("created", start), start)
+    count = item.get("count", 1)
+    counts = count if isinstance(count, dict) else {date.min: count}
+    hours = item.get("hours", (0, 24))
+    days = item.get("days", "weekdays" if "hours" in item else "all")
     return Meter(
         kind=item["kind"],
         sku=item.get("sku", resource.get("sku", "")),
-        count=Decimal(str(item.get("count", 1))),
-        start=max(item.get("start", start), resource.get("created", start), start),
+        counts=tuple((since, Decimal(str(value))) for since, value in counts.items()),
+        weekly=Decimal(str(item.get("weekly", 1))),
+        start=first,
         end=item.get("end", as_of + timedelta(days=1)),
-        hours=(hours[0], hours[1]) if hours else None,
+        hours=(hours[0], hours[1]),
+        days=tuple(days) if isinstance(days, list) else days,
+        pulses=tuple((a, b) for a, b in item.get("pulses", ())),
         deployment=item.get("deployment", ""),
         operating_system=item.get("operating_system", ""),
         tier_start=Decimal(str(item.get("tier_start", 0))),
@@ -332,6 +314,7 @@ def _commitment(item: Mapping[str, Any]) -> Commitment:
         rates={k: Decimal(str(v)) for k, v in item["rates"].items()},
         weights={k: Decimal(str(v)) for k, v in item.get("weights", {}).items()},
         deployment=item.get("deployment", ""),
+        unshared=item.get("unshared", {}),
         start=item["start"],
         end=item["end"],
         payment=item["payment"],

@@ -6,7 +6,7 @@ import csv
 import gzip
 import io
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,9 +33,14 @@ def write_json(path: Path, document: Any) -> None:
 
 def write_parquet(path: Path, rows: Sequence[Sequence[object]], schema: pa.Schema) -> None:
     """One row group, zstd, dictionaries: the same rows give the same bytes under one version of pyarrow."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     columns = list(zip(*rows, strict=True)) or [()] * len(schema)
-    table = pa.table([pa.array(list(c), f.type) for c, f in zip(columns, schema, strict=True)], schema=schema)
+    write_table(path, pa.table([pa.array(list(c), f.type) for c, f in zip(columns, schema, strict=True)], schema=schema))
+
+
+def write_table(path: Path, table: pa.Table, encodings: Mapping[str, str] | None = None) -> None:
+    """As `write_parquet`; columns named in `encodings` are written so, all others with a dictionary."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    own = dict(encodings or {})
     pq.write_table(
         table,
         path,
@@ -44,9 +49,16 @@ def write_parquet(path: Path, rows: Sequence[Sequence[object]], schema: pa.Schem
         version="2.6",
         store_schema=False,
         write_statistics=False,
-        use_dictionary=True,
-        row_group_size=max(len(rows), 1),
+        use_dictionary=[name for name in _leaves(table.schema) if name not in own] if own else True,
+        column_encoding=own or None,
+        row_group_size=max(table.num_rows, 1),
     )
+
+
+def _leaves(schema: pa.Schema) -> list[str]:
+    """Parquet's names of the columns: those of a map are its keys and its values."""
+    parts = ("key_value.key", "key_value.value")
+    return [f"{f.name}.{part}" if part else f.name for f in schema for part in (parts if pa.types.is_map(f.type) else ("",))]
 
 
 def compact(value: object) -> str:

@@ -86,11 +86,11 @@ def test_every_line_is_accounted_for(case: str, warehouse: Warehouse, tmp_path: 
 
 
 def test_the_sample_companys_lines(company: Path) -> None:
-    """Three clouds, three months; of these the first has plan negations and the second comes as pairs."""
+    """Three clouds, eighteen months; of these the first has plan negations and the second comes as pairs."""
     with Warehouse.open(str(company)).reader() as reader:
         rows = reader.rows("select rows_expected, rows_loaded from reconciliation where level = 'complete'")
         (count,) = reader.rows("select count(*) as charges from charges")
-    assert len(rows) == 9
+    assert len(rows) == 54
     assert all(row["rows_expected"] == row["rows_loaded"] for row in rows)
     assert sum(row["rows_expected"] for row in rows) > count["charges"]
 
