@@ -185,7 +185,7 @@ def _replay(
         source=bill["x_source"],
         currency=bill["currency"],
         period=bill["x_billing_period"],
-        bill=bill["effective"] or 0.0,
+        bill=max(bill["effective"] or 0.0, billed),  # a bill that promotional credits pay is still as large as its machines
         billed=billed,
         simulated=rated.total,
         commitments=len(holdings),

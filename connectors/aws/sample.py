@@ -153,6 +153,14 @@ class Bill:
             "line_item_unblended_rate": str(line.price if cost else 0),
             "line_item_net_unblended_rate": str((line.price * self.net).normalize() if cost else 0),
         }
+        seller = self.estate.meters[line.meter.kind].get("seller")
+        if seller:
+            yield Rows(
+                row | {"line_item_net_unblended_cost": float(cost)} | self.fees.sold_by(period, seller),
+                line.starts,
+                line.length,
+            )
+            return
         if c is None:
             off = float(self.after(cost) - cost)
             row |= {"discount": {"edp_discount": off}, "discount_total_discount": off}

@@ -34,6 +34,14 @@ class Payer(Protocol):
     def after(self, cost: Decimal) -> Decimal: ...
 
 
+def _of_seller(seller: Mapping[str, str]) -> Row:
+    return {
+        "bill_billing_entity": "AWS Marketplace",
+        "bill_invoicing_entity": seller["seller"],
+        "line_item_legal_entity": seller["seller"],
+    }
+
+
 class Fees:
     """Lines that no resource caused."""
 
@@ -168,7 +176,7 @@ class Fees:
         taxed = {facts["entities"].get(key, facts["entity"]): key for key in (payer, *facts["entities"])}
         for entity, account in taxed.items():
             yield self._tax(period, account, self._vat(net[entity]), {})
-        yield from self._seller(period)
+        yield from self._sellers(period, net)
 
     def _refund(self, period: date, refund: Mapping[str, Any]) -> Rows:
         """Money back for an earlier month: it stands in this invoice, and in the period whose usage it corrects."""
@@ -178,26 +186,39 @@ class Fees:
         of = refund["of"]
         return Rows(row, (midnight(of),), midnight(next_month(of)) - midnight(of))
 
-    def _seller(self, period: date) -> Iterator[Rows]:
-        market = self.bill.facts["marketplace"]
-        seller = {
-            "bill_billing_entity": "AWS Marketplace",
-            "bill_invoicing_entity": market["seller"],
-            "line_item_legal_entity": market["seller"],
-            "bill_invoice_id": self.bill.invoice(period, market["seller"]),
+    def sold_by(self, period: date, key: str) -> Row:
+        """The columns by which a line is a seller's, on the seller's own invoice."""
+        seller = self.bill.facts["sellers"][key]
+        return _of_seller(seller) | {
+            "bill_invoice_id": self.bill.invoice(period, seller["seller"]),
+            "line_item_product_code": seller["code"],
+            "product_servicecode": seller["code"],
         }
+
+    def _sellers(self, period: date, net: Mapping[str, Decimal]) -> Iterator[Rows]:
+        """A subscription through the marketplace, and the tax of every seller's invoice."""
+        market, payer = self.bill.facts["marketplace"], self.bill.facts["billing_account"]
+        own = _of_seller(market) | {"bill_invoice_id": self.bill.invoice(period, market["seller"])}
         monthly = Decimal(market["monthly"])
         fee = self._month_row(
             period, "Fee", "train", monthly, monthly, (market["code"], market["product"], "Team plan, monthly")
         )
-        yield Rows(fee.row | seller, fee.starts, fee.length)
-        yield self._tax(period, self.bill.facts["billing_account"], self._vat(monthly), seller)
+        yield Rows(fee.row | own, fee.starts, fee.length)
+        yield self._tax(period, payer, self._vat(monthly), own, (market["code"], market["product"]))
+        for key, seller in self.bill.facts["sellers"].items():
+            if net[seller["seller"]]:
+                named = (seller["code"], seller["name"])
+                yield self._tax(period, payer, self._vat(net[seller["seller"]]), self.sold_by(period, key), named)
 
-    def _tax(self, period: date, account: str, amount: Decimal, seller: Row) -> Rows:
-        market = self.bill.facts["marketplace"]
-        code = market["code"] if seller else "AmazonEC2"
-        name = market["product"] if seller else "Amazon Elastic Compute Cloud"
-        tax = self._month_row(period, "Tax", account, amount, amount, (code, name, "VAT 19 %"))
+    def _tax(
+        self,
+        period: date,
+        account: str,
+        amount: Decimal,
+        seller: Row,
+        named: tuple[str, str] = ("AmazonEC2", "Amazon Elastic Compute Cloud"),
+    ) -> Rows:
+        tax = self._month_row(period, "Tax", account, amount, amount, (*named, "VAT 19 %"))
         return Rows(tax.row | seller | {"line_item_tax_type": "VAT"}, tax.starts, tax.length)
 
     def _month_row(

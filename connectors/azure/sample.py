@@ -156,7 +156,7 @@ class Bill:
             yield row | dict.fromkeys(DATES, _us(start.date()))
 
     def _details(self, line: Line) -> str:
-        if line.meter.kind != "azure_vm":
+        if not line.meter.kind.startswith("azure_vm"):
             return ""
         facts: Row = {"ServiceType": line.meter.sku, "VCPUs": line.resource.properties["vcpu"], "UsageType": "ComputeHR"}
         if line.commitment and line.commitment.kind == "usage":

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from finops.sample import market, work
 from finops.sample.answers import HEADER, answers
 from finops.sample.book import ListPrice
 from finops.sample.estate import Commitment, Estate, Resource, at, midnight, next_month
@@ -42,6 +43,7 @@ COMMITMENTS_COLUMNS = (
 OBJECTS_COLUMNS = (
     "bucket prefix storage_class age_days_from age_days_to object_count bytes reads_per_month read_bytes_per_month"
 )
+CONTRACTS_COLUMNS = "contract_id provider period_start period_end floor eligible currency"
 
 
 def write(estate: Estate, folder: Path) -> None:
@@ -50,7 +52,10 @@ def write(estate: Estate, folder: Path) -> None:
     write_csv(out / "prices.csv", PRICES_COLUMNS.split(), _prices(estate))
     write_csv(out / "resources.csv.gz", RESOURCES_COLUMNS.split(), _resources(estate))
     write_csv(out / "commitments.csv", COMMITMENTS_COLUMNS.split(), _commitments(estate))
-    write_csv(out / "objects.csv", OBJECTS_COLUMNS.split(), _objects(estate))
+    write_csv(out / "objects.csv.gz", OBJECTS_COLUMNS.split(), _objects(estate))
+    write_csv(out / "runs.csv.gz", work.COLUMNS.split(), work.runs(estate))
+    write_csv(out / "spot_market.csv.gz", market.HEADER, market.spot_market(estate))
+    write_csv(out / "contracts.csv", CONTRACTS_COLUMNS.split(), _contracts(estate))
     write_csv(out / "rates.csv", ("date", "from_currency", "to_currency", "rate"), _rates(estate))
     rows = [(s.resource_id, s.timestamp, s.period_s, s.metric, s.dimensions, s.statistic, s.value) for s in samples(estate)]
     write_parquet(out / "metrics.parquet", rows, METRICS)
@@ -164,6 +169,13 @@ def _objects(estate: Estate) -> Iterator[list[object]]:
         for o in r.objects:
             size, read = Decimal(str(o["gib"])) * GIB, Decimal(str(o["read_gib"])) * GIB
             yield [r.id, o["prefix"], o["class"], *o["age"], o["count"], f"{size:.0f}", o["reads"], f"{read:.0f}"]
+
+
+def _contracts(estate: Estate) -> Iterator[list[object]]:
+    for c in estate.contracts:
+        facts = estate.providers[c["provider"]]
+        times = [_time(midnight(c[name])) for name in ("period_start", "period_end")]
+        yield [c["contract_id"], facts["name"], *times, c["floor"], compact(c["eligible"]), facts["currency"]]
 
 
 def _rates(estate: Estate) -> Iterator[list[object]]:

@@ -23,6 +23,7 @@ SUSTAINED = (
     (Decimal(1), Decimal("0.6")),
 )
 """N1's sustained use: up to this share of the month, this much off (https://cloud.google.com/compute/docs/sustained-use-discounts)."""
+DEFAULT_MODEL = {"id": "7754-699E-0EBF", "description": "Default"}
 Row = dict[str, Any]
 
 
@@ -52,7 +53,12 @@ class Bill:
 
     def month(self, period: date) -> list[Row]:
         lines, uses = bill(self.estate, PROVIDER, period)
-        rows = [self._line(period, line, start) for line in lines for start in line.starts]
+        rows = [
+            self._line(period, line, number, start)
+            for line in lines
+            for number, start in enumerate(line.starts)
+            if not self._late(line, start)
+        ]
         rows += [self._fee(period, use, start) for use in uses for start in use.starts]
         return rows + list(self._tax(period, rows))
 
@@ -105,12 +111,21 @@ class Bill:
             "subscription": {"instance_id": None},
         }
 
-    def _line(self, period: date, line: Line, start: datetime) -> Row:
-        kind = self.estate.meters[line.meter.kind]
-        cost = line.list_cost.quantize(MICRO)
+    def _late(self, line: Line, start: datetime) -> bool:
+        """Whether the row came after the export was taken."""
+        late = self.facts["late"]
+        return self.estate.meters[line.meter.kind]["service"] in late["services"] and start.date() >= late["from"]
+
+    def _line(self, period: date, line: Line, number: int, start: datetime) -> Row:
+        """The row of the line's period `number` of the month."""
+        kind, c = self.estate.meters[line.meter.kind], line.commitment
+        modelled = c is not None and period >= self.facts["consumption_from"]
+        listed = line.list_cost.quantize(MICRO)
+        cost = line.committed_cost.quantize(MICRO) if modelled else listed
         row = self._row(period, line.resource.account, start, start + line.length, cost)
         description = str(kind["description"]).replace("{part}", str(line.meter.native.get("part", "")))
-        row |= {
+        return row | {
+            "cost_at_list": float(listed),
             "service": {"id": kind["service_id"], "description": kind["service"]},
             "sku": {"id": _sku(kind["sku_id"], line), "description": description},
             "labels": [{"key": key, "value": value} for key, value in line.tags.items()],
@@ -125,50 +140,59 @@ class Bill:
             },
             "price": {
                 "list_price": float(line.price),
-                "effective_price": float(line.price),
+                "effective_price": float(line.rate if modelled else line.price),
                 "effective_price_default": float(line.price),
                 "tier_start_amount": 0.0,
                 "unit": kind["pricing_unit"],
                 "pricing_unit_quantity": 1.0,
             },
-            "credits": list(self._credits(period, line, start, cost)),
+            "consumption_model": dict(c.native["model"]) if modelled and c else dict(DEFAULT_MODEL),
+            "credits": list(self._credits(period, line, number, start, cost, modelled)),
         }
-        return row
 
-    def _credits(self, period: date, line: Line, start: datetime, cost: Decimal) -> Iterator[Row]:
-        kind, c, promotion = self.estate.meters[line.meter.kind], line.commitment, self.facts["promotion"]
-        if c is not None:
+    def _credits(self, period: date, line: Line, number: int, start: datetime, cost: Decimal, modelled: bool) -> Iterator[Row]:
+        kind, c, left = self.estate.meters[line.meter.kind], line.commitment, cost
+        if c is not None and not modelled:
             name = "Committed usage discount - dollar based: GCE for 1 year"
             yield _credit(name, c.id, "COMMITTED_USAGE_DISCOUNT_DOLLAR_BASE", -cost)
+            left = Decimal(0)
         elif kind.get("sustained_use"):
-            share = Decimal(1) / month_days(period)
-            first = share * (start.day - 1)
-            off = (cost * _sustained(first, first + share) / share).quantize(MICRO)
+            hours = line.quantity / line.meter.amount(start.date())
+            share = hours / (24 * month_days(period))
+            off = (cost * _sustained(share * number, share * (number + 1)) / share).quantize(MICRO)
             if off:
                 yield _credit("Sustained Usage Discount", "Sustained Usage Discount", "SUSTAINED_USAGE_DISCOUNT", -off)
-        if kind["service"] == promotion["service"]:
-            amount = (cost * Decimal(promotion["share"])).quantize(MICRO)
-            yield _credit(promotion["name"], "startup-programme-2026", "PROMOTION", -amount)
+                left -= off
+        for promotion in self.facts["promotions"]:
+            amount = (left * Decimal(promotion["share"])).quantize(MICRO)
+            if promotion["from"] <= start.date() < promotion["until"] and amount:
+                yield _credit(promotion["name"], promotion["id"], "PROMOTION", -amount)
 
     def _fee(self, period: date, use: Use, start: datetime) -> Row:
         c = use.commitment
         cost = use.committed.quantize(MICRO)
         row = self._row(period, c.account, start, start + use.length, cost)
-        hours = float(use.length / timedelta(hours=1))
+        # A dollar-based commitment is sold by the cent of on-demand usage that it covers.
+        left = 1 - Decimal(c.native["discount"])
+        cents = float(use.committed / left * 100)
+        used = use.used.quantize(MICRO)
+        offset = _credit("Committed use discount fee offset", c.id, "FEE_UTILIZATION_OFFSET", -used)
         return row | {
             "service": {"id": "6F81-5844-456A", "description": "Compute Engine"},
             "sku": {"id": c.native["sku_id"], "description": c.native["name"]},
             "location": {"location": "global", "country": None, "region": None, "zone": None},
             "resource": {"name": None, "global_name": None},
-            "usage": {"amount": hours * 3600, "unit": "seconds", "amount_in_pricing_units": hours, "pricing_unit": "hour"},
+            "usage": {"amount": cents, "unit": "requests", "amount_in_pricing_units": cents, "pricing_unit": "count"},
             "price": {
-                "list_price": float(c.hourly),
-                "effective_price": float(c.hourly),
-                "effective_price_default": float(c.hourly),
+                "list_price": float(left / 100),
+                "effective_price": float(left / 100),
+                "effective_price_default": float(left / 100),
                 "tier_start_amount": 0.0,
-                "unit": "hour",
+                "unit": "count",
                 "pricing_unit_quantity": 1.0,
             },
+            "consumption_model": dict(DEFAULT_MODEL),
+            "credits": [offset] if period >= self.facts["consumption_from"] else [],
             "subscription": {"instance_id": c.id},
         }
 

@@ -10,14 +10,14 @@ import tempfile
 from pathlib import Path
 
 from finops.plugins import CONNECTORS, ours
-from finops.sample import truth
+from finops.sample import finance, truth
 from finops.sample.estate import load
 from finops.sample.files import write_csv
 
 EXPORT = "export"
 """The folder, under `sample_data`, that `finops load` takes whole."""
-KEY = ("answers.csv", "truth.csv")
-"""What stands beside it: what must be found, and what finance knows."""
+KEY = ("answers.csv", "truth.csv", "totals.csv")
+"""What stands beside it: what must be found, what finance knows, and the control totals of each bill."""
 
 
 def folder() -> Path:
@@ -34,7 +34,8 @@ def build(target: Path, source: Path | None = None) -> None:
     for name in sorted(module.name for module in pkgutil.iter_modules(ours(CONNECTORS).__path__) if module.ispkg):
         if importlib.util.find_spec(f"{CONNECTORS}.{name}.sample"):
             truths += importlib.import_module(f"{CONNECTORS}.{name}.sample").write(estate, target) or []
-    write_csv(target / "truth.csv", truth.HEADER, truth.rows(truths))
+    write_csv(target / "truth.csv", finance.HEADER, finance.Finance(estate, truths).rows())
+    write_csv(target / "totals.csv", truth.HEADER, truth.rows(truths))
     kept = [t for t in truths if t.period >= estate.detailed_from or all(b.in_file for b in t.bridges)]
     write_csv(target / EXPORT / "open" / "invoices.csv", truth.INVOICES, truth.invoices(kept))
 

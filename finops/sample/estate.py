@@ -13,6 +13,7 @@ import yaml
 
 from finops.errors import InputError
 from finops.sample.book import ONE, ListPrice, by_sku, in_group
+from finops.sample.work import Job, checkpoints, of_table
 
 T = TypeVar("T")
 Book = Mapping[tuple[str, str, str], Mapping[str, Any]]
@@ -85,6 +86,7 @@ class Resource:
     meters: tuple[Meter, ...]
     metrics: tuple[Mapping[str, Any], ...]
     objects: tuple[Mapping[str, Any], ...]
+    runs: Mapping[str, Any]
     answers: tuple[Mapping[str, Any], ...]
 
 
@@ -94,6 +96,7 @@ class Commitment:
 
     hourly   currency where spend is committed; else units, of which one of a sku takes its weight
     rates    what a covered unit of each sku costs
+    only     the one account whose usage it covers (empty: any)
     unshared accounts whose usage it does not cover, from that billing period on
     """
 
@@ -108,6 +111,7 @@ class Commitment:
     rates: Mapping[str, Decimal]
     weights: Mapping[str, Decimal]
     deployment: str
+    only: str
     unshared: Mapping[str, date]
     start: date
     end: date
@@ -136,6 +140,9 @@ class Estate:
     commitments: tuple[Commitment, ...]
     answers: tuple[Mapping[str, Any], ...]
     listed: Mapping[tuple[str, str, str, str], Sequence[ListPrice]]
+    jobs: tuple[Job, ...]
+    spot: tuple[Mapping[str, Any], ...]
+    contracts: tuple[Mapping[str, Any], ...]
 
     def of(self, provider: str) -> list[Resource]:
         return [r for r in self.resources if r.provider == provider]
@@ -202,6 +209,8 @@ def load(folder: Path) -> Estate:
             raw[key] = raw[key] + value if key in raw else value
     book = _read(folder / "price_book.yaml")
     prices = tuple(price for group in book["groups"] for price in in_group(group))
+    jobs = tuple(of_table(raw["jobs"]))
+    items = [*raw["resources"], *(job.resource for job in jobs)]
     specs = {(p.provider, p.product, p.sku): p.specs for p in prices if p.specs}
     return Estate(
         start=raw["start"],
@@ -212,10 +221,13 @@ def load(folder: Path) -> Estate:
         providers=raw["providers"],
         meters=raw["meters"],
         prices=prices,
-        resources=tuple(r for item in raw["resources"] for r in _resources(item, raw, specs)),
+        resources=tuple(r for item in items for r in _resources(item, raw, specs)),
         commitments=tuple(_commitment(item) for item in raw["commitments"]),
         answers=tuple(raw["answers"]),
         listed=by_sku(prices),
+        jobs=jobs,
+        spot=tuple(raw["spot"]),
+        contracts=tuple(raw["contracts"]),
     )
 
 
@@ -250,8 +262,9 @@ def _resources(item: Mapping[str, Any], raw: Mapping[str, Any], book: Book) -> I
             | text.get("properties", {}),
             meters=tuple(_meter(m, text, raw["start"], raw["as_of"]) for m in _fill(item.get("meters", []), values)),
             metrics=tuple(_fill(item.get("metrics", []), values)),
-            objects=tuple(item.get("objects", ())),
-            answers=tuple(_fill(item.get("answers", []), values)),
+            objects=(*item.get("objects", ()), *checkpoints(item.get("checkpoints", {}))),
+            runs=item.get("runs", {}),
+            answers=tuple(_fill([a for a in item.get("answers", []) if n in a.get("only", (n,))], values)),
         )
 
 
@@ -314,6 +327,7 @@ def _commitment(item: Mapping[str, Any]) -> Commitment:
         rates={k: Decimal(str(v)) for k, v in item["rates"].items()},
         weights={k: Decimal(str(v)) for k, v in item.get("weights", {}).items()},
         deployment=item.get("deployment", ""),
+        only=item.get("only", ""),
         unshared=item.get("unshared", {}),
         start=item["start"],
         end=item["end"],

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from finops.sample.estate import Estate, Resource, midnight
 from finops.sample.files import compact
@@ -54,8 +55,9 @@ def _series(
     end = midnight(min(estate.as_of + timedelta(days=1), shape.get("until", date.max)))
     while moment < end:
         noise = draw.uniform(-1, 1)
-        level = 0.0 if quiet else _level(shape, moment, noise)
-        if _runs(shape, moment):
+        active = _active(shape, moment)
+        if active or "rest" in shape:
+            level = 0.0 if quiet else _level(shape, moment, noise) if active else float(shape["rest"])
             value = _rounded(shape, level)
             yield Sample(resource.id, moment, period, name, text, shape.get("s", "avg"), value)
             if "peak" in shape:
@@ -75,9 +77,15 @@ def _level(shape: Mapping[str, Any], moment: datetime, noise: float) -> float:
     return max(float(shape["base"]) + float(shape.get("swing", 0)) * wave + float(shape.get("noise", 0)) * noise, 0.0)
 
 
-def _runs(shape: Mapping[str, Any], moment: datetime) -> bool:
-    hours = shape.get("hours")
-    return not hours or (moment.weekday() < 5 and hours[0] <= moment.hour < hours[1])
+def _active(shape: Mapping[str, Any], moment: datetime) -> bool:
+    """Whether it works then: in its hours, or in those of the days of the month that `bursts` names, by its own clock."""
+    local = moment.astimezone(ZoneInfo(shape["tz"])) if "tz" in shape else moment
+    if "bursts" in shape:
+        first, last = shape["bursts"].get(local.day, (0, 0))
+        return bool(first <= local.hour < last)
+    hours = shape.get("hours", (0, 24))
+    daily = "hours" not in shape or shape.get("days") == "all" or local.weekday() < 5
+    return daily and bool(hours[0] <= local.hour < hours[1])
 
 
 def _rounded(shape: Mapping[str, Any], value: float) -> float:

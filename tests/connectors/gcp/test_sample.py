@@ -6,24 +6,22 @@ import csv
 from decimal import Decimal
 from pathlib import Path
 
-import pytest
-
 from connectors.gcp import BILLING_EXPORT
-from tests.connectors.gcp.bills import charges
+from tests.connectors.gcp.bills import UNPRICED, charges
 
 FOLDER = Path(__file__).parents[3] / "sample_data"
-TRUTH = [row for row in csv.DictReader((FOLDER / "truth.csv").read_text("utf-8").splitlines()) if row["source"] == "gcp"]
+
+MONTHS = """
+    select strftime(BillingPeriodStart, '%Y-%m') as period, sum(BilledCost) as billed, sum(EffectiveCost) as effective,
+        count(*) filter (not coalesce(regexp_matches(x_line_id, ':(covered|unused)$'), false)) as lines
+    from staged group by all order by all"""
 
 
-@pytest.mark.parametrize("truth", TRUTH, ids=[row["period"] for row in TRUTH])
-def test_month_is_what_the_generator_says(truth: dict[str, str]) -> None:
-    (path,) = (FOLDER / "export" / "gcp").glob(f"*{truth['period'].replace('-', '')}*")
-    rows = charges(BILLING_EXPORT, path)
-    assert sum(row["BilledCost"] for row in rows) == Decimal(truth["billed_cost"])
-    assert sum(row["EffectiveCost"] for row in rows) == Decimal(truth["effective_cost"])
-    derived = [row for row in rows if row["x_line_id"] and row["x_line_id"].endswith((":covered", ":unused"))]
-    assert len(rows) - len(derived) == int(truth["rows"])
-
-
-def test_the_sample_has_this_bill() -> None:
-    assert TRUTH
+def test_each_month_is_what_the_generator_says() -> None:
+    truth = [row for row in csv.DictReader((FOLDER / "totals.csv").read_text("utf-8").splitlines()) if row["source"] == "gcp"]
+    # the unused part of a fee that is offset in part has no amount in pricing units
+    rows = charges(BILLING_EXPORT, *sorted((FOLDER / "export" / "gcp").glob("*.json.gz")), query=MONTHS, besides=UNPRICED)
+    assert [tuple(row.values()) for row in rows] == [
+        (row["period"], Decimal(row["billed_cost"]), Decimal(row["effective_cost"]), int(row["rows"])) for row in truth
+    ]
+    assert len(truth) == 18
