@@ -274,6 +274,31 @@ SPOT_MARKET = Table(
     required=("provider", "region", "sku", "timestamp"),
 )
 
+VENDOR_RECOMMENDATIONS = Table(
+    name="vendor_recommendations",
+    columns=(
+        ("observed_at", "TIMESTAMPTZ"),  # null where the export has no date of its own
+        ("vendor", "VARCHAR"),  # the advisor's own name
+        ("recommendation_id", "VARCHAR"),
+        ("provider", "VARCHAR"),
+        ("account_id", "VARCHAR"),
+        ("region", "VARCHAR"),
+        ("resource_id", "VARCHAR"),  # null for purchases
+        ("kind", "VARCHAR"),  # of our kinds, the nearest
+        ("action", "VARCHAR"),  # Delete, Stop, Resize, Commit, …; the advisor's own word where none fits
+        ("current_setting", "VARCHAR"),
+        ("target_setting", "VARCHAR"),
+        ("saving_monthly", MONEY),
+        ("currency", "VARCHAR"),
+        ("raw", "VARCHAR"),  # JSON: the advisor's row
+    ),
+    key=(),
+    unit="vendor",
+    partition="'all'",
+    required=("vendor", "provider", "action"),
+)
+"""What the providers' own advisors say: a second opinion beside the plan, never part of it."""
+
 RATES = Table(
     name="rates",
     columns=(("date", "DATE"), ("from_currency", "VARCHAR"), ("to_currency", "VARCHAR"), ("rate", MONEY)),
@@ -341,6 +366,7 @@ CORE: tuple[Table, ...] = (
     INVOICES,
     CONTRACTS,
     SPOT_MARKET,
+    VENDOR_RECOMMENDATIONS,
     RATES,
     COVERAGE,
     RECONCILIATION,

@@ -2,8 +2,9 @@
 
 from connectors.aws.billing import FORMATS as BILLING
 from connectors.aws.billing import MANIFESTS as BILLING_MANIFESTS
+from connectors.aws.advice import ADVICE
 from connectors.aws.inventory import INVENTORY, inventory_manifest
 
 PROVIDER = "AWS"
-FORMATS = (*BILLING, INVENTORY)
+FORMATS = (*BILLING, INVENTORY, *ADVICE)
 MANIFESTS = (*BILLING_MANIFESTS, inventory_manifest)

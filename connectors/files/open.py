@@ -19,7 +19,7 @@ TYPES: dict[str, ColumnType] = {
     "DATE": "date",
 }
 
-JSON = frozenset({"dimensions", "tags", "properties", "specs", "scope", "eligible"})
+JSON = frozenset({"dimensions", "tags", "properties", "specs", "scope", "eligible", "raw"})
 """Text columns that hold one JSON object."""
 
 TITLES = {
@@ -32,6 +32,7 @@ TITLES = {
     "commitments": "commitments in force",
     "objects": "stored objects by age and class",
     "spot_market": "spot prices and interruptions",
+    "vendor_recommendations": "recommendations of a provider's own advisor",
     "rates": "currency rates",
 }
 """Table → what a reader calls it."""

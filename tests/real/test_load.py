@@ -45,8 +45,6 @@ LOADS = {
 REFUSED = {
     "azure/EA_NoRows.csv": "no rows",
     "azure/opencost-BOM.csv": "column `BillingAccountId` has no value",
-    "aws/7_day_EC2_RI_Rec.csv": "is no format that is known",
-    "aws/ENT206-ec2-rightsizing-recommendations.csv": "is no format that is known",
     "oci/focus_converters-oci-cost.csv": "no known format",
     "focus/fdt_focus_1_3_contract_commitment_aws.csv": "`ServiceProviderName` missing",
     "focus/spec12__saas_examples__simple_agreements__simple_saas_agreements_a3.csv": "line 2, column `BilledCost`",

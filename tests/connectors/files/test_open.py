@@ -96,6 +96,14 @@ ROWS: dict[str, dict[str, tuple[object, object]]] = {
         "timestamp": ("2026-01-02", AT),
         "available": ("false", False),
     },
+    "vendor_recommendations": {
+        "vendor": ("Advisor", "Advisor"),
+        "provider": ("AWS", "AWS"),
+        "action": ("Delete", "Delete"),
+        "resource_id": ("i-1", "i-1"),
+        "saving_monthly": ("12.5", Decimal("12.5")),
+        "currency": ("USD", "USD"),
+    },
     "rates": {
         "date": ("2026-01-02", date(2026, 1, 2)),
         "from_currency": ("EUR", "EUR"),
