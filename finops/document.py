@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -10,13 +10,23 @@ from typing import Any
 from finops.intake.reconcile import Trust
 from finops.model import Act, Action, Fact, Recommendation, action_name
 from finops.money import cents
+from finops.opinions import Opinion, Unshared, second_opinion
 from finops.portfolio import Plan
 
 SCHEMA = 1
 
 
-def plan_document(plan: Plan, trust: Trust, calculation: Mapping[str, object]) -> dict[str, Any]:
-    """The whole plan of one currency. `calculation` holds version, price_book and snapshot."""
+def plan_document(
+    plan: Plan,
+    trust: Trust,
+    calculation: Mapping[str, object],
+    opinions: Sequence[Opinion] = (),
+    others: Sequence[Unshared] = (),
+) -> dict[str, Any]:
+    """The whole plan of one currency. `calculation` holds version, price_book and snapshot.
+
+    opinions  what the providers' advisors say; `others` is what of it the plan does not do
+    """
     return {
         "schema": SCHEMA,
         "as_of": plan.as_of.isoformat(),
@@ -27,17 +37,23 @@ def plan_document(plan: Plan, trust: Trust, calculation: Mapping[str, object]) -
             {"step": step.name, ("monthly" if step.is_level else "saving"): money(step.amount)} for step in plan.steps
         ],
         "verdicts": {"act": len(plan.recommendations), "keep": len(plan.keeps), "unknown": plan.unknown_verdicts},
-        "recommendations": [recommendation_document(r) for r in plan.recommendations],
+        "recommendations": [recommendation_document(r, opinions) for r in plan.recommendations],
         "unknowns": [
             {"missing": m.missing, "resources": m.resources, "spend_at_stake": money(m.spend_at_stake), "how": m.how}
             for m in plan.unknowns
         ],
         "keeps": [{"resource": k.finding.scope.resource, "kind": k.finding.kind, "why": k.why} for k in plan.keeps],
+        "second_opinions": [
+            {"resource": o.opinion.resource, "kind": o.opinion.kind}
+            | o.opinion.document()
+            | {"verdict": o.verdict, "why": o.why}
+            for o in others
+        ],
         "failed": [{"kind": f.kind, "error": f.error} for f in plan.failed],
     }
 
 
-def recommendation_document(recommendation: Recommendation) -> dict[str, Any]:
+def recommendation_document(recommendation: Recommendation, opinions: Sequence[Opinion] = ()) -> dict[str, Any]:
     """One recommendation, with everything that `explain` shows."""
     finding = recommendation.finding
     if not isinstance(finding.verdict, Act):
@@ -63,6 +79,7 @@ def recommendation_document(recommendation: Recommendation) -> dict[str, Any]:
         "why": act.why,
         "explanation": list(finding.explanation),
         "rejected": list(recommendation.rejected),
+        "second_opinion": second_opinion(finding, opinions),
         "patch": finding.patch,
         "evidence": {
             "window": [evidence.window.start.isoformat(), evidence.window.end.isoformat()],

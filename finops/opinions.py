@@ -15,6 +15,9 @@ ENDS = ("Delete", "Stop")
 """Two words of one answer: it is not used."""
 
 
+NOT_JUDGED = "no such resource is loaded, or no recommender judges it"
+
+
 @dataclass(frozen=True, slots=True)
 class Opinion:
     """One recommendation of a provider's advisor; `saving` a month in `currency`, None where it states none."""
@@ -116,7 +119,7 @@ def unshared(
             continue
         about = [finding for finding in index.get(_key(opinion), ()) if opinion.is_about(finding)]
         about.sort(key=lambda finding: finding.kind != opinion.kind)
-        verdict, why = words[id(about[0])] if about else ("not judged", "no such resource is loaded, or no recommender judges it")
+        verdict, why = words[id(about[0])] if about else ("not judged", NOT_JUDGED)
         result.append(Unshared(opinion, verdict, why))
     return tuple(result)
 

@@ -16,6 +16,7 @@ from finops.document import plan_document
 from finops.errors import ConfigError, DataError
 from finops.intake.reconcile import Trust, trust
 from finops.model import Recommendation
+from finops.opinions import Opinion, Unshared, opinions_of_rows, unshared
 from finops.portfolio import Plan
 from finops.precedence import rules, tiers
 from finops.replay import TOTALS, UNUSED, USAGE, Replay, replays
@@ -52,10 +53,12 @@ class PlanView:
     plan: Plan
     trust: Trust
     calculation: queries.Calculation
+    opinions: tuple[Opinion, ...] = ()
+    others: tuple[Unshared, ...] = ()
 
     def document(self) -> dict[str, Any]:
         """The JSON object of `finops recommend`."""
-        return plan_document(self.plan, self.trust, asdict(self.calculation))
+        return plan_document(self.plan, self.trust, asdict(self.calculation), self.opinions, self.others)
 
 
 def make_plans(
@@ -76,11 +79,13 @@ def make_plans(
     calculation = queries.calculation(reader, reader.published.number)
     of_currency = queries.sources_by_currency(reader)
     replayed = replayed_bills(reader, day)
+    advice = reader.rows("select * from vendor_recommendations")
     views = []
     for plan in made:
         tied = trust(reader, day, sources=of_currency.get(plan.currency, ()))
         mine = [replay for replay in replayed if replay.currency == plan.currency]
-        views.append(PlanView(_shown(plan, selection), gated(tied, mine), calculation))
+        opinions, others = _opinions(advice, plan)
+        views.append(PlanView(_shown(plan, selection), gated(tied, mine), calculation, opinions, others))
     stopped = [view for view in views if view.trust.status == "red" and not force]
     if stopped:
         notes = "; ".join(f"{view.plan.currency}: {note}" for view in stopped for note in view.trust.notes)
@@ -116,6 +121,13 @@ def gated(trusted: Trust, replayed: Sequence[Replay]) -> Trust:
     right = [f"{replay.source} {replay.period} within {abs(replay.error):.2%}" for replay in replayed if replay.reproduces]
     notes += [f"replayed: {', '.join(right)} of the bill"] if right else []
     return replace(trusted, status="red" if missed else trusted.status, notes=(*notes, *trusted.notes))
+
+
+def _opinions(advice: Sequence[dict[str, Any]], plan: Plan) -> tuple[tuple[Opinion, ...], tuple[Unshared, ...]]:
+    """What the providers' advisors say in the plan's currency, and what of it the plan does not do."""
+    opinions = opinions_of_rows(advice, plan.as_of, plan.currency)
+    acts = [r.finding for r in plan.recommendations]
+    return opinions, unshared(opinions, acts, [(kept.finding, kept.why) for kept in plan.keeps], plan.undecided)
 
 
 def _shown(plan: Plan, selection: Selection) -> Plan:

@@ -80,6 +80,7 @@ class Plan:
     unknown_verdicts: int
     failed: tuple[Failure, ...] = ()
     notes: tuple[str, ...] = field(default=())
+    undecided: tuple[Finding, ...] = ()
 
     @property
     def current(self) -> Decimal:
@@ -223,6 +224,7 @@ class Sequencer:
             keeps=tuple(self._kept),
             unknowns=missing_facts(self._open_questions(), how or {}),
             unknown_verdicts=len(self._unknown),
+            undecided=tuple(self._unknown),
             failed=tuple(failed),
             notes=tuple(notes),
         )

@@ -1,8 +1,8 @@
 """Amazon Web Services: billing formats, S3 Inventory, and their manifests."""
 
+from connectors.aws.advice import ADVICE
 from connectors.aws.billing import FORMATS as BILLING
 from connectors.aws.billing import MANIFESTS as BILLING_MANIFESTS
-from connectors.aws.advice import ADVICE
 from connectors.aws.inventory import INVENTORY, inventory_manifest
 
 PROVIDER = "AWS"

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 def explanation_text(view: PlanView, recommendation: Recommendation, fmt: render.Format) -> str:
     """Facts → estimator → action → range → assumptions → rejected alternatives → the SQL → the patch."""
-    document = recommendation_document(recommendation)
+    document = recommendation_document(recommendation, view.opinions)
     if fmt == "json":
         return render.document({"schema": 1, "as_of": view.plan.as_of, "currency": view.plan.currency} | document)
     if fmt == "csv":
@@ -47,9 +47,20 @@ def _chapters(currency: str, document: dict[str, Any], fmt: render.Format) -> li
         money,
         _listed("Assumes", saving["assumes"]),
         _listed("Rejected", document["rejected"]),
+        _second(document["second_opinion"]),
         "SQL (finops sql runs it and gives the saving alone):\n" + document["evidence"]["sql"],
         f"Patch:\n{document['patch']}" if document["patch"] else "",
     ]
+
+
+def _second(opinion: dict[str, Any] | None) -> str:
+    """What the provider's own advisor says of it."""
+    if opinion is None:
+        return ""
+    worth = f", {opinion['saving']} a month" if opinion["saving"] is not None else ""
+    answer = "agrees" if opinion["agrees"] else "says otherwise"
+    what = printable(f"{opinion['action']} → {opinion['to']}" if opinion["to"] else opinion["action"])
+    return f"Second opinion (never added): {printable(opinion['vendor'])} {answer}: {what}{worth}"
 
 
 def _listed(title: str, lines: list[str]) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from finops import render
 from finops.model import Act, Recommendation, action_name
+from finops.opinions import second_opinion
 from finops.render import printable
 from finops.summary.loading import load_text
 from finops.summary.trust import trust_line
@@ -62,8 +63,32 @@ def _plan_text(view: PlanView, fmt: render.Format) -> str:
     if plan.unknowns:
         rows: list[dict[str, object]] = [asdict(missing) for missing in plan.unknowns]
         parts.append(render.rows(rows, fmt, title="Unknown, by the spend that waits for it"))
+    parts += _second_opinions(view, fmt)
     parts += [f"FAILED: {failure.kind}: {printable(failure.error)}; its savings are missing" for failure in plan.failed]
     return "\n\n".join(parts)
+
+
+def _second_opinions(view: PlanView, fmt: render.Format) -> list[str]:
+    """How often the providers' advisors agree, and what they recommend that the plan does not; nothing where none is loaded."""
+    if not view.opinions:
+        return []
+    found = [second_opinion(r.finding, view.opinions) for r in view.plan.recommendations]
+    same, other = (sum(1 for one in found if one is not None and one["agrees"] is agrees) for agrees in (True, False))
+    line = (
+        f"Second opinions (never added): {same} agree, {other} say otherwise, "
+        f"{len(view.others)} are recommended by a vendor and not by us"
+    )
+    rows: list[dict[str, object]] = [
+        {
+            "vendor": o.opinion.vendor,
+            "resource": _short(o.opinion.resource),
+            "would do": f"{o.opinion.action} → {o.opinion.target}" if o.opinion.target else o.opinion.action,
+            "its saving": o.opinion.saving,
+            "we say": f"{o.verdict}: {o.why}",
+        }
+        for o in view.others
+    ]
+    return [line, *([render.rows(rows, fmt, title="Vendors recommend, and we do not")] if rows else [])]
 
 
 def recommendation_row(recommendation: Recommendation, currency: str, *, full: bool) -> dict[str, object]:

@@ -58,7 +58,20 @@ def test_cost_explorer_s_rightsizing_file(tmp_path: Path) -> None:
         tmp_path / "rightsizing.csv",
         header,
         ["1111", "dev", "i-1", "t1.micro", "Linux/UNIX", "US East (N. Virginia)", 2, " 0.85 ", "Terminate", "", " $0.01 ", ""],
-        ["1111", "dev", "i-2", "r5.2xlarge", "Windows", "US East (Ohio)", 9, " 35 ", "Modify", "r5.xlarge", " $1,113.39 ", "r5.l"],
+        [
+            "1111",
+            "dev",
+            "i-2",
+            "r5.2xlarge",
+            "Windows",
+            "US East (Ohio)",
+            9,
+            " 35 ",
+            "Modify",
+            "r5.xlarge",
+            " $1,113.39 ",
+            "r5.l",
+        ],
     )
     ended, smaller = taken(path, "aws-rightsizing", tmp_path)
     assert (ended["action"], ended["target_setting"], ended["saving_monthly"]) == ("Delete", None, Decimal("0.01"))
@@ -80,7 +93,7 @@ def test_advisor_s_file_is_read_for_cost_alone(tmp_path: Path) -> None:
          "10/30/2026", "1,200.00", "EUR"],
         ["Cost", "Low", "You have disks which have not been attached to a VM", "sub-1", "Dev", "rg", "d-1",
          "Microsoft.Compute/disks", "10/30/2026", "60", "EUR"],
-        ["Cost", "High", "Consider virtual machine reserved instance", "sub-1", "Dev", "", "", machine, "10/30/2026", "883", "EUR"],
+        ["Cost", "High", "Consider VM reserved instance", "sub-1", "Dev", "", "", machine, "10/30/2026", "8", "EUR"],
         ["Security", "High", "Enable encryption", "sub-1", "Dev", "rg", "vm-1", machine, "10/30/2026", "", ""],
     )  # fmt: skip
     size, disk, reserved = taken(path, "azure-advisor", tmp_path)

@@ -25,7 +25,7 @@ def test_both_files_load_as_second_opinions(tmp_path: Path) -> None:
     assert (smaller["saving_monthly"], smaller["region"]) == (Decimal("113.39"), "eu-west-1")
     assert json.loads(by_instance["i-010119"]["raw"])["third"] == "c4.large"
     reserved = [row for row in rows if row["action"] == "Commit"]
-    assert len(reserved) == 45
+    assert len(reserved) == 44
     first = next(row for row in reserved if row["current_setting"] == "m4.large" and row["region"] == "us-east-1")
     assert first["target_setting"].startswith("2 × m4.large Linux/UNIX Standard 1y All_Upfront")
     assert first["observed_at"].year == 2018
