@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from finops.dashboard import costs, health, overview, plan, teams
+from finops.dashboard import costs, health, ml, overview, plan, teams
 
 st.set_page_config(page_title="finops", page_icon=":material/savings:", layout="wide")
 st.navigation(
@@ -13,6 +13,7 @@ st.navigation(
         st.Page(costs.page, title="Costs", url_path="costs", icon=":material/payments:"),
         st.Page(plan.page, title="Plan", url_path="plan", icon=":material/checklist:"),
         st.Page(teams.page, title="Teams", url_path="teams", icon=":material/groups:"),
+        st.Page(ml.page, title="ML", url_path="ml", icon=":material/memory:"),
         st.Page(health.page, title="Data health", url_path="health", icon=":material/verified:"),
     ]
 ).run()

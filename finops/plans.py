@@ -15,12 +15,14 @@ from finops.config import Config
 from finops.document import plan_document
 from finops.errors import ConfigError, DataError
 from finops.intake.reconcile import Trust, trust
-from finops.model import Recommendation
+from finops.model import Act, Delete, Recommendation, Stop, Unknown
+from finops.money import cents
 from finops.opinions import Opinion, Unshared, opinions_of_rows, unshared
-from finops.portfolio import Plan
+from finops.portfolio import Plan, how_to_supply
 from finops.precedence import rules, tiers
 from finops.replay import TOTALS, UNUSED, USAGE, Replay, replays
-from finops.runner import Owners, plans
+from finops.runner import HOW, Owners, plans
+from finops.simulate import keys_of
 
 if TYPE_CHECKING:
     from finops.warehouse.warehouse import Reader, Warehouse
@@ -148,6 +150,47 @@ def explained(reader: Reader, config: Config, prefix: str, *, as_of: date | None
         raise ConfigError(f"no recommendation `{prefix}` in the plan", hint="finops recommend lists the ids")
     ids = ", ".join(r.finding.id for _, r in found)
     raise ConfigError(f"`{prefix}` is the beginning of {len(found)} ids: {ids}", hint="give more characters")
+
+
+@dataclass(frozen=True, slots=True)
+class Instrument:
+    """One fact that ML questions wait for: how many resources, what they cost a month, how to supply it."""
+
+    missing: str
+    currency: str
+    resources: int
+    spend_at_stake: Decimal
+    how: str
+
+
+def instrument_first(views: Sequence[PlanView], report: queries.MlReport) -> list[Instrument]:
+    """What the answers of `finops ml` lack, and what the plan does not know of ML resources, by the spend at stake.
+
+    A resource counts once a fact, whoever asks.
+    """
+    stakes: dict[tuple[str, str], dict[str, Decimal]] = {}
+    asked = [(gap.missing, gap.currency, gap.key, gap.monthly_cost) for gap in report.gaps]
+    for view in views:
+        leaving = _leaving(view.plan)
+        for finding in view.plan.undecided:
+            keys = set(keys_of(finding.bill_key))
+            if keys & report.keys and not keys <= leaving and isinstance(finding.verdict, Unknown):
+                asked += [(fact, finding.currency, finding.bill_key, finding.monthly_cost) for fact in finding.verdict.missing]
+    for fact, currency, key, cost in asked:
+        of_fact = stakes.setdefault((fact, currency), {})
+        of_fact[key] = max(cost, of_fact.get(key, cost))
+    rows = [
+        Instrument(fact, currency, len(costs), cents(sum(costs.values(), Decimal(0))), how_to_supply(fact, HOW))
+        for (fact, currency), costs in stakes.items()
+    ]
+    return sorted(rows, key=lambda row: (row.currency, -row.spend_at_stake, row.missing))
+
+
+def _leaving(plan: Plan) -> set[str]:
+    """Resources that the plan stops or deletes: nothing about them needs to be known."""
+    taken = [(r.finding, r.finding.verdict) for r in plan.recommendations]
+    gone = [f for f, v in taken if isinstance(v, Act) and isinstance(v.action, (Delete, Stop))]
+    return {key for finding in gone for key in keys_of(finding.bill_key)}
 
 
 def changes_since(warehouse: Warehouse, since: date) -> list[dict[str, Any]]:

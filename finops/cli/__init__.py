@@ -7,6 +7,7 @@ from finops.cli.root import app, main
 for _module in (
     "loading",
     "costs",
+    "ml",
     "plan",
     "dashboard",
     "backtest",

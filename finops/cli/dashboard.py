@@ -19,7 +19,7 @@ def dashboard(
     port: Annotated[int, typer.Option("--port", help="Port to listen on.")] = 8501,
     warehouse: WarehouseOption = None,
 ) -> None:
-    """The dashboard in a browser: overview, costs, plan, teams, data health."""
+    """The dashboard in a browser: overview, costs, plan, teams, ML, data health."""
     import os
     import subprocess
     import sys

@@ -12,7 +12,7 @@ from finops import queries
 from finops.config import Config, load_config
 from finops.errors import FinopsError
 from finops.intake.reconcile import Trust, trust
-from finops.plans import PlanView, Selection, make_plans
+from finops.plans import Instrument, PlanView, Selection, instrument_first, make_plans
 from finops.queries import configured
 from finops.warehouse.warehouse import Reader, Warehouse
 
@@ -91,6 +91,16 @@ def months(at: Snapshot, where: tuple[queries.Condition, ...]) -> list[queries.M
 def teams(at: Snapshot, first: date, last: date) -> list[queries.TeamRow]:
     """Spend by team."""
     return queries.allocate(at.reader, configured.allocation(at.config), first=first, last=last)
+
+
+def ml(at: Snapshot) -> queries.MlReport:
+    """Every ML answer of the last 30 days."""
+    return queries.ml(at.reader, at.as_of or date.min, configured.allocation(at.config))
+
+
+def instruments(at: Snapshot) -> list[Instrument]:
+    """What ML answers lack, by the spend at stake."""
+    return instrument_first(at.ask(plans), at.ask(ml))
 
 
 def trusted(at: Snapshot) -> Trust:

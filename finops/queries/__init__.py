@@ -1,7 +1,12 @@
 """Typed reads: what the command line, the dashboard and the report ask of a published warehouse."""
 
+from finops.queries.accelerators import AcceleratorRow, IdleMachine, OwnerRow
 from finops.queries.changes import Change, changes, previous
 from finops.queries.costs import METRICS, Condition, CostMetric, CostQuery, CostRow, column_name, costs, totals
+from finops.queries.ml import MlReport, SpendRow, ml
+from finops.queries.ml_estate import Gap
+from finops.queries.ml_tokens import TokenRow
+from finops.queries.ml_units import EndpointRow, RunRow
 from finops.queries.month_end import Budget, MonthEnd, budgets, month_ends
 from finops.queries.reads import Calculation, Reads, as_of, calculation
 from finops.queries.status import Reconciled, SourceStatus, reconciliation, sources, sources_by_currency
@@ -11,6 +16,7 @@ __all__ = [
     "METRICS",
     "SHARED",
     "UNTAGGED",
+    "AcceleratorRow",
     "Allocation",
     "Budget",
     "Calculation",
@@ -19,12 +25,20 @@ __all__ = [
     "CostMetric",
     "CostQuery",
     "CostRow",
+    "EndpointRow",
+    "Gap",
+    "IdleMachine",
+    "MlReport",
     "MonthEnd",
+    "OwnerRow",
     "Reads",
     "Reconciled",
+    "RunRow",
     "SourceStatus",
+    "SpendRow",
     "TeamRow",
     "TeamRule",
+    "TokenRow",
     "allocate",
     "as_of",
     "budgets",
@@ -32,6 +46,7 @@ __all__ = [
     "changes",
     "column_name",
     "costs",
+    "ml",
     "month_ends",
     "previous",
     "reconciliation",

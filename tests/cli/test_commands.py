@@ -23,6 +23,7 @@ COMMANDS = {
     "costs-compare": ["costs", "--by", "provider", "--compare"],
     "allocate": ["allocate"],
     "forecast": ["forecast", "--as-of", "2026-10-20"],
+    "ml": ["ml"],
     "recommend": ["recommend", "--min-saving", "3000"],
     "recommend-idle": ["recommend", "idle", "--min-saving", "1000"],
     "sql": ["sql", "select ProviderName, count(*) as lines, sum(BilledCost) as billed from charges group by all order by all"],

@@ -13,7 +13,7 @@ from streamlit.testing.v1 import AppTest
 from finops.render import amount
 from tests.conftest import Ran
 
-PAGES = ("overview", "costs", "plan", "teams", "health")
+PAGES = ("overview", "costs", "plan", "teams", "ml", "health")
 
 
 def shown(page: str, warehouse: Path, monkeypatch: pytest.MonkeyPatch) -> AppTest:

@@ -1,0 +1,102 @@
+"""What machine learning costs: by platform, accelerator, team and model; idle accelerators, runs, endpoints and tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import date, timedelta
+from decimal import Decimal
+
+from finops.queries.accelerators import (
+    AcceleratorRow,
+    IdleMachine,
+    OwnerRow,
+    accelerator_use,
+    accelerators,
+    idle_by_owner,
+    idle_now,
+)
+from finops.queries.ml_estate import DAYS, Gap, MlEstate, MlLine, ml_estate
+from finops.queries.ml_tokens import TokenRow, tokens
+from finops.queries.ml_units import EndpointRow, RunRow, endpoints, runs
+from finops.queries.reads import Reads
+from finops.queries.teams import Allocation
+
+
+@dataclass(frozen=True, slots=True)
+class SpendRow:
+    """One part of a currency's ML spend, exactly; `share` of it, 0 … 1."""
+
+    name: str
+    currency: str
+    amount: Decimal
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
+class MlReport:
+    """Every ML answer of the 30 days up to `as_of`. Each of the four spends sums to `totals` exactly.
+
+    keys  resources with ML spend, in lower case: what a plan's unknowns are chosen by
+    gaps  facts that these answers lack, a resource at a time
+    """
+
+    as_of: date
+    totals: dict[str, Decimal]
+    platforms: tuple[SpendRow, ...]
+    accelerators: tuple[SpendRow, ...]
+    teams: tuple[SpendRow, ...]
+    models: tuple[SpendRow, ...]
+    gpu_hours: tuple[AcceleratorRow, ...]
+    owners: tuple[OwnerRow, ...]
+    idle: tuple[IdleMachine, ...]
+    runs: tuple[RunRow, ...]
+    endpoints: tuple[EndpointRow, ...]
+    tokens: tuple[TokenRow, ...]
+    keys: frozenset[str]
+    gaps: tuple[Gap, ...]
+
+    @property
+    def first(self) -> date:
+        return self.as_of - timedelta(days=DAYS - 1)
+
+
+def ml(reads: Reads, as_of: date, allocation: Allocation) -> MlReport:
+    """The report. Raises ConfigError (an allocation rule's unknown column)."""
+    estate = ml_estate(reads, as_of, allocation)
+    use = accelerator_use(reads, estate)
+    totals = _summed(estate.ml_lines, lambda _: "")
+    return MlReport(
+        as_of=as_of,
+        totals={currency: amount for (currency, _), amount in sorted(totals.items())},
+        platforms=_spend(estate, lambda line: line.service or "(no service)"),
+        accelerators=_spend(estate, estate.accelerator),
+        teams=_spend(estate, lambda line: line.team),
+        models=_spend(estate, estate.model),
+        gpu_hours=tuple(accelerators(estate, use)),
+        owners=tuple(idle_by_owner(estate, use)),
+        idle=tuple(idle_now(estate, use)),
+        runs=tuple(runs(reads, estate)),
+        endpoints=tuple(endpoints(reads, estate)),
+        tokens=tuple(tokens(reads, estate)),
+        keys=estate.keys,
+        gaps=tuple(estate.gaps),
+    )
+
+
+def _spend(estate: MlEstate, name: Callable[[MlLine], str]) -> tuple[SpendRow, ...]:
+    wholes = _summed(estate.ml_lines, lambda _: "")
+    parts = _summed(estate.ml_lines, name)
+    rows = [
+        SpendRow(of, currency, amount, float(amount / wholes[currency, ""]) if wholes[currency, ""] else 0.0)
+        for (currency, of), amount in parts.items()
+    ]
+    return tuple(sorted(rows, key=lambda row: (row.currency, -row.amount, row.name)))
+
+
+def _summed(lines: Iterable[MlLine], name: Callable[[MlLine], str]) -> dict[tuple[str, str], Decimal]:
+    sums: dict[tuple[str, str], Decimal] = {}
+    for line in lines:
+        key = (line.currency, name(line))
+        sums[key] = sums.get(key, Decimal(0)) + line.cost
+    return sums
