@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, is_dataclass
 from datetime import date, datetime
@@ -46,8 +47,8 @@ def rows(rows: Sequence[Row], fmt: Format, *, title: str = "") -> str:
 
 
 def amount(value: Decimal) -> str:
-    """To the cent, with thousands separators."""
-    return f"{cents(value):,}"
+    """To the cent, with thousands separators; never -0.00."""
+    return f"{cents(value) + 0:,}"
 
 
 def _json(value: object) -> object:
@@ -109,7 +110,11 @@ def spreadsheet(value: object) -> str:
         return str(value)
     if isinstance(value, dict | list):
         return document(value)
-    cell = str(_json(value)).replace("\r", "\\r")  # csv readers take a bare carriage return for a new record
+    return inert(str(_json(value)).replace("\r", "\\r"))  # csv readers take a bare carriage return for a new record
+
+
+def inert(cell: str) -> str:
+    """Text that no spreadsheet takes for a formula."""
     return f"'{cell}" if cell.startswith(FORMULA_STARTS) else cell
 
 
@@ -124,10 +129,14 @@ def _csv(rows: Sequence[Row], columns: list[str]) -> str:
 MARKDOWN_SPECIAL = str.maketrans({c: f"\\{c}" for c in "\\`*_{}[]()#+!|~"} | {"<": "&lt;", ">": "&gt;", "&": "&amp;"})
 
 
+ADDRESS = re.compile(r"(?i)(://)|(www)\.")
+"""What Markdown as hosts render it makes a link without any markup."""
+
+
 def markdown(value: object) -> str:
     """A cell in which nothing is markup."""
     cell = value.replace("\n", " ") if isinstance(value, str) else value
-    return text(cell).translate(MARKDOWN_SPECIAL)
+    return ADDRESS.sub(lambda m: "&#58;//" if m[1] else f"{m[2]}&#46;", text(cell).translate(MARKDOWN_SPECIAL))
 
 
 def _markdown(rows: Sequence[Row], columns: list[str]) -> str:

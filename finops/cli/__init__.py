@@ -9,6 +9,7 @@ for _module in (
     "costs",
     "ml",
     "plan",
+    "report",
     "dashboard",
     "backtest",
     "export",

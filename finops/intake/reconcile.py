@@ -255,14 +255,15 @@ def provisional(reader: Reads, as_of: date | None = None, sources: Sequence[str]
         " where stream = 'charges' and ($every or list_contains($sources, x_source)) group by x_source order by x_source",
         {"every": not chosen, "sources": chosen},
     )
-    day = as_of or max((row["last_day"] for row in rows if row["last_day"]), default=None)
-    if day is None:
+    # a coverage window ends where the next day begins, and so does `as_of`
+    end = as_of + timedelta(days=1) if as_of else max((row["last_day"] for row in rows if row["last_day"]), default=None)
+    if end is None:
         return []
     notes = []
     for row in rows:
         year, month = int(row["period"][:4]), int(row["period"][5:7])
         closing = date(year + month // 12, month % 12 + 1, CLOSING_DAY)
-        if day < closing:
-            first = day - timedelta(days=PROVISIONAL_DAYS)
+        if end < closing:
+            first = end - timedelta(days=PROVISIONAL_DAYS)
             notes.append(f"{row['x_source']}: {row['period']} is open until {closing}; the days from {first} are provisional")
     return notes

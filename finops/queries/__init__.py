@@ -2,6 +2,7 @@
 
 from finops.queries.accelerators import AcceleratorRow, IdleMachine, OwnerRow
 from finops.queries.changes import Change, changes, previous
+from finops.queries.commitments import EXPIRY_DAYS, Expiring, expiring
 from finops.queries.costs import METRICS, Condition, CostMetric, CostQuery, CostRow, column_name, costs, totals
 from finops.queries.ml import MlReport, SpendRow, ml
 from finops.queries.ml_estate import Gap
@@ -13,6 +14,7 @@ from finops.queries.status import Reconciled, SourceStatus, reconciliation, sour
 from finops.queries.teams import SHARED, UNTAGGED, Allocation, TeamRow, TeamRule, allocate
 
 __all__ = [
+    "EXPIRY_DAYS",
     "METRICS",
     "SHARED",
     "UNTAGGED",
@@ -26,6 +28,7 @@ __all__ = [
     "CostQuery",
     "CostRow",
     "EndpointRow",
+    "Expiring",
     "Gap",
     "IdleMachine",
     "MlReport",
@@ -46,6 +49,7 @@ __all__ = [
     "changes",
     "column_name",
     "costs",
+    "expiring",
     "ml",
     "month_ends",
     "previous",

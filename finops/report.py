@@ -1,0 +1,88 @@
+"""The weekly report: every answer that it gives, of one published snapshot, as a typed document."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from typing import TYPE_CHECKING
+
+from finops import queries
+from finops.config import Config
+from finops.errors import ConfigError
+from finops.intake.reconcile import PROVISIONAL_DAYS, Trust, trust
+from finops.plans import PlanView, Selection, gated, make_plans, replayed_bills
+from finops.queries import configured
+
+if TYPE_CHECKING:
+    from finops.warehouse.warehouse import Reader
+
+WEEK_DAYS = 7
+DAILY_DAYS = 56
+"""Days of the daily line: eight weeks, so that each weekday stands beside its own kind."""
+
+
+@dataclass(frozen=True, slots=True)
+class Weekly:
+    """What the report says. `plans` are of the whole bill, whatever the scope; a red one shows why it has no saving.
+
+    first, last  the last seven days that no provider restates any more (inclusive)
+    daily        spend a day, the provisional days included
+    teams        the month of `as_of` up to that day
+    """
+
+    as_of: date
+    first: date
+    last: date
+    scope: tuple[str, ...]
+    trust: Trust
+    calculation: queries.Calculation
+    totals: tuple[queries.Change, ...]
+    changes: tuple[queries.Change, ...]
+    daily: tuple[queries.CostRow, ...]
+    months: tuple[queries.MonthEnd, ...]
+    budgets: tuple[queries.MonthEnd, ...]
+    plans: tuple[PlanView, ...]
+    teams: tuple[queries.TeamRow, ...]
+    expiring: tuple[queries.Expiring, ...]
+    sources: tuple[queries.SourceStatus, ...]
+    reconciliation: tuple[queries.Reconciled, ...]
+
+    @property
+    def before(self) -> tuple[date, date]:
+        """The seven days that the week is compared with."""
+        return queries.previous(self.first, self.last)
+
+
+def weekly(reader: Reader, config: Config, where: Sequence[str] = ()) -> Weekly:
+    """The report as of the last complete loaded day. Raises ConfigError: no bill is loaded, a condition that is none."""
+    day = queries.as_of(reader)
+    if day is None:
+        raise ConfigError("no bill is loaded", where=config.warehouse, hint="finops load PATH… or finops demo")
+    conditions = tuple(queries.Condition.parse(text) for text in where)
+    last = day - timedelta(days=PROVISIONAL_DAYS)
+    week = queries.CostQuery((), first=last - timedelta(days=WEEK_DAYS - 1), last=last, where=conditions)
+    return Weekly(
+        as_of=day,
+        first=last - timedelta(days=WEEK_DAYS - 1),
+        last=last,
+        scope=tuple(where),
+        trust=gated(trust(reader, day), replayed_bills(reader, day)),
+        calculation=queries.calculation(reader, reader.published.number),
+        totals=tuple(queries.changes(reader, week)),
+        changes=tuple(queries.changes(reader, replace(week, by=("service",)))),
+        daily=_daily(reader, day, conditions),
+        months=tuple(queries.month_ends(reader, day, where=conditions)),
+        budgets=tuple(queries.budgets(reader, day, configured.budgets(config))),
+        plans=tuple(make_plans(reader, config, Selection(), as_of=day, force=True)),
+        teams=tuple(queries.allocate(reader, configured.allocation(config), first=day.replace(day=1), last=day)),
+        expiring=tuple(queries.expiring(reader, day)),
+        sources=tuple(queries.sources(reader)),
+        reconciliation=tuple(queries.reconciliation(reader)),
+    )
+
+
+def _daily(reader: Reader, day: date, conditions: tuple[queries.Condition, ...]) -> tuple[queries.CostRow, ...]:
+    first = day - timedelta(days=DAILY_DAYS - 1)
+    rows = queries.costs(reader, queries.CostQuery(("day",), first=first, last=day, where=conditions))
+    return tuple(sorted(rows, key=lambda row: (row.currency, str(row.keys[0]))))

@@ -1,0 +1,304 @@
+"""The weekly report as sections of text, tables and charts, which HTML and Markdown print alike; and as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any, Literal, TypeAlias
+
+from finops.charts import Bar, Point
+from finops.intake.reconcile import PROVISIONAL_DAYS
+from finops.model import Recommendation
+from finops.money import cents
+from finops.portfolio import Plan, Step, waterfall_bars
+from finops.queries import EXPIRY_DAYS, Change, MonthEnd, TeamRow
+from finops.render import amount, plain
+from finops.report import DAILY_DAYS, Weekly
+from finops.summary.plan import recommendation_row
+from finops.summary.trust import LIGHTS
+
+ROWS, TEAMS, PERIODS = 10, 20, 3
+"""Changes and recommendations, teams, and billing periods that a reader sees; the command below lists them all."""
+
+Row: TypeAlias = Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Paragraph:
+    """One paragraph; `strong` ones must not be passed over."""
+
+    text: str
+    strong: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """The command that gives the same numbers in full."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class TableOf:
+    """Rows with the same keys; the first row's order is the columns'."""
+
+    rows: tuple[Row, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class BarChart:
+    """Bars on one scale."""
+
+    title: str
+    bars: tuple[Bar, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LineChart:
+    """One value a day."""
+
+    title: str
+    points: tuple[Point, ...]
+    unit: str
+
+
+Block: TypeAlias = Paragraph | Command | TableOf | BarChart | LineChart
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A heading and what stands below it."""
+
+    title: str
+    blocks: tuple[Block, ...]
+    level: Literal[2, 3] = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """Title, the trust line and its notes, sections, footer."""
+
+    title: str
+    status: str
+    trust: str
+    notes: tuple[str, ...]
+    sections: tuple[Section, ...]
+    footer: str
+
+
+def document(report: Weekly) -> Document:
+    """Trust first, then spend, month end, plan, teams, commitments, data health."""
+    trusted, made = report.trust, report.calculation
+    book = f"price book {made.price_book}" if made.price_book else "no price book"
+    scope = f", scope {' and '.join(report.scope)}" if report.scope else ""
+    return Document(
+        title=f"Cloud spend, week {report.first} to {report.last}{scope}",
+        status=trusted.status,
+        trust=f"Trust: {trusted.status} ({LIGHTS[trusted.status]}; residual {amount(trusted.reconciled)})",
+        notes=trusted.notes,
+        sections=(
+            _spend(report),
+            _month_end(report),
+            *(section for view in report.plans for section in _plan(view.plan, view.trust.status)),
+            _teams(report),
+            _expiring(report),
+            _health(report),
+        ),
+        footer=f"As of {report.as_of}, snapshot {made.snapshot}, calculation version {made.version}, {book}.",
+    )
+
+
+def _spend(report: Weekly) -> Section:
+    before = report.before
+    blocks: list[Block] = [
+        Paragraph(
+            f"{report.first} to {report.last} against {before[0]} to {before[1]}, effective cost. "
+            f"The {PROVISIONAL_DAYS} days after it are provisional, and left out: they would look like a drop."
+        )
+    ]
+    blocks += [_said(change, report) for change in report.totals]
+    blocks.append(TableOf(tuple(_change_row(change) for change in report.totals)))
+    days = sorted({row.currency for row in report.daily})
+    blocks += [_daily(report, currency) for currency in days]
+    blocks.append(Paragraph("What changed most, by service:"))
+    largest = [
+        {"service": change.keys[0], **_change_row(change)}
+        for currency in dict.fromkeys(change.currency for change in report.changes)
+        for change in [c for c in report.changes if c.currency == currency and cents(c.change)][:ROWS]
+    ]
+    blocks += [TableOf(tuple(largest)), Command(_compare(report))]
+    return Section("Spend, and why it changed", tuple(blocks))
+
+
+def _compare(report: Weekly) -> str:
+    # a condition is whatever its author typed: quoted, so that the line can be pasted
+    quoted = "".join(" --where '" + text.replace("'", "'\\''") + "'" for text in report.scope)
+    return f"finops costs --by service --compare --from {report.first} --to {report.last}{quoted}"
+
+
+def _said(change: Change, report: Weekly) -> Paragraph:
+    first = min((row.keys[0] for row in report.daily if row.currency == change.currency), default=None)
+    if first is None or str(first) > str(report.before[0]):
+        return Paragraph(f"{change.currency}: the bill begins after {report.before[0]}, so the weeks cannot be compared.", True)
+    share = f" ({change.change / change.before:+.1%})" if change.before > 0 else ""
+    parts = {"usage": change.usage, "mix": change.mix, "price": change.price, "exchange rate": change.exchange}
+    why = ", ".join(f"{name} {cents(part):+,}" for name, part in parts.items() if cents(part))
+    return Paragraph(
+        f"{change.currency}: {amount(change.after)} after {amount(change.before)}, {cents(change.change):+,}{share}"
+        + (f"; of it {why}." if why else ".")
+    )
+
+
+def _change_row(change: Change) -> dict[str, object]:
+    row: dict[str, object] = {"currency": change.currency, "before": change.before, "after": change.after}
+    row |= {"change": change.change, "usage": change.usage, "mix": change.mix}
+    return row | {"price": change.price, "exchange": change.exchange}
+
+
+def _daily(report: Weekly, currency: str) -> LineChart:
+    spent = {str(row.keys[0]): float(row.amount) for row in report.daily if row.currency == currency}
+    days = [str(report.as_of - timedelta(days=n)) for n in range(DAILY_DAYS - 1, -1, -1)]
+    points = tuple(Point(day, spent.get(day, 0.0), day > str(report.last)) for day in days if day >= min(spent))
+    return LineChart(f"Spend a day in {currency}; the dashed days are provisional", points, f"{currency} a day")
+
+
+def _month_end(report: Weekly) -> Section:
+    blocks: list[Block] = [TableOf(tuple(_month_row(month) for month in report.months))]
+    if any(month.expected is None for month in report.months):
+        blocks.append(Paragraph("Where nothing is expected, there are less than two weeks of history: unknown, not guessed."))
+    blocks.append(Command("finops forecast"))
+    if report.budgets:
+        blocks += [Paragraph("Budgets:"), TableOf(tuple(_month_row(month) for month in report.budgets))]
+        over = [b for b in report.budgets if b.exceeds is not None and b.exceeds >= 0.5]
+        blocks += [Paragraph(f"{b.name}: exceeded with {b.exceeds:.0%}.", strong=True) for b in over]
+        blocks.append(Command("finops budgets"))
+    else:
+        blocks.append(Paragraph("No budgets are set ([[budgets]] in finops.toml)."))
+    return Section("Month end and budgets", tuple(blocks))
+
+
+def _month_row(month: MonthEnd) -> dict[str, object]:
+    row: dict[str, object] = {"name": month.name, "month": month.month, "currency": month.currency, "actual": month.actual}
+    row |= {"expected": month.expected, "low": month.low, "high": month.high, "previous": month.previous}
+    if month.budget is None:
+        return row
+    return row | {"budget": month.budget, "exceeds": None if month.exceeds is None else f"{month.exceeds:.0%}"}
+
+
+def _plan(plan: Plan, status: str) -> list[Section]:
+    if status == "red":
+        text = "No recommendation can stand on this bill: it does not reconcile, or cannot be replayed (see the notes)."
+        return [Section(f"Plan in {plan.currency}", (Paragraph(text, strong=True), Command("finops status")))]
+    steps = [step for step in plan.steps if step.is_level or step.amount]
+    table: list[Row] = [
+        {"step": step.name, f"{plan.currency} a month": step.amount if step.is_level else -step.amount} for step in steps
+    ]
+    head = (
+        f"{amount(plan.saving)} {plan.currency} a month can be saved. {len(plan.recommendations)} act, "
+        f"{len(plan.keeps)} keep, {plan.unknown_verdicts} unknown. The plan is that of the whole bill."
+    )
+    failed = [
+        Paragraph(f"FAILED: {failure.kind}: {failure.error}; its savings are missing.", strong=True) for failure in plan.failed
+    ]
+    waterfall = BarChart(f"From current to after, {plan.currency} a month", _waterfall(plan, steps))
+    sections = [Section(f"Plan in {plan.currency}", (*failed, Paragraph(head), waterfall, TableOf(tuple(table))))]
+    if plan.recommendations:
+        largest = sorted(plan.recommendations, key=lambda r: (-r.saving.effective_monthly.expected, r.rank))[:ROWS]
+        rows = tuple(_recommendation_row(r, plan.currency) for r in largest)
+        blocks = (TableOf(rows), Command("finops recommend; finops explain ID"))
+        title = f"Largest recommendations in {plan.currency}, {len(rows)} of {len(plan.recommendations)}"
+        sections.append(Section(title, blocks, 3))
+    if plan.unknowns:
+        unknown = tuple(asdict(missing) for missing in plan.unknowns[:ROWS])
+        sections.append(Section(f"Unknown in {plan.currency}, by the spend that waits for it", (TableOf(unknown),), 3))
+    return sections
+
+
+def _waterfall(plan: Plan, steps: Sequence[Step]) -> tuple[Bar, ...]:
+    """The plan's bars, with the amount of each step as the table prints it."""
+    drawn: list[dict[str, Any]] = waterfall_bars(plan)
+    return tuple(
+        Bar(bar["step"], bar["start"], bar["end"], bar["kind"], amount(step.amount if step.is_level else -step.amount))
+        for step, bar in zip(steps, drawn, strict=True)
+    )
+
+
+def _recommendation_row(recommendation: Recommendation, currency: str) -> dict[str, object]:
+    row = recommendation_row(recommendation, currency, full=True)
+    return {name: row[name] for name in ("id", "kind", "resource", "do", "saving", "low", "high", "owner")}
+
+
+def _teams(report: Weekly) -> Section:
+    blocks: list[Block] = [Paragraph(f"{report.as_of.replace(day=1)} to {report.as_of}; the lines sum to the bill.")]
+    for currency in dict.fromkeys(row.currency for row in report.teams):
+        mine = [row for row in report.teams if row.currency == currency]
+        shown = tuple(Bar(row.team, 0.0, float(row.total), "level", amount(row.total)) for row in mine[:ROWS])
+        blocks.append(BarChart(f"Spend by team, {currency}", shown))
+        blocks.append(TableOf((*(_team_row(row) for row in mine[:TEAMS]), *_other_teams(mine[TEAMS:]))))
+    return Section("Teams", (*blocks, Command(f"finops allocate --from {report.as_of.replace(day=1)} --to {report.as_of}")))
+
+
+def _team_row(row: TeamRow) -> dict[str, object]:
+    return {"team": row.team, "currency": row.currency, "direct": row.direct, "shared": row.shared, "total": row.total}
+
+
+def _other_teams(rows: Sequence[TeamRow]) -> list[Row]:
+    """One line for all that are not listed, so that the lines still sum to the bill."""
+    if not rows:
+        return []
+    direct, shared = sum((row.direct for row in rows), Decimal(0)), sum((row.shared for row in rows), Decimal(0))
+    others = {"team": f"({len(rows)} others)", "currency": rows[0].currency, "direct": direct, "shared": shared}
+    return [others | {"total": direct + shared}]
+
+
+def _expiring(report: Weekly) -> Section:
+    title = f"Commitments that expire within {EXPIRY_DAYS} days"
+    if not report.expiring:
+        return Section(title, (Paragraph("None of the loaded commitments."),))
+    return Section(title, (TableOf(tuple(asdict(row) for row in report.expiring)),))
+
+
+def _health(report: Weekly) -> Section:
+    latest = sorted({row.period for row in report.reconciliation})[-PERIODS:]
+    periods = tuple(asdict(row) for row in report.reconciliation if row.period in latest or row.status == "red")
+    blocks = (
+        TableOf(tuple(asdict(row) for row in report.sources)),
+        Paragraph(f"Reconciliation of the last {PERIODS} billing periods, and of every red one:"),
+        TableOf(periods),
+        Command("finops status"),
+    )
+    return Section("Data health", blocks)
+
+
+def json_document(report: Weekly) -> dict[str, Any]:
+    """The report as one object; each plan as in `finops recommend`, without what `finops explain` shows."""
+    return {
+        "schema": 1,
+        "report": "weekly",
+        "as_of": report.as_of,
+        "calculation": asdict(report.calculation),
+        "scope": list(report.scope),
+        "trust": {**asdict(report.trust), "reconciled": plain(cents(report.trust.reconciled))},
+        "periods": {"before": list(report.before), "after": [report.first, report.last]},
+        "spend": [_change_row(change) for change in report.totals],
+        "daily": [{"day": row.keys[0], "currency": row.currency, "effective_cost": row.amount} for row in report.daily],
+        "changes": [{"service": change.keys[0], **_change_row(change)} for change in report.changes],
+        "month_ends": [asdict(month) for month in report.months],
+        "budgets": [asdict(month) for month in report.budgets],
+        "plans": [_brief(view.document()) for view in report.plans],
+        "teams": [_team_row(row) for row in report.teams],
+        "expiring": [asdict(row) for row in report.expiring],
+        "sources": [asdict(row) for row in report.sources],
+        "reconciliation": [asdict(row) for row in report.reconciliation],
+    }
+
+
+def _brief(plan: dict[str, Any]) -> dict[str, Any]:
+    left_out = ("explanation", "rejected", "patch", "evidence")
+    brief = [{name: value for name, value in r.items() if name not in left_out} for r in plan["recommendations"]]
+    shown: Sequence[str] = ("currency", "trust", "waterfall", "verdicts", "unknowns", "failed")
+    if plan["trust"]["status"] == "red":  # as `finops recommend` without --force: no plan stands on a red bill
+        return {"currency": plan["currency"], "trust": plan["trust"], "withheld": True}
+    return {name: plan[name] for name in shown} | {"recommendations": brief}
