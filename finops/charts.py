@@ -89,11 +89,11 @@ def _polyline(places: Sequence[tuple[float, float]], kind: str) -> str:
 
 
 def ceiling(value: float) -> float:
-    """The next of 1, 2, 5 times a power of ten; 1 for nothing."""
-    if value <= 0:
+    """The next round number, of which half is one too; 1 for less than a cent."""
+    if value < 0.01:
         return 1.0
     power = 10.0 ** math.floor(math.log10(value))
-    return next(factor * power for factor in (1, 2, 5, 10) if value <= factor * power * (1 + 1e-12))
+    return next(factor * power for factor in (1, 1.6, 2, 3, 4, 5, 6, 8, 10) if value <= factor * power * (1 + 1e-12))
 
 
 def shortened(name: str) -> str:

@@ -139,8 +139,8 @@ def _compare(report: Weekly) -> str:
 
 
 def _said(change: Change, report: Weekly) -> Paragraph:
-    first = min((row.keys[0] for row in report.daily if row.currency == change.currency), default=None)
-    if first is None or str(first) > str(report.before[0]):
+    first = min((str(row.keys[0]) for row in report.daily if row.currency == change.currency), default=None)
+    if first is None or first > str(report.before[0]):
         return Paragraph(f"{change.currency}: the bill begins after {report.before[0]}, so the weeks cannot be compared.", True)
     share = f" ({change.change / change.before:+.1%})" if change.before > 0 else ""
     parts = {"usage": change.usage, "mix": change.mix, "price": change.price, "exchange rate": change.exchange}
@@ -226,7 +226,7 @@ def _waterfall(plan: Plan, steps: Sequence[Step]) -> tuple[Bar, ...]:
 
 
 def _recommendation_row(recommendation: Recommendation, currency: str) -> dict[str, object]:
-    row = recommendation_row(recommendation, currency, full=True)
+    row = recommendation_row(recommendation, currency, full=True) | recommendation_row(recommendation, currency, full=False)
     return {name: row[name] for name in ("id", "kind", "resource", "do", "saving", "low", "high", "owner")}
 
 

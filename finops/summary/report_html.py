@@ -52,7 +52,7 @@ def _block(block: Block) -> str:
 
 def _table(rows: tuple[render.Row, ...]) -> str:
     columns = list(rows[0])
-    head = "".join(f"<th{_kind(rows, column)}>{cell(column.replace('_', ' '))}</th>" for column in columns)
+    head = "".join(f"<th{_kind(rows, column)}>{_value(column.replace('_', ' '))}</th>" for column in columns)
     lines = [
         "<tr>" + "".join(f"<td{_kind(rows, column)}>{_value(row[column])}</td>" for column in columns) + "</tr>" for row in rows
     ]

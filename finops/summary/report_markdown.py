@@ -37,7 +37,7 @@ def _block(block: Block) -> str:
 
 def _cells(row: Mapping[str, object]) -> dict[str, object]:
     """A table may be pasted into a spreadsheet: no text begins a formula."""
-    return {name: render.inert(value) if isinstance(value, str) else value for name, value in row.items()}
+    return {render.inert(name): render.inert(value) if isinstance(value, str) else value for name, value in row.items()}
 
 
 def line(text: str) -> str:
