@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
@@ -26,6 +26,7 @@ DAILY_DAYS = 56
 class Weekly:
     """What the report says. `plans` are of the whole bill, whatever the scope; a red one shows why it has no saving.
 
+    begins       the first day of the loaded bill, by currency
     first, last  the last seven days that no provider restates any more (inclusive)
     daily        spend a day, the provisional days included
     teams        the month of `as_of` up to that day
@@ -37,6 +38,7 @@ class Weekly:
     scope: tuple[str, ...]
     trust: Trust
     calculation: queries.Calculation
+    begins: Mapping[str, date]
     totals: tuple[queries.Change, ...]
     changes: tuple[queries.Change, ...]
     daily: tuple[queries.CostRow, ...]
@@ -69,6 +71,7 @@ def weekly(reader: Reader, config: Config, where: Sequence[str] = ()) -> Weekly:
         scope=tuple(where),
         trust=gated(trust(reader, day), replayed_bills(reader, day)),
         calculation=queries.calculation(reader, reader.published.number),
+        begins=queries.first_days(reader),
         totals=tuple(queries.changes(reader, week)),
         changes=tuple(queries.changes(reader, replace(week, by=("service",)))),
         daily=_daily(reader, day, conditions),

@@ -10,7 +10,7 @@ from finops.queries.ml_tokens import TokenRow
 from finops.queries.ml_units import EndpointRow, RunRow
 from finops.queries.month_end import Budget, MonthEnd, budgets, month_ends
 from finops.queries.reads import Calculation, Reads, as_of, calculation
-from finops.queries.status import Reconciled, SourceStatus, reconciliation, sources, sources_by_currency
+from finops.queries.status import Reconciled, SourceStatus, first_days, reconciliation, sources, sources_by_currency
 from finops.queries.teams import SHARED, UNTAGGED, Allocation, TeamRow, TeamRule, allocate
 
 __all__ = [
@@ -50,6 +50,7 @@ __all__ = [
     "column_name",
     "costs",
     "expiring",
+    "first_days",
     "ml",
     "month_ends",
     "previous",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 
 from finops.queries.reads import Reads
@@ -50,6 +51,12 @@ def sources_by_currency(reads: Reads) -> dict[str, list[str]]:
         "select currency, list(distinct x_source order by x_source) as sources from spend_monthly group by currency"
     )
     return {row["currency"]: sorted(row["sources"]) for row in rows}
+
+
+def first_days(reads: Reads) -> dict[str, date]:
+    """The first day of the loaded bill, by currency."""
+    rows = reads.rows("select currency, min(charge_date) as first_day from resource_daily group by currency order by currency")
+    return {row["currency"]: row["first_day"] for row in rows}
 
 
 @dataclass(frozen=True, slots=True)

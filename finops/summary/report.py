@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any, Literal, TypeAlias
 
@@ -119,14 +119,15 @@ def _spend(report: Weekly) -> Section:
         )
     ]
     blocks += [_said(change, report) for change in report.totals]
-    blocks.append(TableOf(tuple(_change_row(change) for change in report.totals)))
+    blocks.append(TableOf(tuple(_change_row(change) for change in report.totals if _comparable(change, report))))
     days = sorted({row.currency for row in report.daily})
     blocks += [_daily(report, currency) for currency in days]
     blocks.append(Paragraph("What changed most, by service:"))
+    changed = [change for change in report.changes if cents(change.change) and _comparable(change, report)]
     largest = [
         {"service": change.keys[0], **_change_row(change)}
-        for currency in dict.fromkeys(change.currency for change in report.changes)
-        for change in [c for c in report.changes if c.currency == currency and cents(c.change)][:ROWS]
+        for currency in dict.fromkeys(change.currency for change in changed)
+        for change in [c for c in changed if c.currency == currency][:ROWS]
     ]
     blocks += [TableOf(tuple(largest)), Command(_compare(report))]
     return Section("Spend, and why it changed", tuple(blocks))
@@ -139,16 +140,20 @@ def _compare(report: Weekly) -> str:
 
 
 def _said(change: Change, report: Weekly) -> Paragraph:
-    first = min((str(row.keys[0]) for row in report.daily if row.currency == change.currency), default=None)
-    if first is None or first > str(report.before[0]):
+    if not _comparable(change, report):
         return Paragraph(f"{change.currency}: the bill begins after {report.before[0]}, so the weeks cannot be compared.", True)
     share = f" ({change.change / change.before:+.1%})" if change.before > 0 else ""
     parts = {"usage": change.usage, "mix": change.mix, "price": change.price, "exchange rate": change.exchange}
     why = ", ".join(f"{name} {cents(part):+,}" for name, part in parts.items() if cents(part))
     return Paragraph(
-        f"{change.currency}: {amount(change.after)} after {amount(change.before)}, {cents(change.change):+,}{share}"
+        f"{change.currency}: {amount(change.after)} after {amount(change.before)}, {cents(change.change) + 0:+,}{share}"
         + (f"; of it {why}." if why else ".")
     )
+
+
+def _comparable(change: Change, report: Weekly) -> bool:
+    """Whether the bill of this currency reaches back to the first day of the comparison."""
+    return report.begins.get(change.currency, date.max) <= report.before[0]
 
 
 def _change_row(change: Change) -> dict[str, object]:

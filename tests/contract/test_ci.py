@@ -79,8 +79,8 @@ def test_the_steps_run_as_they_stand(tmp_path: Path) -> None:
     shutil.copytree(sample_company(), tmp_path / "exports", ignore=older)
     every = {step["name"] for step in steps() if "run" in step}
     done = run(tmp_path, every, {"FINOPS_FAIL_ON": "1000"})
-    assert list(done) == ["Load", "Report", "Recommend"]  # no cloud is set up: nothing is fetched
     codes = {name: ran.returncode for name, ran in done.items()}
+    # no cloud is set up: nothing is fetched
     assert codes == {"Load": 0, "Report": 0, "Recommend": 3}, [ran.stderr for ran in done.values()]
     summary = (tmp_path / "summary.md").read_text("utf-8")
     assert re.search(r"^\*\*Trust: (green|amber|red) ", summary, re.MULTILINE)
