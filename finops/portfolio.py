@@ -8,7 +8,21 @@ from datetime import date
 from decimal import Decimal
 
 from finops.evidence import saving_sql
-from finops.model import Act, Delete, Estimate, Finding, Keep, Recommendation, Resize, Saving, Scale, Schedule, Stop, Unknown
+from finops.model import (
+    WATCH,
+    Act,
+    Delete,
+    Estimate,
+    Finding,
+    Keep,
+    Recommendation,
+    Resize,
+    Saving,
+    Scale,
+    Schedule,
+    Stop,
+    Unknown,
+)
 from finops.money import cents
 from finops.simulate import ZERO, Bill, Outcome, keys_of
 
@@ -166,6 +180,8 @@ class Sequencer:
             if finding.currency != self.currency:
                 continue
             match finding.verdict:
+                case Act(saving=saving) if saving.effective_monthly.low <= 0 < saving.effective_monthly.expected:
+                    self._kept.append(Kept(finding, _unproven(saving)))
                 case Act() as act:
                     acts[finding.id] = Proposed(finding, act, self.before.value(finding.bill_key, act.effect))
                 case Keep(why):
@@ -312,6 +328,12 @@ def _excludes(winner: Taken | Proposed, other: Proposed) -> bool:
 
 def _words(act: Act) -> str:
     return f"{type(act.action).__name__} → {act.action.target}"
+
+
+def _unproven(saving: Saving) -> str:
+    """Why a saving whose range reaches zero is watched, not acted on."""
+    monthly = saving.effective_monthly
+    return f"{WATCH}: its saving of {cents(monthly.expected)} a month is not proven, it may be {cents(monthly.low)}"
 
 
 def _nothing_left(outcome: Outcome) -> str:

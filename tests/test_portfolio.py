@@ -184,3 +184,13 @@ def test_the_waterfall_sums_exactly_and_saving_is_at_most_the_spend(lines: list,
     assert abs(plan.current - run_rate - before) <= Decimal("0.005")
     assert 0 <= plan.saving <= plan.current - run_rate
     assert all(amount > 0 for amount in monthly)
+
+
+@pytest.mark.parametrize(("low", "acts"), [("0.01", 1), ("0", 0), ("-3", 0)])
+def test_a_saving_whose_range_reaches_zero_is_watched(low: str, acts: int) -> None:
+    saving = Saving(Estimate(Decimal(low), Decimal(10), Decimal(12)), Decimal(120), Decimal(0), "USD")
+    verdict = Act(Delete(), saving, 0.9, "why", Effect((Change(Decimal(0)),)))
+    plan = plan_of(Bill([line("a", "10")]), finding("idle", "a", verdict))
+    assert len(plan.recommendations) == acts
+    assert [kept.why.startswith("watch: ") for kept in plan.keeps] == [True] * (1 - acts)
+    assert plan.after == (0 if acts else 10)
