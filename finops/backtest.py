@@ -162,11 +162,12 @@ def _interval(decisions: Sequence[Decision]) -> Interval | None:
     dates = sorted({d.decided for d in decisions})
     if len(dates) < 2:
         return None
-    accounts = sorted({d.account for d in decisions})
+    accounts = sorted({d.account for d in decisions if d.advised})  # the others saved nothing, and could not have lost
     saved = np.zeros((len(dates), len(accounts)))
     row, column = ({key: place for place, key in enumerate(keys)} for keys in (dates, accounts))
     for d in decisions:
-        saved[row[d.decided], column[d.account]] += float(d.saved)
+        if d.advised:
+            saved[row[d.decided], column[d.account]] += float(d.saved)
     horizon = max((d.ends - d.decided).days for d in decisions)
     step = max(1, (dates[-1] - dates[0]).days / (len(dates) - 1))
     low, high = block_bootstrap(saved, math.ceil(horizon / step))
