@@ -8,13 +8,18 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 SHARED ?= ../shared
 
-.PHONY: demo test check real bench docs constraints clean
+.PHONY: demo test check real bench docs constraints clean browser
 
 demo: $(INSTALLED) ## the main job on the sample company: load, reconcile, recommend
 	$(BIN)/finops demo demo
 
-test: $(INSTALLED) ## all tests
+test: $(INSTALLED) browser ## all tests
 	$(BIN)/python -m pytest tests --ignore tests/real -n 2 --dist worksteal
+
+browser: ## Debian's Chromium, which the dashboard is clicked through in
+	@command -v chromium chromium-browser google-chrome >/dev/null || { \
+	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then apt-get update -qq && apt-get install -y -qq chromium >/dev/null; \
+	  else echo "the dashboard's tests need Chromium: install Debian's chromium (sudo apt-get install chromium)" >&2; exit 1; fi; }
 
 check: $(INSTALLED) ## style, types, SQL, dependency rule
 	$(BIN)/ruff check .

@@ -21,6 +21,7 @@ def page() -> None:
     for view in views:
         panel.trust_line(view.trust, view.plan.currency)
     st.header("Plan")
+    opened = st.container()
     everything = [(view, r) for view in views for r in view.plan.recommendations]
     kinds = st.multiselect("Kind", sorted({r.finding.kind for _, r in everything}), key="plan-kind", placeholder="All")
     owners = st.multiselect(
@@ -37,11 +38,12 @@ def page() -> None:
     picked = panel.table(rows, key="plan", command=" ".join(["finops recommend", *map(shlex.quote, kinds)]), selectable=True)
     wanted = st.query_params.get("id")
     chosen = shown[picked] if picked is not None else next((pair for pair in everything if pair[1].finding.id == wanted), None)
-    if chosen is not None:
-        st.query_params["id"] = chosen[1].finding.id
-        _detail(*chosen)
-    else:
-        st.caption("Select a row to see its facts, its range, what was rejected, the SQL and the patch.")
+    with opened:
+        if chosen is None:
+            st.caption("Select a row of the table to see its facts, its range, what was rejected, the SQL and the patch.")
+        else:
+            st.query_params["id"] = chosen[1].finding.id
+            _detail(*chosen)
     for view in views:
         _unknowns(view)
 
@@ -56,13 +58,13 @@ def _row(view: PlanView, recommendation: Recommendation) -> dict[str, object]:
     return {
         "id": finding.id,
         "kind": finding.kind,
-        "resource": finding.scope.resource,
         "do": f"{action_name(action)} → {action.target}" if action else "",
         "saving": saving.effective_monthly.expected,
         "currency": view.plan.currency,
         "owner": recommendation.owner,
         "effort": finding.effort,
         "status": recommendation.status,
+        "resource": finding.scope.resource,
     }
 
 

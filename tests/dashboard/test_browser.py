@@ -1,0 +1,131 @@
+"""The dashboard in a real headless Chromium: clicked through, its numbers are the command line's; screenshots in `build/`."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from finops.render import amount
+from tests.conftest import Ran
+
+ROOT = Path(__file__).parents[2]
+SHOTS = ROOT / "build" / "screenshots"
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+PATIENCE_MS = 120_000
+"""A page may have to wait for the first plan on a busy machine."""
+
+expect.set_options(timeout=PATIENCE_MS)
+
+
+def chromium() -> str:
+    """Debian's browser; `make test` installs it where it has the rights."""
+    found = next((path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None)
+    assert found, "no Chromium: install Debian's package `chromium`, then run the tests again"
+    return found
+
+
+@pytest.fixture(scope="module")
+def address(company: Path) -> Iterator[str]:
+    """The dashboard as `finops dashboard` starts it."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    code = "import sys; sys.argv[0] = 'finops'; from finops.cli import main; main()"
+    command = [sys.executable, "-c", code, "dashboard", "--port", str(port), "--warehouse", str(company)]
+    server = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+    url = f"http://127.0.0.1:{port}"
+    try:
+        for _ in range(240):
+            try:
+                with urllib.request.urlopen(f"{url}/_stcore/health", timeout=5) as answer:
+                    if answer.status == 200:
+                        break
+            except OSError:
+                time.sleep(0.5)
+        yield url
+    finally:
+        os.killpg(server.pid, 15)
+        server.wait(30)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=chromium(), args=FLAGS)
+        yield started
+        started.close()
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    opened = browser.new_page(viewport={"width": 1400, "height": 1600})
+    opened.set_default_timeout(PATIENCE_MS)
+    yield opened
+    opened.close()
+
+
+def settled(page: Page, name: str) -> None:
+    """The script has run to its end and nothing is red; a picture of it is kept."""
+    expect(page.get_by_test_id("stStatusWidget")).to_have_count(0)
+    expect(page.get_by_test_id("stSkeleton")).to_have_count(0)
+    expect(page.get_by_test_id("stException")).to_have_count(0)
+    SHOTS.mkdir(parents=True, exist_ok=True)
+    page.screenshot(path=SHOTS / f"{name}.png", full_page=True)
+
+
+def test_every_page_is_reached_by_clicking(page: Page, address: str, finops: Callable[..., Ran], company: Path) -> None:
+    months = json.loads(finops("forecast", "--warehouse", company, "--format", "json").out)["rows"]
+    page.goto(address)
+    for month in months:
+        expect(page.get_by_text(amount(Decimal(month["actual"])), exact=True).first).to_be_visible()
+    expect(page.get_by_role("heading", name="What changed")).to_be_visible()
+    settled(page, "overview")
+    for title in ("Costs", "Plan", "Teams", "Data health"):
+        page.get_by_role("link", name=title, exact=True).click()
+        expect(page.get_by_role("heading", name=title, exact=True)).to_be_visible()
+        expect(page.get_by_text("Trust", exact=False).first).to_be_visible()
+        settled(page, title.lower().replace(" ", "-"))
+
+
+def test_a_link_opens_a_recommendation(page: Page, address: str, finops: Callable[..., Ran], company: Path) -> None:
+    documents = json.loads(finops("recommend", "--warehouse", company, "--format", "json").out)
+    wanted = documents[0]["recommendations"][0]
+    page.goto(f"{address}/plan?id={wanted['id']}")
+    expect(page.get_by_role("heading", name=f"{wanted['kind']} {wanted['id']}")).to_be_visible()
+    expect(page.get_by_text(wanted["saving"]["expected"], exact=True).first).to_be_visible()
+    settled(page, "recommendation")
+
+
+def test_the_scope_of_a_link_filters_and_downloads(page: Page, address: str, finops: Callable[..., Ran], company: Path) -> None:
+    page.goto(f"{address}/costs?provider=Google+Cloud&by=region")
+    heading = page.get_by_role("heading", name="USD by region")
+    expect(heading).to_be_visible()
+    expect(page.get_by_role("heading", name="EUR by region")).to_have_count(0)
+    settled(page, "costs-google-cloud")
+    with page.expect_download() as download:
+        page.get_by_test_id("stDownloadButton").first.get_by_role("button").click()
+    rows = Path(download.value.path()).read_text().splitlines()
+    month = ("--from", "2026-10-01", "--to", "2026-10-31")
+    where = ("--by", "region", "--where", "provider=Google Cloud", *month)
+    spoken = json.loads(finops("costs", *where, "--warehouse", company, "--format", "json").out)["rows"]
+    assert [row.split(",")[2] for row in rows[1:]] == [row["effective_cost"] for row in spoken]
