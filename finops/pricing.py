@@ -79,11 +79,13 @@ def number(value: object) -> float | None:
 class PriceBook:
     """Every loaded price. `basis` is what the book's prices are: list, unless the account's own were loaded."""
 
-    __slots__ = ("_by_sku", "_count", "basis")
+    __slots__ = ("_by_sku", "_choices", "_count", "_forced", "basis")
 
     def __init__(self, prices: Iterable[Price], basis: Basis = "list") -> None:
         self.basis: Basis = basis
         self._by_sku: dict[tuple[str, str, str, str], list[Price]] = {}
+        self._forced: dict[tuple[PriceKey, datetime], list[Price]] = {}  # a book never changes: what was asked stays true
+        self._choices: dict[tuple[PriceKey, datetime], list[Price]] = {}
         self._count = 0
         for price in prices:
             key = price.key
@@ -121,10 +123,12 @@ class PriceBook:
 
     def choices(self, like: PriceKey, at: datetime) -> list[Price]:
         """Every other thing that the list sells under the same conditions: same key but for the SKU. By amount, then name."""
-        prefix = (like.provider, like.region, like.product)
-        skus = sorted({sku for p, r, product, sku in self._by_sku if (p, r, product) == prefix})
-        found = [self.price(_with_sku(like, sku), at) for sku in skus]
-        return sorted((p for p in found if p is not None), key=lambda p: (p.amount, p.key.sku))
+        if (like, at) not in self._choices:
+            prefix = (like.provider, like.region, like.product)
+            skus = sorted({sku for p, r, product, sku in self._by_sku if (p, r, product) == prefix})
+            found = [self.price(_with_sku(like, sku), at) for sku in skus]
+            self._choices[like, at] = sorted((p for p in found if p is not None), key=lambda p: (p.amount, p.key.sku))
+        return list(self._choices[like, at])
 
     def every(self, at: datetime, **conditions: str) -> list[Price]:
         """All prices in force whose key fields equal the conditions, in the order of their keys."""
@@ -137,6 +141,11 @@ class PriceBook:
         return sorted(_newest(rows), key=lambda row: (_whole(row.key), row.tier_start))
 
     def _in_force(self, key: PriceKey, at: datetime) -> list[Price]:
+        if (key, at) not in self._forced:
+            self._forced[key, at] = self._found(key, at)
+        return self._forced[key, at]
+
+    def _found(self, key: PriceKey, at: datetime) -> list[Price]:
         rows = self._by_sku.get((key.provider, key.region, key.product, key.sku), [])
         rows = _newest([row for row in rows if row.effective_from <= at])
         for name in KEY_FIELDS[4:]:

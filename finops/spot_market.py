@@ -34,8 +34,9 @@ MOST_STEPS = 2000
 
 def latest_band(market: Rows) -> str | None:
     """The newest interruption band that is stated; of several zones at one time the worst."""
-    stated = [(row["moment"], band_share(str(row["band"])) or 0.0, str(row["band"])) for row in market if row["band"]]
-    return max(stated)[2] if stated else None
+    newest = max((row["moment"] for row in market if row["band"]), default=None)
+    stated = {str(row["band"]) for row in market if row["band"] and row["moment"] == newest}
+    return max(stated, key=lambda band: (band_share(band) or 0.0, band), default=None)
 
 
 def share_there(market: Rows) -> float | None:

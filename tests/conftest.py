@@ -11,8 +11,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from finops.cli import main
+
+settings.register_profile("untimed", deadline=None)  # how long an example takes says nothing of the product
+settings.load_profile("untimed")
 
 FETCHED = datetime(2026, 11, 1, 6, tzinfo=UTC).timestamp()
 """When the sample's files were fetched, as far as tests are concerned: a checkout has no time of its own."""

@@ -303,15 +303,15 @@ def test_cold_video_goes_to_the_class_that_is_cheapest_after_fees() -> None:
 
 
 @pytest.mark.parametrize(
-    "band",
+    ("band", "reason"),
     [
-        (60, None, 0.4, 38, 0.0),  # small objects: fees and minimum size
-        (0, 9, 30, 4096, 0.0),  # gone before any minimum time ends
-        (60, None, 90, 65536, 1.4),  # read more than 1.05 times a month
+        ((60, None, 0.4, 38, 0.0), "its objects have 38 KiB"),  # fees and minimum size
+        ((0, 9, 30, 4096, 0.0), "no class is cheaper"),  # gone before any minimum time ends
+        ((60, None, 90, 65536, 1.4), "no class is cheaper"),  # read more than 1.05 times a month
     ],
 )
-def test_what_no_class_makes_cheaper_stays(band: tuple[int, int | None, float, float, float]) -> None:
-    assert why(plan_of(bucket(band), "storage_tiering")).startswith("no class is cheaper")
+def test_what_no_class_makes_cheaper_stays(band: tuple[int, int | None, float, float, float], reason: str) -> None:
+    assert why(plan_of(bucket(band), "storage_tiering")).startswith(reason)
 
 
 def test_each_age_gets_its_class() -> None:
