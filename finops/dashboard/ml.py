@@ -16,7 +16,7 @@ def page() -> None:
     panel.trust_line(at.ask(state.trusted))
     st.header("ML")
     report = at.ask(state.ml)
-    st.caption(f"{report.first} to {report.as_of}, effective cost")
+    st.caption(f"{report.first} to {report.as_of}, effective cost before promotional credits")
     tables = ml_tables(report, at.ask(state.instruments), exact=False)
     for name, (title, named) in SPENDS.items():
         rows = tables[name]

@@ -11,7 +11,7 @@ from typing import Any
 
 from finops.machines import accelerator_of, hourly
 from finops.money import cents
-from finops.queries.ml_estate import DAYS, Machine, MlEstate
+from finops.queries.ml_estate import DAYS, GROSS, Machine, MlEstate
 from finops.queries.reads import Reads
 
 IDLE_BELOW = 5.0
@@ -209,7 +209,7 @@ def _billed(reads: Reads, as_of: date, machines: Mapping[str, Machine]) -> list[
             coalesce(instance_type, '') as instance_type,
             coalesce(sku_meter, sku_id, '') as meter,
             coalesce(pricing_unit, '') as unit,
-            cast(sum(coalesce(effective_cost, 0)) as decimal(38, 12)) as cost,
+            cast(sum({GROSS}) as decimal(38, 12)) as cost,
             cast(sum(coalesce(pricing_quantity, 0)) as decimal(38, 12)) as quantity
         from resource_daily
         where

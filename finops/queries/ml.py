@@ -25,24 +25,27 @@ from finops.queries.teams import Allocation
 
 @dataclass(frozen=True, slots=True)
 class SpendRow:
-    """One part of a currency's ML spend, exactly; `share` of it, 0 … 1."""
+    """One part of a currency's ML spend, exactly: `amount` before promotional credits, `credits` (≤ 0), `share` 0 … 1."""
 
     name: str
     currency: str
     amount: Decimal
+    credits: Decimal
     share: float
 
 
 @dataclass(frozen=True, slots=True)
 class MlReport:
-    """Every ML answer of the 30 days up to `as_of`. Each of the four spends sums to `totals` exactly.
+    """Every ML answer of the 30 days up to `as_of`. Each of the four spends sums to `totals` and `credits` exactly.
 
+    totals  ML spend before promotional credits; with `credits` (≤ 0) it is the effective cost of the bill
     keys  resources with ML spend, in lower case: what a plan's unknowns are chosen by
     gaps  facts that these answers lack, a resource at a time
     """
 
     as_of: date
     totals: dict[str, Decimal]
+    credits: dict[str, Decimal]
     platforms: tuple[SpendRow, ...]
     accelerators: tuple[SpendRow, ...]
     teams: tuple[SpendRow, ...]
@@ -68,7 +71,8 @@ def ml(reads: Reads, as_of: date, allocation: Allocation) -> MlReport:
     totals = _summed(estate.ml_lines, lambda _: "")
     return MlReport(
         as_of=as_of,
-        totals={currency: amount for (currency, _), amount in sorted(totals.items())},
+        totals={currency: amount for (currency, _), (amount, _) in sorted(totals.items())},
+        credits={currency: credit for (currency, _), (_, credit) in sorted(totals.items())},
         platforms=_spend(estate, lambda line: line.service or "(no service)"),
         accelerators=_spend(estate, estate.accelerator),
         teams=_spend(estate, lambda line: line.team),
@@ -85,18 +89,18 @@ def ml(reads: Reads, as_of: date, allocation: Allocation) -> MlReport:
 
 
 def _spend(estate: MlEstate, name: Callable[[MlLine], str]) -> tuple[SpendRow, ...]:
-    wholes = _summed(estate.ml_lines, lambda _: "")
-    parts = _summed(estate.ml_lines, name)
+    wholes = {currency: amount for (currency, _), (amount, _) in _summed(estate.ml_lines, lambda _: "").items()}
     rows = [
-        SpendRow(of, currency, amount, float(amount / wholes[currency, ""]) if wholes[currency, ""] else 0.0)
-        for (currency, of), amount in parts.items()
+        SpendRow(of, currency, amount, credit, float(amount / wholes[currency]) if wholes[currency] else 0.0)
+        for (currency, of), (amount, credit) in _summed(estate.ml_lines, name).items()
     ]
     return tuple(sorted(rows, key=lambda row: (row.currency, -row.amount, row.name)))
 
 
-def _summed(lines: Iterable[MlLine], name: Callable[[MlLine], str]) -> dict[tuple[str, str], Decimal]:
-    sums: dict[tuple[str, str], Decimal] = {}
+def _summed(lines: Iterable[MlLine], name: Callable[[MlLine], str]) -> dict[tuple[str, str], tuple[Decimal, Decimal]]:
+    sums: dict[tuple[str, str], tuple[Decimal, Decimal]] = {}
     for line in lines:
         key = (line.currency, name(line))
-        sums[key] = sums.get(key, Decimal(0)) + line.cost
+        amount, credit = sums.get(key, (Decimal(0), Decimal(0)))
+        sums[key] = (amount + line.cost, credit + line.credits)
     return sums

@@ -15,12 +15,19 @@ from finops.queries.reads import Reads
 from finops.queries.teams import DAILY_WITH_TAGS, UNTAGGED, Allocation, team_expression
 
 DAYS = 30
+GROSS = "coalesce(effective_cost, 0) - coalesce(promotional_credit, 0)"
+"""Effective cost before promotional credits, as the plan counts: what something costs does not end when a credit does."""
+
 NO_ACCELERATOR, NO_MODEL, SEVERAL_MODELS = "(no accelerator known)", "(no model known)", "(several models)"
 
 
 @dataclass(frozen=True, slots=True)
 class MlLine:
-    """One meter of one resource over 30 days. `cost` is effective; `ml` says whether the bill's line counts as ML spend."""
+    """One meter of one resource over 30 days. `ml` says whether the bill's line counts as ML spend.
+
+    cost     effective, before promotional credits
+    credits  ≤ 0: what of it promotional credits paid
+    """
 
     currency: str
     provider: str
@@ -35,6 +42,7 @@ class MlLine:
     model: str
     ml: bool
     cost: Decimal
+    credits: Decimal
     quantity: Decimal
 
 
@@ -142,7 +150,8 @@ def _lines(reads: Reads, as_of: date, allocation: Allocation) -> list[MlLine]:
             {team} as team,
             coalesce({expression("tag:model", daily=True)}, '') as model,
             coalesce(ml_workload, false) as ml,
-            cast(sum(coalesce(effective_cost, 0)) as decimal(38, 12)) as cost,
+            cast(sum({GROSS}) as decimal(38, 12)) as cost,
+            cast(sum(coalesce(promotional_credit, 0)) as decimal(38, 12)) as credits,
             cast(sum(case when charge_category = 'Usage' then coalesce(pricing_quantity, 0) else 0 end) as decimal(38, 12))
                 as quantity
         from daily

@@ -11,7 +11,7 @@ from typing import Any
 from finops.jobs import Run, run_of_row
 from finops.money import cents
 from finops.queries.accelerators import PARTS, WHOLE
-from finops.queries.ml_estate import DAYS, NO_MODEL, MlEstate
+from finops.queries.ml_estate import DAYS, GROSS, NO_MODEL, MlEstate
 from finops.queries.reads import Reads
 
 ENDPOINTS = ("endpoint", "endpoints", "deployments", "provisionedmodel")
@@ -166,7 +166,7 @@ def _machine_lines(reads: Reads, as_of: date, runs: Sequence[Mapping[str, Any]])
             coalesce(sku_meter, sku_id, '') as meter,
             coalesce(pricing_unit, '') as unit,
             coalesce(pricing_category, '') = 'Dynamic' as spot,
-            cast(sum(coalesce(effective_cost, 0)) as decimal(38, 12)) as cost,
+            cast(sum({GROSS}) as decimal(38, 12)) as cost,
             cast(sum(coalesce(pricing_quantity, 0)) as decimal(38, 12)) as quantity
         from resource_daily
         where
@@ -273,7 +273,7 @@ def _daily(reads: Reads, as_of: date, keys: Sequence[str]) -> list[dict[str, Any
     return reads.rows(
         f"""
         select lower(resource_id) as key, currency, charge_date as day,
-            cast(sum(coalesce(effective_cost, 0)) as decimal(38, 12)) as cost
+            cast(sum({GROSS}) as decimal(38, 12)) as cost
         from resource_daily
         where
             charge_date > $as_of::date - {DAYS} and charge_date <= $as_of::date and ml_workload

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from finops import queries, render
@@ -43,19 +44,24 @@ def ml_text(reader: Reader, report: queries.MlReport, missing: Sequence[Instrume
     tables = ml_tables(report, missing, exact=fmt in ("json", "csv"))
     if fmt == "json":
         calculation = asdict(queries.calculation(reader, reader.published.number))
-        period = {"as_of": report.as_of, "from": report.first, "to": report.as_of, "totals": report.totals}
+        period: dict[str, object] = {"as_of": report.as_of, "from": report.first, "to": report.as_of, "totals": report.totals}
+        period |= {"promotional_credits": report.credits}
         return render.document({"schema": 1, "calculation": calculation} | period | tables)
     if fmt == "csv":
         return render.rows(_measures(tables), fmt)
     tied = trust(reader, report.as_of)
-    said = "; ".join(f"{amount(total)} {currency}" for currency, total in report.totals.items()) or "nothing"
+    said = "; ".join(_spent(total, report.credits[currency], currency) for currency, total in report.totals.items())
     parts = [
         trust_line(tied.status, tied.reconciled, tied.notes),
-        f"ML spend from {report.first} to {report.as_of} (effective): {said}",
+        f"ML spend from {report.first} to {report.as_of} (effective, before promotional credits): {said or 'nothing'}",
     ]
     titles = SPENDS | TABLES | {"instrument_first": INSTRUMENT}
     parts += [_titled(titles[name][0], rows, "" if name in SPENDS else titles[name][1], fmt) for name, rows in tables.items()]
     return "\n\n".join(parts)
+
+
+def _spent(total: Decimal, credits: Decimal, currency: str) -> str:
+    return f"{amount(total)} {currency}" + (f" (of which credits pay {amount(-credits)})" if credits else "")
 
 
 UNIT_COSTS = ("per_thousand", "per_million")
@@ -67,7 +73,10 @@ def ml_tables(report: queries.MlReport, missing: Sequence[Instrument], *, exact:
     tables: dict[str, Rows] = {}
     for name, (_, named) in SPENDS.items():
         rows: tuple[queries.SpendRow, ...] = getattr(report, name)
-        tables[name] = [{named: r.name, "currency": r.currency, "cost": r.amount, "share": round(r.share, 4)} for r in rows]
+        tables[name] = [
+            {named: r.name, "currency": r.currency, "cost": r.amount, "credits": r.credits, "share": round(r.share, 4)}
+            for r in rows
+        ]
     for name in TABLES:
         tables[name] = [_row(asdict(row), exact) for row in getattr(report, name)]
     tables["instrument_first"] = [asdict(row) for row in missing]

@@ -230,6 +230,13 @@ def test_lines_without_a_resource_are_by_account_only() -> None:
     assert (rows["output"].scope, rows["output"].cost, rows["output"].per_million) == ("app", None, None)
 
 
+def test_what_a_promotional_credit_pays_costs_no_less() -> None:
+    estate = gpu_machine(Estate(), EffectiveCost=0.0, x_promotional_credit=-96.0).resource("i-1", INSTANCE, gpu_model="A10G")
+    report = asked(hourly(listed(estate), "i-1", "gpu_sm_active", 0.0))
+    assert (report.totals, report.credits) == ({"USD": D(2880)}, {"USD": D(-2880)})
+    assert (report.gpu_hours[0].idle_cost, report.idle[0].cost) == (D(2880), D(96))
+
+
 def test_nothing_loaded_is_nothing_not_an_error() -> None:
     report = asked(Estate().charge("i-1", 5.0))
     assert (report.totals, report.gpu_hours, report.runs, report.tokens) == ({}, (), (), ())
@@ -245,13 +252,13 @@ def test_every_split_is_the_ml_spend_of_the_bill(lines: list[tuple[str, str, Dec
     for number, (service, currency, daily, accelerated) in enumerate(lines):
         estate.charge(
             f"i-{number}", float(daily), days=3, x_ml_workload=True, ServiceName=service, BillingCurrency=currency,
-            x_instance_type=GPU if accelerated else None,
+            x_instance_type=GPU if accelerated else None, x_promotional_credit=-3.25 if accelerated else None,
         )  # fmt: skip
     report = asked(estate)
     bill = {row.currency: row.amount for row in costs(estate, CostQuery((), where=(Condition.parse("ml=true"),)))}
-    assert report.totals == bill
+    assert {currency: amount + report.credits[currency] for currency, amount in report.totals.items()} == bill
     for part in (report.platforms, report.accelerators, report.teams, report.models):
-        assert {c: sum(row.amount for row in part if row.currency == c) for c in bill} == bill
+        assert {c: sum(row.amount + row.credits for row in part if row.currency == c) for c in bill} == bill
 
 
 def test_the_sample_company(finops: Callable[..., Ran], company: Path) -> None:
@@ -261,7 +268,7 @@ def test_the_sample_company(finops: Callable[..., Ran], company: Path) -> None:
                "--warehouse", company, "--format", "json").out
     )["rows"]  # fmt: skip
     assert {(r["service"], r["currency"], D(r["effective_cost"])) for r in spent} == {
-        (r["platform"], r["currency"], D(r["cost"])) for r in report["platforms"]
+        (r["platform"], r["currency"], D(r["cost"]) + D(r["credits"])) for r in report["platforms"]
     }
     (held,) = [row for row in report["idle"] if row["resource"] == "i-0b7e11aa4c2d9f002"]
     assert held["accelerator"] == "A100"  # its memory is held; nothing computes
