@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 class Held:
     """What the warehouse held before: (stream, source, account, unit), every invoice line, and how far it was complete."""
 
-    units: frozenset[tuple[str, str, str, str]]
+    units: Mapping[tuple[str, str, str, str], str]  # with the checksum of the files that it came from
     invoices: tuple[InvoiceLine, ...]
     complete: tuple[Row, ...]
 
@@ -71,7 +71,7 @@ def load(
         _write_reconciliation(writer, rows, others)
         absent = unmatched(bills) if outcome.invoices else []
         notes = (*_other_accounts(outcome, held, source), *absent)
-        changed = bool(writer.changed)
+        changed = any(held.units.get(_key(staged)) != _checksum(staged) for staged in outcome.staged)
         tell("building the marts")
         writer.build()
         writer.publish(list(notes))
@@ -100,7 +100,7 @@ def _silent(_: str) -> None:
 
 
 def _held(reader: Reader) -> Held:
-    units = reader.rows("select stream, x_source, coalesce(billing_account_id, '') as account, unit from coverage")
+    units = reader.rows("select stream, x_source, coalesce(billing_account_id, '') as account, unit, checksum from coverage")
     invoices = reader.rows(
         "select invoice_id, issuer, coalesce(billing_account_id, '') as account, period, category, currency, amount"
         " from invoices"
@@ -110,7 +110,7 @@ def _held(reader: Reader) -> Held:
         " total_expected, total_loaded, residual, status, note from reconciliation where level <> 'invoice'"
     )
     return Held(
-        frozenset(tuple(row.values()) for row in units),
+        {(row["stream"], row["x_source"], row["account"], row["unit"]): row["checksum"] for row in units},
         tuple(InvoiceLine(*row.values()) for row in invoices),
         tuple(Row(Unit(*list(row.values())[:3]), *list(row.values())[3:]) for row in complete),
     )
@@ -222,7 +222,7 @@ def _write_coverage(writer: Writer, outcome: Outcome, others: Others) -> None:
             "window_start": staged.first or None,
             "window_end": staged.last or None,
             "rows": staged.rows,
-            "checksum": " ".join(sorted(file.checksum for file in files)),
+            "checksum": _checksum(staged),
             "files": json.dumps(sorted(Path(file.shown).name for file in files)),
             "fetched_at": datetime.fromtimestamp(max(file.modified for file in files), UTC).isoformat(),
             "notes": json.dumps([*staged.notes, *staged.remarks], ensure_ascii=False),
@@ -232,6 +232,14 @@ def _write_coverage(writer: Writer, outcome: Outcome, others: Others) -> None:
         units += [(name, unit.account, key) for name in (unit.source, *sorted(give_way))]
         records.append(record)
     writer.replace(COVERAGE, units, record_select(COVERAGE, records))
+
+
+def _key(staged: Staged) -> tuple[str, str, str, str]:
+    return staged.group.fmt.table, staged.unit.source, staged.unit.account, staged.unit.period
+
+
+def _checksum(staged: Staged) -> str:
+    return " ".join(sorted(file.checksum for file in staged.group.files))
 
 
 def _write_reconciliation(writer: Writer, rows: Sequence[Row], others: Others) -> None:

@@ -46,11 +46,6 @@ class Writer:
         self._builder = Builder(self._store, self.connection, self._models, base.models)
         self._published = False
 
-    @property
-    def changed(self) -> set[tuple[str, str]]:
-        """(x_source, x_billing_period) whose charges changed."""
-        return set(self._store.changed.get("charges", ()))
-
     def _step(self, name: str) -> None:
         """Looked up at each step: the observer may be set after opening."""
         self.on_step(name)

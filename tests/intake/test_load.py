@@ -40,9 +40,9 @@ def test_one_line_a_source(warehouse: Warehouse, tmp_path: Path) -> None:
 
 def test_loading_twice_changes_nothing(warehouse: Warehouse, tmp_path: Path) -> None:
     path = _file(tmp_path, "bill.csv", text({}, {"ResourceId": "vm-2"}))
-    contents = []
+    contents, changed = [], []
     for _ in range(2):
-        deliver(warehouse, path)
+        changed.append(deliver(warehouse, path).changed)
         with warehouse.reader() as reader:
             contents.append(
                 [
@@ -51,6 +51,7 @@ def test_loading_twice_changes_nothing(warehouse: Warehouse, tmp_path: Path) -> 
                 ]
             )
     assert contents[0] == contents[1]
+    assert changed == [True, False]
     assert billed(warehouse) == {SEPTEMBER: Decimal(20)}
 
 
