@@ -213,7 +213,9 @@ final as (
         coalesce(coalesce(exact.ml_workload, whole.ml_workload, named.ml_workload) = 'true', false)
         or coalesce(
             regexp_matches(coalesce(d.metered_type, d.listed_type), '^(ml\..*|(p|g|gr|inf|trn|dl)[0-9][a-z0-9-]*\..*)$'), false
-        ) as ml_workload,
+        )
+        -- models of marketplace sellers are products of their own, metered by tokens that go in and come out
+        or coalesce(regexp_matches(d.usage_type, '(?i)(input|output|read|write)[a-z]*[-_]?tokens?'), false) as ml_workload,
         coalesce(
             units.focus_unit,
             case when regexp_full_match(

@@ -273,6 +273,9 @@ def test_the_sample_company(finops: Callable[..., Ran], company: Path) -> None:
     (held,) = [row for row in report["idle"] if row["resource"] == "i-0b7e11aa4c2d9f002"]
     assert held["accelerator"] == "A100"  # its memory is held; nothing computes
     assert D(held["idle_hours"]) == D(held["gpu_hours"]) == 192
+    sellers = {row["platform"]: D(row["cost"]) for row in report["platforms"]}
+    priced = sum((D(row["cost"]) for row in report["tokens"] if row["cost"] is not None), D(0))
+    assert sum(cost for name, cost in sellers.items() if "Bedrock Edition" in name) == priced > 0
     stakes = [(row["currency"], -D(row["spend_at_stake"])) for row in report["instrument_first"]]
     assert stakes == sorted(stakes)
     assert stakes
