@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from finops.bill.simulate import Bill, Line, keys_of
 from finops.model import Change, Effect, Finding
-from finops.simulate import Bill, Line, keys_of
 
 
 def quoted(text: str) -> str:

@@ -12,7 +12,7 @@ from datetime import date, timedelta
 
 import numpy as np
 
-from finops.commitments import Floats
+from finops.commitment.levels import Floats
 
 SEASON = 7
 LEAST_DAYS = 14

@@ -10,7 +10,9 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from finops import queries
-from finops.commitments import commitment_of_row
+from finops.bill.replay import TOTALS, UNUSED, USAGE, Replay, replays
+from finops.bill.simulate import keys_of
+from finops.commitment.levels import commitment_of_row
 from finops.config import Config
 from finops.document import plan_document
 from finops.errors import ConfigError, DataError
@@ -20,9 +22,7 @@ from finops.money import cents
 from finops.opinions import Opinion, Unshared, opinions_of_rows, unshared
 from finops.portfolio import Plan, how_to_supply
 from finops.precedence import rules, tiers
-from finops.replay import TOTALS, UNUSED, USAGE, Replay, replays
 from finops.runner import HOW, Owners, plans
-from finops.simulate import keys_of
 
 if TYPE_CHECKING:
     from finops.warehouse.warehouse import Reader, Warehouse

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
 
+from finops.bill.simulate import ZERO, Bill, Outcome, keys_of
 from finops.evidence import saving_sql
 from finops.model import (
     WATCH,
@@ -24,7 +25,6 @@ from finops.model import (
     Unknown,
 )
 from finops.money import cents
-from finops.simulate import ZERO, Bill, Outcome, keys_of
 
 ORDER = (
     "idle",

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from functools import cache
 from importlib import resources
 
-from finops.rating import Rule, Tiers
+from finops.bill.rating import Rule, Tiers
 
 
 @cache

@@ -8,10 +8,10 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from finops.estimate import quantile
 from finops.model import Scope
 from finops.money import MONTH_PER_WINDOW
 from finops.pricing import json_object, number
+from finops.sizing.estimate import quantile
 
 GIB = 1024.0**3
 

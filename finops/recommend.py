@@ -13,10 +13,10 @@ from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
+from finops.bill.simulate import Bill
 from finops.model import Finding
 from finops.money import HOURS_PER_MONTH
 from finops.pricing import PriceBook
-from finops.simulate import Bill
 from finops.window import Window
 
 

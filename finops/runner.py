@@ -12,7 +12,8 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from finops import plugins
-from finops.commitments import Commitment, commitment_of_row
+from finops.bill.simulate import Bill, Line
+from finops.commitment.levels import Commitment, commitment_of_row
 from finops.errors import ConfigError
 from finops.model import KINDS, Act, Finding
 from finops.money import MONTH_PER_WINDOW
@@ -21,7 +22,6 @@ from finops.portfolio import Failure, Plan, Sequencer
 from finops.pricing import PriceBook, price_of_row
 from finops.queries import Reads
 from finops.recommend import Context, PortfolioRecommender, Recommender
-from finops.simulate import Bill, Line
 
 HOW = {
     "history": "load earlier days of the metrics and of the inventory; the verdict follows when there is enough",

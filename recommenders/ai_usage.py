@@ -10,12 +10,12 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from finops.machines import ratio
+from finops.bill.simulate import Line
 from finops.model import WATCH, Change, Effect, Fact, Finding, Keep, Reconfigure, Unknown
 from finops.money import MONTH_PER_WINDOW, cents
 from finops.profile import Profile, profile_of_row
 from finops.recommend import Context, Row
-from finops.simulate import Line
+from finops.sizing.machines import ratio
 from finops.tokens import TokenPrices, Usage, by_account_sql, cache_writes, meter_of, nightly, usage_of_rows
 from finops.verdicts import Judged, act, finding_of, price_of
 

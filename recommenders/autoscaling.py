@@ -12,15 +12,15 @@ from typing import Annotated, ClassVar
 import numpy as np
 from pydantic import Field
 
-from finops.estimate import range_share
-from finops.foresight import must_hold
-from finops.machines import hourly_lines, machine_key
 from finops.model import Change, Effect, Fact, Finding, Keep, Scale, Unknown
 from finops.profile import NEGATIONS, Profile, profile_of_row, standby
 from finops.recommend import Context, Row
-from finops.scaling import Floats, Group, Scheduled, scored
-from finops.scaling_search import Found, found_policy
-from finops.traffic import Samples, Work, by_hour, from_zero, peak_hours, per_minute, samples_of_rows, work_of
+from finops.scaling.foresight import must_hold
+from finops.scaling.group import Floats, Group, Scheduled, scored
+from finops.scaling.search import Found, found_policy
+from finops.scaling.traffic import Samples, Work, by_hour, from_zero, peak_hours, per_minute, samples_of_rows, work_of
+from finops.sizing.estimate import range_share
+from finops.sizing.machines import hourly_lines, machine_key
 from finops.verdicts import Judged, act, finding_of
 
 MIN_DAYS = 14  # two weekly cycles

@@ -11,12 +11,12 @@ from typing import Annotated, ClassVar
 import numpy as np
 from pydantic import Field
 
-from finops.commitment_estate import Estate, demand_of_rows, history, kept_of_contracted, paid_of_list, residual_shares
-from finops.commitment_offers import Meter, Offer, offers, term_months
-from finops.commitment_policy import BROAD, NARROW, outlook, siblings
-from finops.commitment_risk import Risk, frontier, risk_of, safe_share, successor
-from finops.commitments import Floats, Level, best_level, break_even_month, evaluate, ladder
-from finops.demand import DEMAND, HISTORY, commitment_sql
+from finops.commitment.demand import DEMAND, HISTORY, commitment_sql
+from finops.commitment.estate import Estate, demand_of_rows, history, kept_of_contracted, paid_of_list, residual_shares
+from finops.commitment.levels import Floats, Level, best_level, break_even_month, evaluate, ladder
+from finops.commitment.offers import Meter, Offer, offers, term_months
+from finops.commitment.policy import BROAD, NARROW, outlook, siblings
+from finops.commitment.risk import Risk, frontier, risk_of, safe_share, successor
 from finops.model import WATCH, Act, Commit, Effect, Estimate, Evidence, Fact, Finding, Keep, Saving, Scope, Unknown, Verdict
 from finops.money import DAYS_PER_WINDOW, HOURS_PER_MONTH, cents
 from finops.recommend import Context, Row

@@ -11,7 +11,8 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from finops.activity import (
+from finops.activity.histories import activity_query
+from finops.activity.streaks import (
     Grade,
     Measured,
     Recurring,
@@ -22,13 +23,12 @@ from finops.activity import (
     quiet_period,
     recurring_of_rows,
 )
-from finops.activity_query import activity_query
-from finops.estimate import range_share
 from finops.model import Act, Change, Delete, Effect, Estimate, Evidence, Fact, Finding, Keep, Saving, Stop, Unknown, Verdict
 from finops.money import cents
 from finops.pricing import PriceKey
 from finops.profile import Profile, profile_of_row, standby
 from finops.recommend import Context, Row
+from finops.sizing.estimate import range_share
 
 # Compute Optimizer and Cost Explorer call ≤ 5 % at peak idle (2023). A backup computes for up to two hours a night, at most at
 # 30 %; patches and virus scans take three hours on few days.

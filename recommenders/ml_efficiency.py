@@ -9,8 +9,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from finops.estimate import median_above
-from finops.jobs import (
+from finops.activity.jobs import (
     RUNS_OF,
     Run,
     by_team,
@@ -22,12 +21,13 @@ from finops.jobs import (
     most_short_runs_a_day,
     run_of_row,
 )
-from finops.machines import hourly, hourly_lines, hourly_price, ratio
 from finops.model import WATCH, Act, Change, Effect, Fact, Finding, Keep, Reconfigure, Unknown
 from finops.money import cents
 from finops.pricing import PriceKey
 from finops.profile import Profile, Series, profile_of_row
 from finops.recommend import Context, Row
+from finops.sizing.estimate import median_above
+from finops.sizing.machines import hourly, hourly_lines, hourly_price, ratio
 from finops.verdicts import Judged, act, finding_of, price_of
 
 MONTHS = 3

@@ -9,8 +9,14 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from finops.estimate import range_share
-from finops.machines import (
+from finops.bill.simulate import Line
+from finops.model import Change, Effect, Fact, Finding, Keep, Reconfigure, Resize, Unknown
+from finops.money import cents
+from finops.pricing import Price, PriceKey
+from finops.profile import Profile, Series, profile_of_row, standby
+from finops.recommend import Context, Row
+from finops.sizing.estimate import range_share
+from finops.sizing.machines import (
     Generation,
     Needs,
     accelerator_of,
@@ -25,12 +31,6 @@ from finops.machines import (
     negotiated,
     ratio,
 )
-from finops.model import Change, Effect, Fact, Finding, Keep, Reconfigure, Resize, Unknown
-from finops.money import cents
-from finops.pricing import Price, PriceKey
-from finops.profile import Profile, Series, profile_of_row, standby
-from finops.recommend import Context, Row
-from finops.simulate import Line
 from finops.verdicts import Judged, act, finding_of, price_of
 
 MIB = 1024.0**2

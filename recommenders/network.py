@@ -11,12 +11,12 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
-from finops.machines import ratio
+from finops.bill.simulate import Bill, Line
 from finops.model import WATCH, Change, Effect, Fact, Finding, Keep, Reconfigure, Unknown
 from finops.money import cents
 from finops.profile import Profile, profile_of_row
 from finops.recommend import Context, Row
-from finops.simulate import Bill, Line
+from finops.sizing.machines import ratio
 from finops.verdicts import Judged, act, finding_of
 
 GIGABYTES = (1e9, 1024.0**3)

@@ -10,24 +10,7 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
-from finops.capacity import (
-    Needs,
-    Size,
-    binding,
-    by_time,
-    connections_memory,
-    cpu_need,
-    gpu_needs,
-    limits_used,
-    not_by_size,
-    resized,
-    share_of,
-    size_of,
-    sizing_facts,
-    why_not,
-)
-from finops.estimate import Confidence, Floor, Margin, NextStep, estimate, observed, range_share
-from finops.machines import machine_key
+from finops.bill.simulate import keys_of
 from finops.model import (
     Act,
     Action,
@@ -46,7 +29,28 @@ from finops.model import (
     Verdict,
 )
 from finops.money import cents
-from finops.packing import (
+from finops.pricing import Price
+from finops.profile import Profile, memory_used, profile_of_row, standby
+from finops.recommend import Context, Row
+from finops.sizing.capacity import (
+    Needs,
+    Size,
+    binding,
+    by_time,
+    connections_memory,
+    cpu_need,
+    gpu_needs,
+    limits_used,
+    not_by_size,
+    resized,
+    share_of,
+    size_of,
+    sizing_facts,
+    why_not,
+)
+from finops.sizing.estimate import Confidence, Floor, Margin, NextStep, estimate, observed, range_share
+from finops.sizing.machines import machine_key
+from finops.sizing.packing import (
     candidates_with_peers,
     cheapest_memory,
     durations_by_memory,
@@ -55,10 +59,6 @@ from finops.packing import (
     pods_of,
     shared_machines,
 )
-from finops.pricing import Price
-from finops.profile import Profile, memory_used, profile_of_row, standby
-from finops.recommend import Context, Row
-from finops.simulate import keys_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,14 +11,14 @@ from zoneinfo import ZoneInfoNotFoundError
 
 from pydantic import Field
 
-from finops.estimate import range_share
+from finops.activity.office_hours import Use, on_hours, tightest, use_of_rows
+from finops.bill.simulate import Line
 from finops.model import Act, Change, Effect, Estimate, Evidence, Fact, Finding, Keep, Saving, Schedule, Unknown, Verdict
 from finops.money import HOURS_PER_MONTH, cents
-from finops.office_hours import Use, on_hours, tightest, use_of_rows
 from finops.pricing import number
 from finops.profile import Profile, profile_of_row, standby
 from finops.recommend import Context, Row
-from finops.simulate import Line
+from finops.sizing.estimate import range_share
 
 
 @dataclass(frozen=True, slots=True)

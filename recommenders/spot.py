@@ -11,13 +11,13 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from finops.machines import hourly_lines, machine_key, ratio
 from finops.model import Change, Effect, Fact, Finding, Keep, Unknown, UseSpot
 from finops.money import cents
 from finops.pricing import number
 from finops.profile import NEGATIONS, Profile, profile_of_row, standby
 from finops.recommend import Context, Row
-from finops.spot import (
+from finops.sizing.machines import hourly_lines, machine_key, ratio
+from finops.spot.interruptions import (
     Checkpoints,
     Rate,
     band_share,
@@ -27,7 +27,7 @@ from finops.spot import (
     rate_of_share,
     without_checkpoints,
 )
-from finops.spot_market import latest_band, on_demand_share, periodic_writes, share_there
+from finops.spot.market import latest_band, on_demand_share, periodic_writes, share_there
 from finops.verdicts import Judged, act, finding_of, price_of
 
 

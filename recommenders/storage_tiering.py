@@ -13,11 +13,11 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from finops.buckets import HIDDEN, SOFT_DELETED, Bucket
 from finops.model import Fact, Finding, Keep, Move, Reconfigure, Unknown
 from finops.recommend import Context, Row
-from finops.rules import Rule, Shape, document
-from finops.tiering import (
+from finops.storage.buckets import HIDDEN, SOFT_DELETED, Bucket
+from finops.storage.rules import Rule, Shape, document
+from finops.storage.tiering import (
     DAYS_PER_MONTH,
     KIB,
     Band,
@@ -35,7 +35,7 @@ from finops.tiering import (
     unmeasured,
     with_at_most,
 )
-from finops.tiering_sql import bytes_sql, tiering_sql, unread_sql
+from finops.storage.tiering_sql import bytes_sql, tiering_sql, unread_sql
 
 CLASSES: Mapping[str, ClassRule] = {
     "STANDARD": ClassRule(),

@@ -6,12 +6,12 @@ import json
 from datetime import timedelta
 from decimal import Decimal
 
-from finops.backtest import Summary
-from finops.backtests import backtests
+from finops.backtest.run import backtests
+from finops.backtest.summary import Summary
+from finops.backtest.verdicts import HORIZON_DAYS, LAG_DAYS, Rule, decision_days
 from finops.config import Config
 from finops.profile import profile_of_row
 from finops.summary.backtest import backtest_text, summary_document
-from finops.verdict_replay import HORIZON_DAYS, LAG_DAYS, Rule, decision_days
 from tests.estate import AS_OF, Estate, _day
 
 MONTH = Decimal(730) / 720

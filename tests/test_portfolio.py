@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from finops.commitments import Commitment
+from finops.bill.simulate import Bill, Line
+from finops.commitment.levels import Commitment
 from finops.document import plan_document
 from finops.intake.reconcile import Trust
 from finops.model import (
@@ -33,7 +34,6 @@ from finops.model import (
     Unknown,
 )
 from finops.portfolio import ORDER, Plan, Sequencer
-from finops.simulate import Bill, Line
 from finops.window import Window
 
 AS_OF = date(2026, 10, 31)

@@ -18,8 +18,7 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.traces.bar import Bar, Decisions, present
-from finops.autoscaler import BUDGET, CheaperThan, WithinBudget
-from finops.scaling import (
+from finops.scaling.group import (
     Floats,
     Group,
     HorizontalPodAutoscaler,
@@ -31,6 +30,7 @@ from finops.scaling import (
     lagged,
     scored,
 )
+from finops.scaling.policies import BUDGET, CheaperThan, WithinBudget
 
 P99_UNITS = 20.0
 LEAST_STEPS = 3000  # of a WorldCup stretch (protocol)

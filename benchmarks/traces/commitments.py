@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from benchmarks.traces.bar import Bar, Decisions, present
 from benchmarks.traces.joint_commitments import joint_bars, seconds_bar
-from finops.commitment_policy import ALONE, BROAD, NARROW, outlook, siblings
+from finops.commitment.policy import ALONE, BROAD, NARROW, outlook, siblings
 
 Floats = NDArray[np.float64]
 

@@ -11,7 +11,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 
 from benchmarks.traces.bar import Bar, Decisions, present
-from finops.sizing import FloatArray, load_curve, peak_bound
+from finops.sizing.curve import FloatArray, load_curve, peak_bound
 
 FILES = (
     "alibaba_genai26_pod_gpu_duty_cycle_anon.parquet",

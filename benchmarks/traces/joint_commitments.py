@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.traces.bar import Bar, Decisions
-from finops.commitment_plan import Product, Purchase, best_plan, ladder_dates, spent
-from finops.commitment_policy import BROAD, NARROW, outlook, siblings
+from finops.commitment.plan import Product, Purchase, best_plan, ladder_dates, spent
+from finops.commitment.policy import BROAD, NARROW, outlook, siblings
 
 Floats = NDArray[np.float64]
 

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from benchmarks.traces.bar import Bar, Decisions, present
-from finops.sizing import RISKS, FloatArray, load_curve
+from finops.sizing.curve import RISKS, FloatArray, load_curve
 
 KNOB = np.logspace(-0.5, -8, 1501)
 """The risks whose points make our curve: 200 a decade, the same for every machine and dataset."""

@@ -18,8 +18,8 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.traces.bar import Bar, Decisions, present
-from finops.availability import Planner
-from finops.deadline import IDLE, Flags, Market, Mode, Terms, advance, solve
+from finops.spot.availability import Planner
+from finops.spot.deadline import IDLE, Flags, Market, Mode, Terms, advance, solve
 
 STEP_S = 600
 UNITS = 5  # two minutes each: a changeover of 0.2 h is six of them, a step five

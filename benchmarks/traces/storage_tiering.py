@@ -12,9 +12,9 @@ import numpy as np
 
 from benchmarks.traces.bar import Bar, Decisions, present
 from benchmarks.traces.stored_objects import FEW, FIT, JUDGED, LARGE, Prefix, ReadLaw, prefixes
-from finops.lifecycle import Batches, Steps, cheapest_schedule, observed, schedule_cost
-from finops.survival import Doubt, History, choose
-from finops.tiering import ClassRule, Tariff
+from finops.storage.lifecycle import Batches, Steps, cheapest_schedule, observed, schedule_cost
+from finops.storage.survival import Doubt, History, choose
+from finops.storage.tiering import ClassRule, Tariff
 
 SEEDS = (1, 2, 3)
 PREFIXES = 40

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from finops.lifecycle import Batches, Floats, Ints
+from finops.storage.lifecycle import Batches, Floats, Ints
 
 FIT = 182
 JUDGED = 182

@@ -17,7 +17,7 @@ def backtest(
     fmt: FormatOption = "table",
 ) -> None:
     """Past decisions on this warehouse: what they saved, against hindsight and the vendors' own rules."""
-    from finops.backtests import backtests
+    from finops.backtest.run import backtests
     from finops.summary.backtest import backtest_text
 
     config = settings(context, warehouse)

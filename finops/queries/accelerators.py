@@ -9,10 +9,10 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
-from finops.machines import accelerator_of, hourly
 from finops.money import cents
 from finops.queries.ml_estate import DAYS, GROSS, Machine, MlEstate
 from finops.queries.reads import Reads
+from finops.sizing.machines import accelerator_of, hourly
 
 IDLE_BELOW = 5.0
 """SM active or duty cycle, %, below which an accelerator waits (DCGM guidance; `recommenders/idle.py` uses the same)."""

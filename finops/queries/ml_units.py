@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from typing import Any
 
-from finops.jobs import Run, run_of_row
+from finops.activity.jobs import Run, run_of_row
 from finops.money import cents
 from finops.queries.accelerators import PARTS, WHOLE
 from finops.queries.ml_estate import DAYS, GROSS, NO_MODEL, MlEstate

@@ -9,7 +9,7 @@ from decimal import Decimal
 
 import numpy as np
 
-from finops.commitments import Floats
+from finops.commitment.levels import Floats
 from finops.forecast import fees, fees_ahead, forecast, without_fees
 from finops.money import cents
 from finops.queries.costs import METRIC_COLUMNS, Condition, CostMetric, condition_test, expression

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from finops import render
-from finops.backtest import LEAST_DECISIONS, Decision, Record, Summary
+from finops.backtest.summary import LEAST_DECISIONS, Decision, Record, Summary
 from finops.money import cents
 from finops.render import amount, printable
 

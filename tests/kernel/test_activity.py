@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from finops.activity import (
+from finops.activity.streaks import (
     Grade,
     Measured,
     Signal,

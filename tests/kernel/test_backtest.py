@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from finops.backtest import Decision, block_bootstrap, charged_saving, summarise
+from finops.backtest.summary import Decision, block_bootstrap, charged_saving, summarise
 
 DAY = date(2026, 6, 1)
 money = st.decimals(0, 10_000, places=2)

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from finops.commitment_plan import Product, Purchase, best_plan, compress, ladder_dates, spent
-from finops.commitments import best_level, evaluate
+from finops.commitment.levels import best_level, evaluate
+from finops.commitment.plan import Product, Purchase, best_plan, compress, ladder_dates, spent
 
 hours_of = st.lists(st.lists(st.integers(0, 40), min_size=3, max_size=3), min_size=1, max_size=12)
 rates_of = st.lists(st.sampled_from([0.1, 0.19, 0.27, 0.4, 0.55]), min_size=3, max_size=3)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from finops.commitment_policy import BROAD, NARROW, LevelPolicy, Siblings, outlook, siblings
+from finops.commitment.policy import BROAD, NARROW, LevelPolicy, Siblings, outlook, siblings
 
 DAYS = 400
 

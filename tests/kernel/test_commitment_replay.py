@@ -8,7 +8,7 @@ from decimal import Decimal
 import numpy as np
 import pytest
 
-from finops.commitment_replay import (
+from finops.backtest.commitments import (
     LAG_DAYS,
     TERM_DAYS,
     Bought,

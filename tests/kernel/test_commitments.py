@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from finops.commitments import Commitment, best_level, break_even_month, evaluate, family, ladder
+from finops.commitment.levels import Commitment, best_level, break_even_month, evaluate, family, ladder
 
 
 def cost(demand: np.ndarray, discounts: np.ndarray, level: float) -> float:

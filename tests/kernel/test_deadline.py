@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from finops.availability import Planner, run_ages, zone_chain, zones_of
-from finops.deadline import IDLE, Market, Mode, Terms, advance, solve
+from finops.spot.availability import Planner, run_ages, zone_chain, zones_of
+from finops.spot.deadline import IDLE, Market, Mode, Terms, advance, solve
 
 TERMS = Terms(5, 6, (1 / 3,), 1.0)
 

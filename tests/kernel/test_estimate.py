@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from finops.estimate import (
+from finops.sizing.estimate import (
     Confidence,
     Floor,
     Margin,

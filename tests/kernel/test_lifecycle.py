@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from finops.lifecycle import Batches, Cohorts, cheapest_schedule, observed, schedule_cost
-from finops.tiering import DAYS_PER_MONTH, ClassRule, Tariff
+from finops.storage.lifecycle import Batches, Cohorts, cheapest_schedule, observed, schedule_cost
+from finops.storage.tiering import DAYS_PER_MONTH, ClassRule, Tariff
 
 KIB = 1 / 2**20
 HORIZON = 20

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from finops.office_hours import on_hours, tightest
+from finops.activity.office_hours import on_hours, tightest
 
 END = datetime(2026, 11, 1, tzinfo=UTC)  # Europe's clocks went back on 25 October
 

@@ -7,8 +7,8 @@ from decimal import Decimal
 
 import pytest
 
-from finops.packing import Member, Pods, cheapest_memory, nodes_for, shared_machines
 from finops.pricing import Price, PriceKey
+from finops.sizing.packing import Member, Pods, cheapest_memory, nodes_for, shared_machines
 
 MEASURED = {3008.0: 120.0, 1769.0: 120.0, 1024.0: 121.0, 512.0: 262.0}
 

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from finops.commitments import Commitment
-from finops.rating import Holding, Meter, Rule, Tiers, rate, sustained
+from finops.bill.rating import Holding, Meter, Rule, Tiers, rate, sustained
+from finops.commitment.levels import Commitment
 
 EC2, FARGATE, LAMBDA = "Amazon Elastic Compute Cloud", "Amazon Elastic Container Service", "AWS Lambda"
 RESERVED = Rule("AWS", "reservation", "", 2, frozenset(), "smallest", frozenset({"g5"}))

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from finops.commitments import Commitment
-from finops.rating import Rule
-from finops.replay import Replay, replays
+from finops.bill.rating import Rule
+from finops.bill.replay import Replay, replays
+from finops.commitment.levels import Commitment
 
 START = datetime(2026, 10, 1, tzinfo=UTC)
 RULES = (

@@ -10,9 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from finops.autoscaler import CheaperThan, WithinBudget
-from finops.foresight import forecasts, must_hold, wanted_by_worth
-from finops.scaling import (
+from finops.scaling.foresight import forecasts, must_hold, wanted_by_worth
+from finops.scaling.group import (
     Group,
     HorizontalPodAutoscaler,
     Scheduled,
@@ -23,8 +22,9 @@ from finops.scaling import (
     replayed,
     scored,
 )
-from finops.scaling_search import found_policy
-from finops.traffic import Samples, by_hour, from_zero, peak_hours, per_minute, samples_of_rows, work_of
+from finops.scaling.policies import CheaperThan, WithinBudget
+from finops.scaling.search import found_policy
+from finops.scaling.traffic import Samples, by_hour, from_zero, peak_hours, per_minute, samples_of_rows, work_of
 
 LOADS = st.lists(st.floats(0.0, 5.0), min_size=6, max_size=6).map(np.array)
 

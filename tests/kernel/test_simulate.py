@@ -7,9 +7,9 @@ from decimal import Decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from finops.commitments import Commitment
+from finops.bill.simulate import Bill, Line
+from finops.commitment.levels import Commitment
 from finops.model import Change, Effect
-from finops.simulate import Bill, Line
 
 PLAN = Commitment("sp", "P", "a", "savings_plan_compute")
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from finops.sizing import RISKS, conformal_bound, level_since, load_curve, peak_bound, pettitt, trend
+from finops.sizing.curve import RISKS, conformal_bound, level_since, load_curve, peak_bound, pettitt, trend
 
 LADDER = [100 * 2.0**k for k in range(-6, 1)]
 

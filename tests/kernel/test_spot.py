@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from finops.spot import (
+from finops.spot.interruptions import (
     Checkpoints,
     band_share,
     bursts,

@@ -7,9 +7,9 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from finops.lifecycle import GB, OBJECTS, Batches, observed, schedule_cost
-from finops.survival import Doubt, History, choose, doubtful, expected
-from finops.tiering import ClassRule, Tariff
+from finops.storage.lifecycle import GB, OBJECTS, Batches, observed, schedule_cost
+from finops.storage.survival import Doubt, History, choose, doubtful, expected
+from finops.storage.tiering import ClassRule, Tariff
 
 MONTHS = (-90, -60, -30, 0)
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from finops.rules import Rule, document
-from finops.tiering import DAYS_PER_MONTH, Band, ClassRule, Tariff, cheapest_path, cut
+from finops.storage.rules import Rule, document
+from finops.storage.tiering import DAYS_PER_MONTH, Band, ClassRule, Tariff, cheapest_path, cut
 
 AGES = (0, 10, 30, 60, 90, 200)
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from finops.jobs import most_short_runs_a_day, run_of_row
+from finops.activity.jobs import most_short_runs_a_day, run_of_row
 from finops.money import cents
 from tests.estate import AS_OF, Estate
 from tests.recommenders.test_plan import only, plan_of, why

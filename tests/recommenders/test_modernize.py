@@ -6,9 +6,9 @@ from decimal import Decimal
 
 import pytest
 
-from finops.machines import generation_of
 from finops.money import cents
 from finops.portfolio import Plan
+from finops.sizing.machines import generation_of
 from tests.estate import Estate
 from tests.recommenders.test_plan import only, plan_of, why
 

@@ -15,7 +15,7 @@ from finops.model import Act
 from finops.money import cents
 from finops.portfolio import Plan
 from finops.runner import plans
-from finops.spot import Checkpoints, overhead, rate_of_share, without_checkpoints, young
+from finops.spot.interruptions import Checkpoints, overhead, rate_of_share, without_checkpoints, young
 from tests.estate import AS_OF, REGION, Estate
 
 MONTH = Decimal(730) / 720

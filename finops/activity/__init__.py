@@ -1,0 +1,1 @@
+"""Use over time: which days show work, in which hours, and by which runs."""

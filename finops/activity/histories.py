@@ -1,0 +1,228 @@
+"""The candidates query of who judges activity: a resource's days by metric, the history of its inventory and of its bill."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from finops.activity.streaks import Signal
+
+HISTORY_DAYS = 550
+"""Eighteen months and a bit: what recurs once a quarter is seen five times."""
+
+
+QUERY = """
+with limits as (
+
+    select * from (values <limits>) as listed (metric, low, far, per_second)
+
+),
+
+bounds as (
+
+    -- of a level's statistics the average; a limit per second is one per period, as the samples are
+    select
+        daily.*,
+        coalesce(limits.low, 0) * if(coalesce(limits.per_second, false), seconds / samples, 1) as low_bound,
+        coalesce(limits.far, 1e300) as far_bound,
+        case statistic when 'avg' then 0 when 'sum' then 1 when 'max' then 2 else 3 end as choice,
+        min(case statistic when 'avg' then 0 when 'sum' then 1 when 'max' then 2 else 3 end)
+            over (partition by resource_id, daily.metric) as best
+    from metric_daily as daily
+    left join limits on daily.metric = limits.metric
+    where
+        metric_date <= $as_of and metric_date > $as_of::date - <history>
+        and daily.metric in (<metrics>)
+
+),
+
+hours as (
+
+    -- a day's histogram counts samples in buckets 5 % wide, so that a sample up to 5 % above a limit is not above it
+    select
+        resource_id,
+        metric,
+        metric_date,
+        seconds / 3600 as hours,
+        total,
+        highest,
+        lowest,
+        highest_rate,
+        coalesce(list_sum([
+            entry.value for entry in map_entries(buckets) if entry.key > floor(ln(greatest(low_bound, 1e-9)) / ln(1.05))
+        ]), 0) * (seconds / samples) / 3600 as above,
+        coalesce(list_sum([
+            entry.value for entry in map_entries(buckets) if entry.key > floor(ln(far_bound) / ln(1.05))
+        ]), 0) * (seconds / samples) / 3600 as far
+    from bounds
+    where choice = best
+
+),
+
+days as (
+
+    select
+        resource_id as key,
+        metric,
+        metric_date,
+        max(hours) as hours,
+        sum(total) as total,
+        max(highest) as highest,
+        min(lowest) as lowest,
+        max(above) as above,
+        max(far) as far,
+        max(highest_rate) as rate
+    from hours
+    group by resource_id, metric, metric_date
+
+),
+
+activities as (
+
+    select
+        key,
+        list(
+            {
+                metric: metric, day: metric_date, hours: hours, total: total, highest: highest, lowest: lowest,
+                above: above, far: far, rate: rate
+            }
+            order by metric, metric_date
+        ) as activity
+    from days
+    group by key
+
+),
+
+usage as (
+
+    select
+        coalesce(provider, '') as provider,
+        coalesce(account_id, billing_account_id, '') as account_id,
+        lower(resource_id) as key,
+        instance_type,
+        coalesce(pricing_unit, '') as unit,
+        charge_date
+    from resource_daily
+    where
+        charge_category = 'Usage' and charge_date <= $as_of and charge_date > $as_of::date - <history>
+        and resource_id is not null and coalesce(pricing_quantity, consumed_quantity, 0) > 0
+
+),
+
+running as (
+
+    select
+        provider,
+        account_id,
+        instance_type as machine,
+        list(distinct key order by key) as resources,
+        list(distinct charge_date order by charge_date) as days
+    from usage
+    where instance_type is not null
+    group by provider, account_id, instance_type
+    having count(distinct charge_date) <= 0.5 * (max(charge_date) - min(charge_date))
+
+),
+
+recurring_machines as (
+
+    select
+        provider,
+        account_id,
+        list({machine: machine, resources: resources, days: days} order by machine) as recurring
+    from running
+    group by provider, account_id
+
+),
+
+spans as (
+
+    select
+        key,
+        max(charge_date) - min(charge_date) as span
+    from usage
+    group by key
+
+),
+
+bursts as (
+
+    select
+        usage.key,
+        list(distinct charge_date order by charge_date) as billed_use
+    from usage
+    inner join spans on usage.key = spans.key
+    where unit not ilike '%hour%' and unit not ilike '%month%'
+    group by usage.key
+    having count(distinct charge_date) <= 0.3 * max(span)
+
+),
+
+observed as (
+
+    select
+        lower(resource_id) as key,
+        lower(attached_to) as attached_to,
+        observed_at,
+        coalesce(state, '') || coalesce(attached_to, '') as condition,
+        lag(observed_at) over (partition by lower(resource_id) order by observed_at) as observed_before,
+        lag(coalesce(state, '') || coalesce(attached_to, '')) over (
+            partition by lower(resource_id) order by observed_at
+        ) as condition_before
+    from resources
+    where observed_at < $as_of::date + 1
+
+),
+
+histories as (
+
+    select
+        key,
+        coalesce(bool_or(condition != condition_before), false) as changed,
+        cast(arg_max(observed_before, observed_at) filter (where condition != condition_before) as date) as changed_after,
+        list(distinct attached_to order by attached_to) filter (where attached_to != '') as attachments
+    from observed
+    group by key
+
+)
+
+select
+    profile.* exclude (metrics),
+    activities.activity,
+    histories.changed,
+    histories.changed_after,
+    histories.attachments,
+    bursts.billed_use,
+    case
+        when regexp_matches(lower(profile.resource_type), '(volume|disk|disks|snapshot|snapshots)$')
+            then recurring_machines.recurring
+    end as recurring
+from resource_profile($as_of) as profile
+left join activities on lower(profile.resource_id) = activities.key
+left join histories on lower(profile.resource_id) = histories.key
+left join bursts on lower(profile.billed_as) = bursts.key
+left join recurring_machines
+    on profile.provider = recurring_machines.provider and profile.account_id = recurring_machines.account_id
+where profile.resource_type is not null or profile.instance_type is not null
+order by profile.provider, profile.account_id, profile.resource_id, profile.currency
+"""
+
+
+def activity_query(signals: Iterable[Signal], also: Iterable[str] = ()) -> str:
+    """One row a resource of `resource_profile`, without its metrics but with
+
+    activity     the structs of `finops.activity.streaks.Measured`, by metric and day
+    changed      whether its state or attachment changed between two inventories; null where none lists it
+    changed_after  the day of the last inventory before that change
+    attachments  what it was ever attached to
+    billed_use   days on which the bill shows traffic or requests, where those are few
+    recurring    for disks and snapshots: machines that its account runs now and then, `{machine, resources, days}`
+
+    `also` names metrics without limits. Where two signals share a metric, the one with limits counts.
+    """
+    limited = {s.metric: s for s in signals if s.measure in ("level", "rate")}
+    names = sorted({s.metric for s in signals} | set(also))
+    listed = ", ".join(f"'{name}'" for name in names)
+    values = ", ".join(
+        f"('{s.metric}', {s.limit}, {min(s.far, 1e300)}, {str(s.measure == 'rate').lower()})" for s in limited.values()
+    )
+    return QUERY.replace("<limits>", values).replace("<metrics>", listed).replace("<history>", str(HISTORY_DAYS))

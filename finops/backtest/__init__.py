@@ -1,0 +1,1 @@
+"""Decisions at past dates, charged with what came."""

@@ -1,0 +1,230 @@
+"""Commitments bought at past dates, charged for their whole term on the demand that came."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
+from typing import Any, Literal
+
+import numpy as np
+
+from finops.backtest.summary import Decision
+from finops.backtest.verdicts import LAG_DAYS
+from finops.commitment.levels import Floats, best_level, evaluate
+from finops.model import Commit
+from finops.pricing import PriceBook, PriceKey
+
+TERM_DAYS = 365
+"""What a decision is charged with: the shortest term that every provider sells."""
+
+STEP_DAYS = 28
+"""Days between decision dates whose term has passed."""
+
+WAITING_DAYS = 84
+"""Days between those whose term still runs: they are counted, and in no sum."""
+
+LEAST_DAYS = 30
+"""Days of demand before the first decision: the window of the advice."""
+
+LOCKS = ("family", "reservation", "resource", "capacity")
+"""Words of instruments that hold for one family or machine; what they cover is not in the advice's own words."""
+
+Meter = tuple[str, str, str, str]
+"""Provider, region, machine, operating system: what a price list tells apart."""
+
+HISTORY = """
+with usage as (
+
+    select
+        currency,
+        coalesce(provider, '') as provider,
+        coalesce(region, '') as region,
+        instance_type,
+        coalesce(operating_system, '') as operating_system,
+        coalesce(lower(commitment_id), '') as commitment_id,
+        charge_hour,
+        greatest(1, date_diff('hour', charge_hour, period_end)) as hours,
+        cast(sum(coalesce(list_cost, contracted_cost, effective_cost)) as double) as listed,
+        cast(sum(coalesce(contracted_cost, effective_cost)) as double) as contracted,
+        cast(sum(if(commitment_id is null, effective_cost, coalesce(contracted_cost, list_cost, effective_cost))) as double)
+            as cost
+    from demand_hourly
+    where
+        coalesce(pricing_category, 'Standard') in ('Standard', 'Committed') and instance_type is not null
+        and charge_hour < $as_of::date + 1
+    group by all
+
+)
+
+select
+    currency,
+    provider,
+    region,
+    instance_type,
+    operating_system,
+    commitment_id,
+    sum(listed) as listed,
+    sum(contracted) as contracted,
+    list(epoch(charge_hour) // 3600 order by charge_hour) as starts,
+    list(hours order by charge_hour) as hours,
+    list(cost order by charge_hour) as costs
+from usage
+group by all
+order by all
+"""
+"""Every meter's usage, covered or not, hour by hour over all that is loaded; spot capacity is none that a plan covers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """On-demand cost of each hour from `first` on, by meter and by who covered it (empty: nobody).
+
+    kept  what automatic discounts leave of a meter's negotiated price
+    paid  what the account pays of list prices, by provider
+    """
+
+    first: date
+    series: Mapping[tuple[Meter, str], Floats]
+    kept: Mapping[Meter, float]
+    paid: Mapping[str, float]
+
+    @property
+    def hours(self) -> int:
+        return max((len(series) for series in self.series.values()), default=0)
+
+    def of(self, meters: Sequence[Meter], held: Iterable[str]) -> Floats:
+        """Hours × meters: what commitments in `held` did not cover."""
+        known = frozenset(held)
+        total = np.zeros((self.hours, len(meters)))
+        for (meter, commitment), series in self.series.items():
+            if meter in meters and commitment not in known:
+                total[:, meters.index(meter)] += series
+        return total
+
+
+@dataclass(frozen=True, slots=True)
+class LevelRule:
+    """How a provider's own advisor sizes a commitment; from `connectors/<cloud>/data/advice.csv`.
+
+    best        the level that would have cost least over the last `days`; of several windows the lower
+    always_on   what ran in every hour of them
+    """
+
+    name: str
+    statistic: Literal["best", "always_on"]
+    days: tuple[int, ...]
+
+    def level(self, past: Floats, discounts: Floats) -> float:
+        """Spend an hour at the plan's rates."""
+        if self.statistic == "always_on":
+            return float((past[-24 * self.days[0] :] @ (1 - discounts)).min(initial=np.inf)) if len(past) else 0.0
+        return min(best_level(past[-24 * days :], discounts) for days in self.days)
+
+
+@dataclass(frozen=True, slots=True)
+class Bought:
+    """One commitment that was advised at the end of a day."""
+
+    day: date
+    provider: str
+    account: str
+    action: Commit
+
+
+def purchase_days(first: date, last: date) -> list[date]:
+    """Decision dates of a bill from `first` to `last`, in order: back from the newest whose term has passed, and from today."""
+    begin = first + timedelta(days=LEAST_DAYS - 1)
+    ripe = last - timedelta(days=LAG_DAYS + TERM_DAYS)
+    days = [ripe - timedelta(days=n) for n in range(0, max(0, (ripe - begin).days + 1), STEP_DAYS)]
+    since = max(begin, ripe + timedelta(days=1))
+    days += [last - timedelta(days=n) for n in range(0, max(0, (last - since).days + 1), WAITING_DAYS)]
+    return sorted(days)
+
+
+def demand_of_rows(rows: Sequence[Mapping[str, Any]]) -> Demand:
+    """The rows of `HISTORY` in one currency."""
+    first = min((min(row["starts"]) for row in rows), default=0)
+    first -= first % 24
+    count = max((start + span for row in rows for start, span in zip(row["starts"], row["hours"], strict=True)), default=first)
+    length = -(-(count - first) // 24) * 24
+    series: dict[tuple[Meter, str], Floats] = {}
+    sums: dict[Meter, list[float]] = {}
+    listed: dict[str, list[float]] = {}
+    for row in rows:
+        meter = (row["provider"], row["region"], row["instance_type"], row["operating_system"])
+        hourly = series.setdefault((meter, row["commitment_id"]), np.zeros(int(length)))
+        for start, span, cost in zip(row["starts"], row["hours"], row["costs"], strict=True):
+            hourly[int(start - first) : int(start - first + span)] += cost / span
+        if not row["commitment_id"]:
+            found = sums.setdefault(meter, [0.0, 0.0])
+            found[0], found[1] = found[0] + sum(row["costs"]), found[1] + row["contracted"]
+            whole = listed.setdefault(row["provider"], [0.0, 0.0])
+            whole[0], whole[1] = whole[0] + row["contracted"], whole[1] + row["listed"]
+    return Demand(
+        datetime.fromtimestamp(first * 3600, UTC).date(),
+        series,
+        {meter: min(1.0, cost / contracted) for meter, (cost, contracted) in sums.items() if cost > 0 and contracted > 0},
+        {provider: contracted / all_listed for provider, (contracted, all_listed) in listed.items() if all_listed > 0},
+    )
+
+
+def discounts(demand: Demand, action: Commit, provider: str, prices: PriceBook, at: datetime) -> dict[Meter, float]:
+    """What the instrument gives on each meter that it covers, by the price list in force, over automatic discounts."""
+    payment = "" if action.payment == "none" else action.payment
+    sold = prices.every(at, provider=provider, instrument=action.instrument, term=action.term)
+    sold = [p for p in sold if (p.key.payment or "") in (payment, action.payment) and p.upfront == 0]
+    found: dict[Meter, float] = {}
+    for meter in sorted({meter for meter, _ in demand.series if meter[0] == provider}):
+        system = meter[3] or None
+        for price in sold:
+            key = price.key
+            if (key.sku, key.region) != (meter[2], meter[1]) or (system and key.operating_system not in ("", system)):
+                continue
+            like = (key.provider, key.region, key.product, key.sku, system, key.license, key.tenancy, key.deployment)
+            usual = prices.price(PriceKey(*like, payment="", instrument=""), at)
+            if usual is not None and 0 < price.amount < usual.amount:
+                found[meter] = 1 - float(price.amount / usual.amount) / demand.kept.get(meter, 1.0)
+    return {meter: discount for meter, discount in found.items() if discount > 0}
+
+
+def replay(
+    bought: Bought, demand: Demand, prices: PriceBook, held: Iterable[str], rules: Sequence[LevelRule], currency: str
+) -> Decision | None:
+    """One purchase, charged to the end of its term; None where the price list does not say what it covers.
+
+    held  the commitments, by id, that had begun before: what later ones covered was there to be covered by this one
+    """
+    at = datetime.combine(bought.day, time.max, UTC)
+    gives = discounts(demand, bought.action, bought.provider, prices, at)
+    if not gives:
+        return None
+    meters, rates = list(gives), np.array(list(gives.values()))
+    whole = demand.of(meters, held)
+    now = ((bought.day - demand.first).days + 1) * 24
+    begins = now + LAG_DAYS * 24
+    past, term = whole[:now], whole[begins : begins + TERM_DAYS * 24]
+    baseline = float(term.sum())
+
+    def cost(level: float) -> Decimal:
+        return _money(baseline - evaluate(term, rates, level).saving * len(term))
+
+    ours = float(bought.action.hourly) * demand.paid.get(bought.provider, 1.0)
+    return Decision(
+        kind="commitments",
+        currency=currency,
+        account=bought.account or bought.provider,
+        subject=f"{bought.provider} {bought.action.instrument}",
+        decided=bought.day,
+        ends=bought.day + timedelta(days=LAG_DAYS + TERM_DAYS),
+        action=f"Commit → {bought.action.target}",
+        baseline=_money(baseline),
+        recommended=cost(ours),
+        hindsight=cost(best_level(term, rates)),
+        vendors={rule.name: cost(rule.level(past, rates)) for rule in rules},
+    )
+
+
+def _money(amount: float) -> Decimal:
+    return Decimal(repr(round(amount, 2))).quantize(Decimal("0.01"))

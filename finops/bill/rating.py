@@ -1,0 +1,212 @@
+"""Rates usage as providers do: commitments hour by hour in their order of application, then discounts for sustained use.
+
+What differs between providers is data (`connectors/<cloud>/data/commitment_rules.csv`, `use_discounts.csv`): which
+instrument goes first, which services it covers, whether it stretches over sizes, which usage it takes first.
+
+A commitment is an amount per hour in currency, and a rate for a unit of each meter that it may cover. That is what spend
+commitments are sold as; a usage commitment is the same with its cost per hour as the amount, and its cost per normalized
+unit times the size as the rate. What an hour does not use is lost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+from typing import Literal, TypeAlias
+
+import numpy as np
+
+from finops.commitment.levels import Commitment, Floats, family
+
+Order: TypeAlias = Literal["smallest", "discount"]
+
+
+@dataclass(frozen=True, slots=True)
+class Meter:
+    """Usage of one thing at one place by one account, at one price for a unit of it without commitments."""
+
+    provider: str
+    account: str
+    region: str
+    service: str
+    instance_type: str
+    operating_system: str
+    price: float
+    zone: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """How one instrument applies.
+
+    when          a key that the scope has (`zone`); '' for every other commitment of the instrument
+    stage         lower goes first; what is left of a stage's usage goes to the next
+    services      that it may cover; empty: whatever its scope admits
+    order         of usage: smallest machine first, or highest discount first and then the lower rate
+    excludes      machine families that it covers in the very size only
+    types         words by which bills call it, where no table of commitments says what it is
+    """
+
+    provider: str
+    instrument: str
+    when: str
+    stage: int
+    services: frozenset[str]
+    order: Order
+    excludes: frozenset[str] = frozenset()
+    types: frozenset[str] = frozenset()
+
+    def admits(self, commitment: Commitment, meter: Meter) -> bool:
+        """Whether the commitment may cover the meter."""
+        exact = not commitment.scope.get("sku") or meter.instance_type == commitment.scope["sku"]
+        return (
+            (not self.services or meter.service in self.services)
+            and (not self.when or meter.zone == commitment.scope.get(self.when))
+            and (family(meter.instance_type) not in self.excludes or exact)
+            and commitment.covers(meter)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """A commitment with what it is worth in each hour, and what a unit of each meter takes of it.
+
+    hourly  hours, or one number for all: currency per hour, amortised, whether used or not
+    rates   index of a meter → currency per unit; meters without a rate are not covered
+    seen    meters that a bill shows it to cover, whatever rule and scope say
+    """
+
+    commitment: Commitment
+    rule: Rule
+    hourly: Floats | float
+    rates: Mapping[int, float]
+    seen: frozenset[int] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Tiers:
+    """An automatic discount that grows with the share of the month that something runs.
+
+    steps  (share of the month up to which it holds, share of the price that is paid), rising
+    """
+
+    families: frozenset[str]
+    steps: tuple[tuple[float, float], ...]
+
+    def paid(self, share: Floats) -> Floats:
+        """Months' worth of full price that are paid for running these shares of a month."""
+        result = np.zeros_like(share)
+        start = 0.0
+        for end, factor in self.steps:
+            result += (np.clip(share, start, end) - start) * factor
+            start = end
+        return result
+
+
+@dataclass(frozen=True, slots=True)
+class Covered:
+    """What one commitment covered of one meter over the hours rated."""
+
+    holding: int
+    meter: int
+    quantity: float
+    cost: float
+
+
+@dataclass(frozen=True, slots=True)
+class Rated:
+    """A bill of usage and commitments. All costs are sums over the hours rated.
+
+    on_demand  meters: what nothing covered costs
+    covered    commitment and meter: at the commitment's rate
+    unused     holdings: what went unused
+    left       hours × meters: quantity that nothing covered
+    """
+
+    on_demand: Floats
+    covered: tuple[Covered, ...]
+    unused: Floats
+    left: Floats = field(repr=False)
+
+    @property
+    def total(self) -> float:
+        return float(self.on_demand.sum() + self.unused.sum()) + sum(part.cost for part in self.covered)
+
+
+def rate(quantity: Floats, meters: Sequence[Meter], holdings: Sequence[Holding], tiers: Sequence[Tiers] = ()) -> Rated:
+    """The bill of these hours.
+
+    quantity  hours × meters, in the meters' own units (≥ 0)
+    tiers     discounts for sustained use on what no commitment covers; the hours are then one month
+    """
+    hours = quantity.shape[0]
+    left = quantity.astype(float).copy()
+    amounts = [np.broadcast_to(np.asarray(h.hourly, dtype=float), (hours,)).copy() for h in holdings]
+    covered: list[Covered] = []
+    ordered = sorted(range(len(holdings)), key=lambda i: holdings[i].rule.stage)
+    for _, stage in groupby(ordered, key=lambda i: holdings[i].rule.stage):
+        for index, meter in _turns(list(stage), meters, holdings):
+            price = holdings[index].rates[meter]
+            taken = np.minimum(left[:, meter], amounts[index] / price)
+            if not taken.any():
+                continue
+            left[:, meter] -= taken
+            amounts[index] -= taken * price
+            covered.append(Covered(index, meter, float(taken.sum()), float((taken * price).sum())))
+    unused = np.array([amount.sum() for amount in amounts])
+    return Rated(_on_demand(left, meters, tiers), tuple(covered), unused, left)
+
+
+def _turns(stage: Sequence[int], meters: Sequence[Meter], holdings: Sequence[Holding]) -> Iterable[tuple[int, int]]:
+    """(holding, meter) in the order in which one stage serves them.
+
+    The owner's account first; then by the rule's order; among commitments of one kind the narrower scope, the longer term.
+    """
+    turns = []
+    for index in stage:
+        holding = holdings[index]
+        commitment = holding.commitment
+        for meter, price in holding.rates.items():
+            if price <= 0 or not (meter in holding.seen or holding.rule.admits(commitment, meters[meter])):
+                continue
+            other = meters[meter].account != commitment.account
+            discount = 1 - price / meters[meter].price if meters[meter].price > 0 else 0.0
+            first = (price,) if holding.rule.order == "smallest" else (-round(discount, 9), price)
+            turns.append(((other, *first, not _narrow(commitment), -_days(commitment), commitment.id, meter), index))
+    return [(index, int(key[-1])) for key, index in sorted(turns)]
+
+
+def _narrow(commitment: Commitment) -> bool:
+    return bool(commitment.scope.get("accounts")) or commitment.scope.get("shared") is False
+
+
+def _days(commitment: Commitment) -> int:
+    """The term's length; 0 where nobody knows it."""
+    if commitment.term_start is None or commitment.term_end is None:
+        return 0
+    return (commitment.term_end - commitment.term_start).days
+
+
+def _on_demand(left: Floats, meters: Sequence[Meter], tiers: Sequence[Tiers]) -> Floats:
+    """What is left costs its price, or less the longer it ran."""
+    cost = np.array([left[:, j].sum() * meter.price for j, meter in enumerate(meters)])
+    for j, meter in enumerate(meters):
+        mine = next((t for t in tiers if family(meter.instance_type) in t.families), None)
+        if mine is not None and left[:, j].any():
+            cost[j] = sustained(left[:, j], mine) * meter.price
+    return cost
+
+
+def sustained(quantity: Floats, tiers: Tiers) -> float:
+    """Full-price units that are paid for a month of usage (hours), whose level changes.
+
+    Usage is stacked: the lowest level ran whenever anything ran, the highest only at the peak. Each level has its own share
+    of the month, so that machines which replace one another count as one ("inferred instances", in the sources of the
+    connectors' `use_discounts.csv`).
+    """
+    hours = quantity.shape[0]
+    falling = np.sort(quantity)[::-1]
+    heights = falling - np.append(falling[1:], 0.0)
+    shares = np.arange(1, hours + 1) / hours
+    return float((heights * tiers.paid(shares)).sum() * hours)

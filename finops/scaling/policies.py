@@ -1,0 +1,169 @@
+"""Two causal policies for a scaled group: the cheapest within an error budget, and the safest that costs less than today's.
+
+Both choose, every few minutes, among the answers of `foresight` by replaying all of them on what has happened so far: what
+each would have cost and left unserved, older steps weighing less. Nothing after the decision is read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Annotated
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from finops.scaling.foresight import MEMORY_STEPS, WORTHS, wanted_by_worth
+from finops.scaling.group import Floats, Group, Integers, replayed
+
+BUDGET = 0.001
+"""Share of the load that may go unserved."""
+
+
+LOST = 5.0
+"""Times the allowance, beyond which an error budget cannot be earned back."""
+
+FEW_STEPS = 100
+"""History with which no forecast's errors are known well."""
+
+STRESS = (1.3, 0.02)
+"""Where nothing went unserved yet, the safer of two policies is the one that serves more of a load 30 % higher."""
+
+
+@dataclass(frozen=True, slots=True)
+class WithinBudget:
+    """The cheapest units for what a unit served is worth; the worth rises as the error budget is used up."""
+
+    budget: Annotated[float, Field(gt=0, lt=1, description="Share of the load that may go unserved.")] = BUDGET
+    aim: Annotated[float, Field(gt=0, le=1, description="Share of the budget aimed at: the rest is for surprises.")] = 0.7
+    worth: Annotated[float, Field(gt=1, description="What a unit served is worth before there is experience, unit-steps.")] = (
+        40.0
+    )
+    period: Annotated[int, Field(ge=1, description="Steps between two choices.")] = 10
+
+    def wanted(self, load: Floats, group: Group, start: int, day: int = 0) -> Integers:
+        """Units to want from step `start` on, (steps − start,). `load` before it is history; `day` is a day in steps.
+
+        The worth is `worth` × (spent / allowed)², between a tenth and four times of it. Spent is what went unserved since
+        `start`, allowed `aim` × `budget` of the load since; both begin with half a day on budget, or a quarter of the history.
+        A budget overspent LOST times, by an event that nobody could foresee, is lost: a new one begins, and none is chased.
+        """
+        choices = Replays.of(wanted_by_worth(load, group, day), load, group)
+        wanted = np.empty(len(load) - start, dtype=np.int64)
+        before = float(load[:start].mean()) * min(day / 2 if day else start, start / 4)
+        worth, log, since = self.worth, np.log(np.array(WORTHS)), start
+        for t, end in choices.periods(start, self.period):
+            level = int(np.abs(log - np.log(worth)).argmin())
+            best = int((choices.billed[:, level] + worth * choices.unserved[:, level]).argmin())
+            wanted[t - start : end - start] = choices.wanted[best, level, t:end]
+            ratio = self._used(wanted[: end - start - 1], load[start : end - 1], group, before, since - start)
+            since = end if ratio > LOST else since
+            worth = self.worth * min(max(ratio**2, 0.1), 4.0) if ratio <= LOST else self.worth
+        return wanted
+
+    def _used(self, wanted: Integers, load: Floats, group: Group, before: float, since: int) -> float:
+        """Spent of the error budget since a step, over what was allowed until now."""
+        credit = self.aim * self.budget * before
+        if not len(wanted) or not credit:
+            return 1.0
+        short = np.maximum(load - replayed(wanted, group).ready, 0.0)[since:].sum()
+        return (float(short) + credit) / (credit + self.aim * self.budget * float(load[since:].sum()))
+
+
+@dataclass(frozen=True, slots=True)
+class CheaperThan:
+    """The least unserved for at most `share` of what the present policy costs on the same load."""
+
+    share: Annotated[float, Field(gt=0, le=1, description="Cost allowed, as a share of the present policy's.")] = 0.825
+    period: Annotated[int, Field(ge=1, description="Steps between two choices.")] = 10
+
+    def wanted(self, load: Floats, group: Group, start: int, present: Integers, day: int = 0) -> Integers:
+        """Units to want from `start` on; `present` is what today's policy wants at each step of `load`, decided at that step.
+
+        Each forecaster's answers and their five highest at each worth are the choices; with little history, shares of the
+        present units too. Of those whose replay is within the share, the one that left least unserved under STRESS is taken.
+        What is spared may be spent later.
+        """
+        each = wanted_by_worth(load, group, day)
+        highest = np.sort(each, axis=0)[-5:]
+        every = np.concatenate([each, highest]).reshape(-1, len(load))
+        if start < FEW_STEPS:
+            less = np.array([0.7, 0.75, 0.8, self.share])[:, None] * present
+            every = np.concatenate([every, group.bounded(np.floor(less + 0.5))])
+        choices = Replays.of(every, load, group, STRESS)
+        bills = Faded.of(replayed(present, group).billed[None, :].astype(np.float64), start)
+        billed_now = replayed(present, group).billed
+        wanted = np.empty(len(load) - start, dtype=np.int64)
+        share = self.share - 0.01
+        for t, end in choices.periods(start, self.period):
+            best = _safest(choices.billed, choices.unserved, share * float(bills.sums[0]))
+            wanted[t - start : end - start] = choices.wanted[best, t:end]
+            bills.forward(end)
+            share = self._allowed(wanted[: end - start], billed_now[:end], start, group)
+        return wanted
+
+    def _allowed(self, wanted: Integers, present: Integers, start: int, group: Group) -> float:
+        """The share for the next choice: what was too much or too little so far is made up for."""
+        known = min(start, 300)
+        mine = float(replayed(wanted, group).billed.sum()) + self.share * float(present[start - known : start].sum())
+        so_far = mine / float(present[start - known :].sum())
+        return float(np.clip(self.share + 2.5 * (self.share - so_far), 0.7, 0.95))
+
+
+def _safest(billed: Floats, unserved: Floats, allowed: float) -> int:
+    within = np.flatnonzero(billed <= allowed)
+    return int(within[unserved[within].argmin()] if len(within) else billed.argmin())
+
+
+@dataclass(slots=True)
+class Faded:
+    """Sums over the past in which a step counts half after MEMORY_STEPS; the last axis of `values` is time."""
+
+    values: Floats
+    sums: Floats
+    until: int
+
+    @classmethod
+    def of(cls, values: Floats, start: int) -> Faded:
+        """What is known at `start`: everything before the step before it."""
+        made = cls(values, np.zeros(values.shape[:-1]), 0)
+        made.forward(start)
+        return made
+
+    def forward(self, step: int) -> None:
+        """Add what became known up to a decision of `step`: all steps before the one before it."""
+        new = max(step - 1, 0)
+        fading = 0.5 ** (1 / MEMORY_STEPS)
+        weights = fading ** np.arange(new - self.until - 1, -1, -1.0)
+        self.sums = self.sums * fading ** (new - self.until) + self.values[..., self.until : new] @ weights
+        self.until = new
+
+
+@dataclass(slots=True)
+class Replays:
+    """Every choice replayed on the load: faded sums of what it was billed and left unserved, by choice."""
+
+    wanted: NDArray[np.int64]
+    _billed: Floats
+    _unserved: Floats
+    billed: Floats
+    unserved: Floats
+
+    @classmethod
+    def of(cls, wanted: NDArray[np.int64], load: Floats, group: Group, stress: tuple[float, float] = (1.0, 0.0)) -> Replays:
+        """`stress` adds a share of what would be unserved if the load were so many times as high."""
+        capacity = replayed(wanted, group)
+        times, share = stress
+        short = np.maximum(load - capacity.ready, 0.0) + share * np.maximum(times * load - capacity.ready, 0.0)
+        none = np.zeros(wanted.shape[:-1])
+        return cls(wanted, capacity.billed.astype(np.float64), short, none, none)
+
+    def periods(self, start: int, length: int) -> Iterator[tuple[int, int]]:
+        """(first step, end) of each period, with the sums brought to what is known at its first step."""
+        billed, unserved = Faded.of(self._billed, start), Faded.of(self._unserved, start)
+        for t in range(start, self.wanted.shape[-1], length):
+            billed.forward(t)
+            unserved.forward(t)
+            self.billed, self.unserved = billed.sums, unserved.sums
+            yield t, min(t + length, self.wanted.shape[-1])

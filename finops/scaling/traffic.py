@@ -1,0 +1,135 @@
+"""What a scaled group had to do: samples of its metrics as work by the hour, and as load by the minute."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import groupby, pairwise
+from typing import Any
+
+import numpy as np
+
+from finops.scaling.group import Floats
+
+HOUR = 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Samples:
+    """One metric of a resource: a value for each period that begins at a time, times ascending."""
+
+    times: tuple[datetime, ...]
+    values: tuple[float, ...]
+    period_s: float
+
+    @property
+    def hours(self) -> float:
+        """Hours with samples."""
+        return len(self.times) * self.period_s / HOUR
+
+    @property
+    def days(self) -> int:
+        return len({time.date() for time in self.times})
+
+    def since(self, start: datetime) -> Samples:
+        kept = [(t, v) for t, v in zip(self.times, self.values, strict=True) if t >= start]
+        return Samples(tuple(t for t, _ in kept), tuple(v for _, v in kept), self.period_s)
+
+
+def samples_of_rows(rows: Iterable[Mapping[str, Any]]) -> dict[str, Samples]:
+    """Samples by metric, of structs `metric`, `timestamp`, `period_s`, `value`. The period is the most frequent one."""
+    found: dict[str, list[tuple[datetime, float, float]]] = {}
+    for row in rows:
+        found.setdefault(row["metric"], []).append((row["timestamp"], float(row["value"]), float(row["period_s"])))
+    made: dict[str, Samples] = {}
+    for metric, items in found.items():
+        periods = [period for _, _, period in items]
+        usual = max(sorted(set(periods)), key=periods.count)
+        kept = sorted((t, v) for t, v, period in items if period == usual)
+        made[metric] = Samples(tuple(t for t, _ in kept), tuple(v for _, v in kept), usual)
+    return made
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """When there was anything to do. `quiet_hours` is since the last work, `pause_hours` the longest pause before that."""
+
+    hours: float
+    busy_hours: float
+    starts: int
+    quiet_hours: float
+    pause_hours: float
+
+    @property
+    def busy_share(self) -> float:
+        return self.busy_hours / self.hours if self.hours else 0.0
+
+
+def work_of(several: Sequence[Samples], end: datetime) -> Work:
+    """Work by any of the metrics, up to `end`. A period counts as busy where one of them is above zero in it."""
+    period = max(samples.period_s for samples in several)
+    busy: dict[int, bool] = {}
+    for samples in several:
+        for time, value in zip(samples.times, samples.values, strict=True):
+            at = int(time.timestamp() // period)
+            busy[at] = busy.get(at, False) or value > 0
+    times = sorted(busy)
+    at_work = [t for t in times if busy[t]]
+    pauses = [later - earlier - 1 for earlier, later in pairwise(at_work)]
+    if at_work:
+        pauses.append(at_work[0] - times[0])
+    last = at_work[-1] + 1 if at_work else times[0]
+    starts = sum(1 for t in at_work if not busy.get(t - 1, False))
+    hours = period / HOUR
+    quiet = max(0.0, (end.timestamp() / period - last) * hours)
+    return Work(len(times) * hours, len(at_work) * hours, starts, quiet, max(pauses, default=0) * hours)
+
+
+def per_minute(samples: Samples, *, counter: bool) -> Floats:
+    """The level of each minute, from the first sample to the end of the last; of a counter, its rate per second.
+
+    Samples coarser than a minute are joined by straight lines between the middles of their periods: what happens within a
+    period is not known, and a policy must leave room for it.
+    """
+    start = samples.times[0]
+    minutes = int(((samples.times[-1] - start) + timedelta(seconds=samples.period_s)).total_seconds() // 60)
+    middles = np.array([(t - start).total_seconds() + samples.period_s / 2 for t in samples.times])
+    values = np.array(samples.values) / (samples.period_s if counter else 1.0)
+    level: Floats = np.interp(np.arange(minutes) * 60.0 + 30.0, middles, values)
+    return level
+
+
+def peak_hours(load: Floats, start: datetime) -> str:
+    """Hours (UTC) whose mean load is above the mean of all, of a load by the minute that begins at `start`."""
+    hours = (start.hour * 60 + start.minute + np.arange(len(load))) // 60 % 24
+    means = np.array([load[hours == hour].mean() if (hours == hour).any() else 0.0 for hour in range(24)])
+    peak = means > means.mean()
+    spans = []
+    for first in (hour for hour in range(24) if peak[hour] and not peak[hour - 1]):
+        length = next((n for n in range(1, 24) if not peak[(first + n) % 24]), 24)
+        spans.append(f"{first:02d}–{(first + length) % 24:02d}")
+    named = ", ".join(spans) or "none"
+    return (
+        f"peak hours (UTC): {named}; a load of {means.max():.1f} replicas in the highest hour, {means.min():.1f} in the lowest"
+    )
+
+
+def by_hour(minimum: Sequence[int]) -> str:
+    """A minimum for each minute of a day, as spans of hours."""
+    hours = [max(minimum[60 * hour : 60 * hour + 60]) for hour in range(24)]
+    spans = []
+    for least, group in groupby(range(24), key=lambda hour: hours[hour]):
+        within = list(group)
+        spans.append(f"{within[0]:02d}–{within[-1] + 1:02d}: {least}")
+    return ", ".join(spans)
+
+
+def from_zero(load: Floats, boot_minutes: float) -> str:
+    """What scale-to-zero would mean for those who ask first, by a load by the minute."""
+    asleep = load <= 0
+    starts = int((asleep[:-1] & ~asleep[1:]).sum())
+    if not starts:
+        return "min 0: there is no minute without requests"
+    month = starts / len(load) * 730 * 60
+    return f"min 0: {month:.0f} times a month the first requests would wait {boot_minutes:g} minutes for a replica to start"

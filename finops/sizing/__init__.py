@@ -1,0 +1,1 @@
+"""Sizes: what a load needs, and which machine or slot holds it."""

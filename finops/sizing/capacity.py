@@ -1,0 +1,231 @@
+"""What a machine must have: CPU at a risk, memory and accelerators as they were used, and which limits rule a target out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+
+from finops.model import Change, Effect, Fact, Unknown
+from finops.pricing import Price, number
+from finops.profile import Profile, Series, per_device
+from finops.recommend import Context
+from finops.sizing.curve import load_curve, trend
+from finops.sizing.estimate import Confidence, Floor, Margin, Need, NextStep, estimate, observed
+from finops.sizing.machines import hourly
+
+BROUGHT_LICENCES = ("hybrid", "byol", "ahub", "bring")
+
+HORIZON_DAYS = 30
+"""How long a rising load is let rise: the next month, after which the recommender sees it again."""
+
+CONNECTION_MIB = 12.0
+"""Memory that a connection of a database may take: RDS allows DBInstanceClassMemory / 12582880 of them (RDS user guide)."""
+
+LIMITS = (
+    ("network", ("network_in_bytes", "network_out_bytes"), "network_gbps", 125e6),
+    ("disk operations", ("disk_read_ops", "disk_write_ops"), "max_iops", 1.0),
+    ("disk throughput", ("disk_read_bytes", "disk_write_bytes"), "disk_mibps", 1024.0**2),
+)
+"""(what, metrics whose rates add up, the price list's name of the limit, its unit a second)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """What a machine must have."""
+
+    cpu: Need | None
+    memory: Need
+    gpus: Need | None = None
+    gpu_memory: Need | None = None
+    limits: tuple[tuple[str, float, str, float], ...] = ()
+
+    @property
+    def explanation(self) -> tuple[str, ...]:
+        parts = (("CPU", self.cpu), ("memory", self.memory), ("GPUs", self.gpus), ("memory of each GPU", self.gpu_memory))
+        return tuple(f"{name}: {need.explain()}" for name, need in parts if need is not None)
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """What the present machine has."""
+
+    vcpu: float
+    memory_gib: float
+    gpus: float
+    gpu_memory_gib: float | None
+
+
+def size_of(profile: Profile, price: Price) -> Size | Unknown:
+    def have(name: str) -> float | None:
+        own = profile.property(name)
+        return own if own is not None else price.spec(name)
+
+    vcpu, memory = have("vcpu"), have("memory_gib")
+    if vcpu is None or memory is None:
+        return Unknown(("properties vcpu and memory_gib",))
+    return Size(vcpu, memory, have("gpu_count") or 0.0, have("gpu_memory_gib"))
+
+
+def why_not(price: Price, current: Price, needs: Needs, any_architecture: bool) -> str | None:
+    """Why a machine does not fit; None where it does."""
+    vcpu, memory = price.spec("vcpu"), price.spec("memory_gib")
+    if vcpu is None or memory is None:
+        return "its size is unknown"
+    same = price.specs.get("architecture") == current.specs.get("architecture")
+    if not any_architecture and not same:
+        return f"another processor architecture ({price.specs.get('architecture')})"
+    if needs.cpu is not None and vcpu < needs.cpu.amount:
+        return f"{vcpu:g} vCPU are fewer than {needs.cpu.amount:.2f}"
+    if memory < needs.memory.amount:
+        return f"{memory:g} GiB are less than {needs.memory.amount:.1f}"
+    for what, used, spec, unit in needs.limits:
+        limit = price.spec(spec)
+        if limit is not None and limit * unit < used:
+            return f"{what} of {used / unit:.3g} exceeds its {limit:g}"
+    return _why_not_gpu(price, current, needs)
+
+
+def _why_not_gpu(price: Price, current: Price, needs: Needs) -> str | None:
+    if needs.gpus is None or needs.gpu_memory is None:
+        return None if not number(price.specs.get("gpu_count")) else "it has accelerators that nothing uses"
+    if price.specs.get("gpu_model") != current.specs.get("gpu_model"):
+        return "another accelerator, whose speed for this model nobody has measured"
+    if (price.spec("gpu_count") or 0.0) < needs.gpus.amount:
+        return f"{price.spec('gpu_count') or 0:g} accelerators are fewer than {needs.gpus.amount:g}"
+    own = price.spec("gpu_memory_gib")
+    if own is not None and own < needs.gpu_memory.amount:
+        return f"{own:g} GiB an accelerator are less than {needs.gpu_memory.amount:.1f}"
+    return None
+
+
+def binding(needs: Needs, size: Size) -> str:
+    cpu = needs.cpu.amount / size.vcpu if needs.cpu is not None else 0.0
+    memory = needs.memory.amount / size.memory_gib
+    return f"CPU needs {cpu:.0%} of it, memory {memory:.0%}"
+
+
+def cpu_need(profile: Profile, vcpu: float, risk: float, as_of: date) -> Need:
+    """CPU at a risk: each day is its mean and, for one of its hours, its highest; a rising load rises for a month more."""
+    days = float(profile.history_days(("cpu_utilization",)))
+    busiest = max(profile.of("cpu_utilization", "max", "p99", "avg"), key=lambda s: s.highest)
+    curve = load_curve(*_samples(busiest, as_of))
+    size = curve.size(risk)
+    since = f", {curve.since:.0f} days since its level shifted" if curve.shifted else ""
+    need = observed(size / 100 * vcpu, "vCPU", f"{size:.3g} % of {vcpu:g} vCPU at a risk of {risk:g}{since}")
+    counted = [day for day in sorted(busiest.days, key=lambda day: day.day) if (as_of - day.day).days < curve.since + 1e-6]
+    peaks = trend([day.highest for day in counted])
+    if peaks.rises:
+        grown = need.amount + peaks.slope * HORIZON_DAYS / 100 * vcpu
+        need = need.then(grown, f"rising by {peaks.slope:.2g} points a day, for a month more: {grown:.3g} vCPU")
+    return estimate(need, (Confidence(days), Floor(1.0)))
+
+
+def _samples(series: Series, as_of: date) -> tuple[list[float], list[float], list[float]]:
+    """Ages in days, loads and shares of a day: the mean, and one hour of the highest."""
+    ages = [float((as_of - day.day).days) for day in series.days]
+    hour = [min(0.5, 1 / max(day.hours, 1.0)) for day in series.days]
+    means, peaks = [day.mean for day in series.days], [day.highest for day in series.days]
+    return ages * 2, means + peaks, [1 - h for h in hour] + hour
+
+
+def limits_used(profile: Profile) -> tuple[tuple[str, float, str, float], ...]:
+    """The highest rates of network and disk, a second, that a target must allow where its limits are known."""
+    found = []
+    for what, metrics, spec, unit in LIMITS:
+        rates = [max((day.rate for s in profile.of(metric) for day in s.days), default=0.0) for metric in metrics]
+        if sum(rates) > 0:
+            found.append((what, sum(rates), spec, unit))
+    return tuple(found)
+
+
+def connections_memory(profile: Profile) -> float:
+    """GiB that a database must have for its connections; 0 where none are seen."""
+    highest = max((s.highest for s in profile.of("connections")), default=0.0)
+    return highest * CONNECTION_MIB / 1024
+
+
+def gpu_needs(
+    profile: Profile, size: Size, need: Needs, days: float, cpu_margin: float, memory_margin: float
+) -> Needs | Unknown:
+    """Accelerators by what each does, and their memory by what each holds: busy devices stay, held memory must fit."""
+    metric = "gpu_sm_active" if profile.has("gpu_sm_active") else "gpu_utilization"
+    work = per_device(profile, metric, size.gpus, 0.99)
+    held = per_device(profile, "gpu_memory_utilization", size.gpus, 1.0, gib=("gpu_memory_used_gib", size.gpu_memory_gib))
+    if work is None or held is None or size.gpu_memory_gib is None:
+        missing = {"gpu_sm_active": work, "gpu_memory_utilization": held, "properties gpu_memory_gib": size.gpu_memory_gib}
+        return Unknown(tuple(name for name, value in missing.items() if value is None))
+    active = sum(1 for share in work.each if share > 5.0)
+    busy = max(active if work.by_device else 0, 1)
+    what = f"p99 of the sum over {size.gpus:g} devices" + (f", {active} of them active" if work.by_device else "")
+    gpus = observed(work.total / 100, "GPUs", what)
+    gpus = estimate(gpus, (Margin(cpu_margin), Floor(float(busy)), NextStep(1.0)))
+    per_gpu = max(held.each) if held.by_device else held.total / gpus.amount
+    memory = observed(per_gpu / 100 * size.gpu_memory_gib, "GiB", "highest use of a device")
+    return Needs(need.cpu, need.memory, gpus, estimate(memory, (Margin(memory_margin), Confidence(days))))
+
+
+def not_by_size(profile: Profile, *, database: bool) -> str | None:
+    """What forbids a smaller size whatever the CPU says."""
+    licence = str(profile.properties.get("license") or "").lower()
+    if database and any(word in licence for word in BROUGHT_LICENCES):
+        return "its licence is brought along and has a minimum of cores: a smaller size frees no licence"
+    charged = profile.of("cpu_surplus_credits_charged")
+    if any(day.total > 0 for series in charged for day in series.days[-30:]):
+        return "burstable, and it uses more than its baseline: surplus credits are charged"
+    balance = profile.of("cpu_credit_balance")
+    if balance and min(series.lowest for series in balance) <= 1.0:
+        return "burstable, and its CPU credits run out"
+    slo = profile.property("slo_ms")
+    latency = profile.of("latency_ms", "p99", "max")
+    if slo and latency and max(s.quantile(0.95) for s in latency) > 0.8 * slo:
+        return "bound by latency: its p99 is within 20 % of its objective, and a smaller machine is slower"
+    dram = profile.of("gpu_dram_active", "max", "p99", "avg")
+    if dram and max(s.quantile(0.95) for s in dram) > 70.0:
+        return "bound by GPU memory bandwidth"
+    return None
+
+
+def resized(profile: Profile, price: Price, current: Price, context: Context) -> Effect:
+    """The machine's own meters at the ratio of the two list prices; other meters (storage, traffic) stay."""
+    lines = context.bill.lines(profile.bill_key)
+    factor = share_of(price.amount / current.amount)
+    if any(line.instance_type for line in lines):
+        return by_time(profile, factor, price.key.sku, context)
+    return Effect((Change(factor, unit=current.unit, sku=price.key.sku),))
+
+
+def by_time(profile: Profile, factor: Decimal, sku: str, context: Context) -> Effect:
+    """The meters of machines at a share of their cost: those that name one, else those that count hours."""
+    lines = context.bill.lines(profile.bill_key)
+    meters = {line.meter for line in lines if line.instance_type} or {line.meter for line in lines if hourly(line.unit)}
+    return Effect(tuple(Change(factor, meter=meter, sku=sku) for meter in sorted(meters)))
+
+
+def share_of(ratio: Decimal) -> Decimal:
+    """A ratio as what is left of a cost."""
+    return min(Decimal(1), ratio).quantize(Decimal("0.000000000001"))
+
+
+def sizing_facts(profile: Profile) -> tuple[Fact, ...]:
+    """The highest of each metric that sizes a machine."""
+    facts = []
+    for series in profile.series:
+        if series.metric in SIZING:
+            name = series.metric + "".join(f" {k}={v}" for k, v in sorted(series.dimensions.items()))
+            value = series.lowest if series.metric.startswith(("freeable", "memory_free")) else series.highest
+            facts.append(Fact(f"{name} {series.statistic}", round(value, 3), "", "metric_daily, 90 days"))
+    return tuple(facts)
+
+
+SIZING = (
+    "cpu_utilization",
+    "memory_utilization",
+    "freeable_memory_bytes",
+    "gpu_sm_active",
+    "gpu_utilization",
+    "gpu_memory_utilization",
+    "gpu_memory_used_gib",
+    "connections",
+    "ptu_utilization",
+)

@@ -1,0 +1,1 @@
+"""Stored objects: tariffs, ages and reads, and the cheapest schedule of classes."""
