@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 
 from finops.plugins import CONNECTORS, ours
-from finops.sample import finance, truth
+from finops.sample import truth
 from finops.sample.estate import load
 from finops.sample.files import write_csv
 
@@ -34,6 +34,7 @@ def build(target: Path, source: Path | None = None) -> None:
     for name in sorted(module.name for module in pkgutil.iter_modules(ours(CONNECTORS).__path__) if module.ispkg):
         if importlib.util.find_spec(f"{CONNECTORS}.{name}.sample"):
             truths += importlib.import_module(f"{CONNECTORS}.{name}.sample").write(estate, target) or []
+    finance = importlib.import_module(f"{CONNECTORS}.files.sample_truths")  # it names providers, which this package does not
     write_csv(target / "truth.csv", finance.HEADER, finance.Finance(estate, truths).rows())
     write_csv(target / "totals.csv", truth.HEADER, truth.rows(truths))
     kept = [t for t in truths if t.period >= estate.detailed_from or all(b.in_file for b in t.bridges)]

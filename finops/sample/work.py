@@ -38,12 +38,12 @@ class Job:
         tags = {"team": self.team, "environment": f["environment"], "cost_center": f["cost_centers"][self.team]}
         meter = {"kind": f["kind"], "count": self.machine_hours, "start": self.day, "end": self.day + timedelta(days=1)}
         return {
-            "id": f"arn:aws:sagemaker:{f['region']}:{account}:training-job/{self.name}",
+            "id": f["id"].replace("REGION", f["region"]).replace("ACCOUNT", account).replace("NAME", self.name),
             "name": self.name,
-            "provider": "aws",
+            "provider": f["provider"],
             "account": f["account"],
             "region": f["region"],
-            "type": "AWS::SageMaker::TrainingJob",
+            "type": f["type"],
             "sku": f["sku"],
             "specs": "training",
             "listed": False,
