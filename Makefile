@@ -32,8 +32,9 @@ check: $(INSTALLED) ## style, types, SQL, dependency rule
 real: $(INSTALLED) ## the checks on real billing data, where it is at hand
 	FINOPS_SHARED="$(abspath $(SHARED))" $(BIN)/python -m pytest tests/real -n 2 --dist worksteal
 
-bench: $(INSTALLED) ## speed and memory: writes docs/benchmarks.md
+bench: $(INSTALLED) ## speed and memory, then the bars on real traces where they are at hand: writes docs/benchmarks.md, docs/bars.md
 	$(BIN)/python -m benchmarks.load --write
+	if [ -d "$(SHARED)/data/traces" ]; then $(BIN)/python -m benchmarks.traces all --data "$(SHARED)/data/traces" --write; fi
 
 docs: $(INSTALLED) ## write docs/reference.md from the code
 	$(BIN)/python -m finops.reference > docs/reference.md

@@ -1,4 +1,4 @@
-"""`python -m benchmarks.traces KIND… --data DIR [--decisions FILE]`: KIND is a module of this package, or `all`."""
+"""`python -m benchmarks.traces KIND… --data DIR [--decisions FILE] [--write]`: KIND is a module of this package, or `all`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,18 @@ import pkgutil
 from pathlib import Path
 
 from benchmarks import traces
-from benchmarks.traces.bar import Decisions
+from benchmarks.traces.bar import Bar, Decisions
+
+REPORT = Path(__file__).parents[2] / "docs" / "bars.md"
+HEAD = """# Bars on real traces
+
+Made by `make bench` (`python -m benchmarks.traces all --data ../shared/data/traces --write`). What policies of the kernel
+reach on traces that are not in this repository, beside policies built like the vendors' own advice. Where a parameter was
+chosen while these very traces were at hand, its decision says so: [decisions](decisions/).
+
+| bar | data | value | target | | vendor-style policies |
+| --- | --- | ---: | ---: | --- | --- |
+"""
 
 
 def kinds() -> list[str]:
@@ -18,23 +29,33 @@ def kinds() -> list[str]:
 
 
 def main() -> None:
-    """Measure and print, one JSON line a bar. Exits 1 where a bar with a target is missed."""
+    """Measure and print, one JSON line a bar; `--write` makes the page. Exits 1 where a bar with a target is missed."""
     parser = argparse.ArgumentParser(description=traces.__doc__)
     parser.add_argument("kinds", nargs="+", metavar="KIND", help=f"all, {', '.join(kinds())}")
     parser.add_argument("--data", type=Path, required=True, help="a folder laid out as the shared traces")
     parser.add_argument("--decisions", type=Path, help="write every single decision here, as JSON lines")
+    parser.add_argument("--write", action="store_true", help=f"write {REPORT.relative_to(REPORT.parents[1])}, of all kinds")
     arguments = parser.parse_args()
     chosen = kinds() if "all" in arguments.kinds else arguments.kinds
     for kind in chosen:
         if kind not in kinds():
             parser.error(f"no measurement `{kind}`: all, {', '.join(kinds())}")
-    missed = False
+    measured: list[Bar] = []
     with Decisions(arguments.decisions) as decisions:
         for kind in chosen:
             for bar in importlib.import_module(f"{traces.__name__}.{kind}").bars(arguments.data, decisions):
                 print(bar.line(), flush=True)
-                missed = missed or bar.passes is False
-    raise SystemExit(1 if missed else 0)
+                measured.append(bar)
+    if arguments.write:
+        REPORT.write_text(HEAD + "".join(_row(bar) for bar in measured), "utf-8")
+    raise SystemExit(1 if any(bar.passes is False for bar in measured) else 0)
+
+
+def _row(bar: Bar) -> str:
+    vendors = "; ".join(f"{name} {value:.4g}" for name, value in bar.vendors.items())
+    target = "" if bar.target is None else f"{bar.target:.4g}"
+    verdict = {True: "holds", False: "missed", None: "reported"}[bar.passes]
+    return f"| {bar.bar} | {bar.dataset} | {bar.value:.4g} | {target} | {verdict} | {vendors} |\n"
 
 
 if __name__ == "__main__":
