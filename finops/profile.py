@@ -131,9 +131,14 @@ def profile_of_row(row: Mapping[str, Any]) -> Profile:
         currency=row["currency"],
         billed_days=int(row.get("billed_days") or 0),
         monthly_cost=Decimal(row.get("cost") or 0) * MONTH_PER_WINDOW,
-        series=tuple(_series(item) for item in row.get("metrics") or ()),
+        series=series_of(row.get("metrics")),
         **text,
     )
+
+
+def series_of(metrics: Iterable[Any] | None) -> tuple[Series, ...]:
+    """The column `metrics` of `resource_profile` as series; those that are series already stay as they are."""
+    return tuple(item if isinstance(item, Series) else _series(item) for item in metrics or ())
 
 
 def _series(item: Mapping[str, Any]) -> Series:

@@ -20,6 +20,7 @@ from finops.money import MONTH_PER_WINDOW
 from finops.patches import patch_of
 from finops.portfolio import Failure, Plan, Sequencer
 from finops.pricing import PriceBook, price_of_row
+from finops.profile import Series, series_of
 from finops.queries import Reads
 from finops.recommend import Context, PortfolioRecommender, Recommender
 
@@ -58,11 +59,19 @@ class Run:
     prices: PriceBook
     failed: list[Failure] = field(default_factory=list)
     _read: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    _series: dict[tuple[str, str], tuple[Series, ...]] = field(default_factory=dict)
 
     def rows(self, sql: str) -> list[dict[str, Any]]:
-        """Each statement is read once: recommenders that ask the same share its rows."""
+        """Each statement is read once: recommenders that ask the same share its rows, and all of them a resource's series."""
         if sql not in self._read:
-            self._read[sql] = self.reads.rows(sql, {"as_of": self.as_of} if "$as_of" in sql else None)
+            found = self.reads.rows(sql, {"as_of": self.as_of} if "$as_of" in sql else None)
+            for row in found:
+                if row.get("metrics"):
+                    key = (row["resource_id"], row["currency"])
+                    if key not in self._series:
+                        self._series[key] = series_of(row["metrics"])
+                    row["metrics"] = self._series[key]
+            self._read[sql] = found
         return self._read[sql]
 
 

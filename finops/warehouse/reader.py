@@ -39,8 +39,9 @@ class Reader:
 
     def rows(self, sql: str, params: Mapping[str, object] | None = None) -> list[dict[str, Any]]:
         """The result as dictionaries. `params` are bound by name (`$name`)."""
-        found: list[dict[str, Any]] = self.arrow(sql, params).to_pylist()
-        return found
+        found = self.arrow(sql, params)
+        columns = [column.to_pylist() for column in found.columns]
+        return [dict(zip(found.column_names, values, strict=True)) for values in zip(*columns, strict=True)]
 
     def arrow(self, sql: str, params: Mapping[str, object] | None = None) -> pa.Table:
         """The result as an Arrow table."""
