@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
@@ -25,14 +27,14 @@ def load_text(report: LoadReport, fmt: render.Format) -> str:
             "files": line.files,
             "rows": line.rows,
             "total": ", ".join(str(total) for total in line.totals),
-            "reconciled": f"{line.status}: {line.reconciled}" if line.status else line.reconciled,
+            "reconciled": f"{line.status}: {_short(line.reconciled)}" if line.status else line.reconciled,
         }
         for line in report.lines
     ]
     text = render.rows(rows, fmt)
     if fmt == "csv":
         return text
-    notes = [*report.notes, *(f"{line.source}: {note}" for line in report.lines for note in line.notes)]
+    notes = [*report.notes, *(f"{line.source}: {note}" for line in report.lines for note in summed(line.notes))]
     if report.passed_over:
         notes.append(
             f"passed over {len(report.passed_over)} files: " + "; ".join(f"{n} ({w})" for n, w in report.passed_over[:5])
@@ -40,3 +42,19 @@ def load_text(report: LoadReport, fmt: render.Format) -> str:
     if not report.changed:
         notes.append("nothing changed: this delivery was loaded before")
     return "\n".join([text, *(f"  {printable(note)}" for note in dict.fromkeys(notes))])
+
+
+def summed(notes: Iterable[str]) -> list[str]:
+    """Notes that differ in the count that they begin with (one a month, say) as one note with the sum."""
+    counts: dict[str, int] = {}
+    for note in notes:
+        match = re.fullmatch(r"([\d,]+) (.*)", note, re.DOTALL)
+        said, count = (match[2], int(match[1].replace(",", ""))) if match else (note, 0)
+        counts[said] = counts.get(said, 0) + count
+    return [f"{count:,} {said}" if count else said for said, count in counts.items()]
+
+
+def _short(reconciled: str, most: int = 3) -> str:
+    """What a bill was compared with; of many invoices the first."""
+    parts = reconciled.split("; ")
+    return "; ".join(parts[:most]) + (f"; and {len(parts) - most} more" if len(parts) > most else "")
