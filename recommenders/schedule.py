@@ -335,9 +335,14 @@ def _machine_lines(profile: Profile, context: Context) -> list[Line]:
 def _running_share(profile: Profile, lines: Sequence[Line]) -> float:
     """The share of a month that it is billed for; 1 where it is never switched off.
 
-    Hours are those of the largest meter, over the machines that the inventory counts, else as many as they make.
+    Hours are those of the largest meter, of all machines of a pool, over the machines that the inventory counts, else as many
+    as they make.
     """
-    hours = max((float(line.quantity) * (number(line.unit.split(" ")[0]) or 1.0) for line in lines), default=0.0)
+    metered: dict[str, float] = {}
+    for line in lines:
+        amount = float(line.quantity) * (number(line.unit.split(" ")[0]) or 1.0)
+        metered[line.meter] = metered.get(line.meter, 0.0) + amount
+    hours = max(metered.values(), default=0.0)
     month = float(HOURS_PER_MONTH)
     machines = max((profile.property(name) or 0.0 for name in COUNTS), default=0.0) or max(1.0, round(hours / month))
     share = hours / (month * machines)

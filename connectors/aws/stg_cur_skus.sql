@@ -88,6 +88,8 @@ attributed as (
             region, product['region_code'], product['region'], from_region, product['from_region_code']
         ) as region_id,
         coalesce(location, product['location'], from_location, product['from_location']) as location,
+        -- models of marketplace sellers are products of their own, metered by tokens that go in and come out
+        coalesce(regexp_matches(usage_type, '(?i)(input|output|read|write)[a-z]*[-_]?tokens?'), false) as by_tokens,
         coalesce(operating_system, product['operating_system']) as operating_system,
         nullif(regexp_extract(usage_type, ':((?:[a-z]+\.)?[a-z][a-z0-9-]*\.[a-z0-9-]+)(?:-[A-Z][A-Za-z]*)?$', 1), '')
             as metered_type,
@@ -194,13 +196,20 @@ final as (
     select
         d.sku_key,
         coalesce(exact.service_name, whole.service_name, named.service_name, d.product_name, d.code, 'Unknown') as service_name,
-        coalesce(exact.service_category, whole.service_category, named.service_category, guessed.service_category, 'Other')
-            as service_category,
+        coalesce(
+            exact.service_category,
+            whole.service_category,
+            named.service_category,
+            guessed.service_category,
+            case when d.by_tokens then 'AI and Machine Learning' end,
+            'Other'
+        ) as service_category,
         coalesce(
             exact.service_subcategory,
             whole.service_subcategory,
             named.service_subcategory,
             guessed.service_subcategory,
+            case when d.by_tokens then 'Generative AI' end,
             'Other (Other)'
         ) as service_subcategory,
         coalesce(regions.region_id, d.region_id) as region_id,
@@ -214,8 +223,7 @@ final as (
         or coalesce(
             regexp_matches(coalesce(d.metered_type, d.listed_type), '^(ml\..*|(p|g|gr|inf|trn|dl)[0-9][a-z0-9-]*\..*)$'), false
         )
-        -- models of marketplace sellers are products of their own, metered by tokens that go in and come out
-        or coalesce(regexp_matches(d.usage_type, '(?i)(input|output|read|write)[a-z]*[-_]?tokens?'), false) as ml_workload,
+        or d.by_tokens as ml_workload,
         coalesce(
             units.focus_unit,
             case when regexp_full_match(

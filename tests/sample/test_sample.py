@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from collections import defaultdict
 from dataclasses import replace
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 
@@ -22,8 +23,8 @@ from finops.sample.usage import bill
 from tests.staging import stage
 
 SAMPLE = folder()
-PLANTS = {1, 2, 3, 4, 5, 8, 9, 10, 11, 16, 19, 22, 29, 30, 32, 40}
-DECOYS = {1, 2, 4, 5, 6, 8, 9, 10, 11, 25}
+PLANTS = set(range(1, 41))
+DECOYS = set(range(1, 26)) - {20}  # 20, a plan that the whole organisation uses up, has no line of its own to be judged by
 FORMATS = {"aws": CUR2, "azure": COST_DETAILS, "gcp": BILLING_EXPORT}
 
 
@@ -72,11 +73,11 @@ def test_staging_reaches_the_control_totals(source: str, fmt: Format) -> None:
 def test_every_charge_has_a_service_category(source: str, fmt: Format) -> None:
     other = "select distinct ServiceName from staged where ServiceCategory = 'Other' and ChargeCategory <> 'Tax'"
     names = {row["ServiceName"] for row in stage(fmt, *_bills(source, "2026-10"), query=other)}
-    assert names <= {"Weights & Biases"}  # a seller's product has no category of Amazon's
+    assert names <= {"Weights & Biases"}  # a seller's product has no category of Amazon's, but a model's
 
 
-def test_the_savings_plan_and_reservation_identities() -> None:
-    """Used + unused = fee, from the file's own columns: 744 hours of October at 0.60 $."""
+def test_the_savings_plan_and_reservation_identities(estate: Estate) -> None:
+    """Used + unused = fee, from the file's own columns: 744 hours of October at what each plan commits to."""
     table = pq.read_table(_bills("aws", "2026-10")[0])
     kinds, columns = table["line_item_line_item_type"].to_pylist(), table.to_pydict()
 
@@ -85,9 +86,12 @@ def test_the_savings_plan_and_reservation_identities() -> None:
 
     fee = added("SavingsPlanRecurringFee", "line_item_unblended_cost")
     used = added("SavingsPlanRecurringFee", "savings_plan_used_commitment")
-    assert fee == pytest.approx(744 * 0.60)
+    plans = [c for c in estate.commitments if c.provider == "aws" and c.kind == "spend"]
+    in_force = [c for c in plans if c.start <= date(2026, 10, 1) and c.end >= date(2026, 11, 1)]
+    assert len(in_force) > 1
+    assert fee == pytest.approx(744 * sum(float(c.hourly) for c in in_force))
     assert used == pytest.approx(added("SavingsPlanCoveredUsage", "savings_plan_savings_plan_effective_cost"), abs=1e-6)
-    assert 0 < used < fee  # at night one machine takes 0.4284 of 0.60
+    assert 0 < used < fee
     negated = added("SavingsPlanNegation", "line_item_unblended_cost")
     assert added("SavingsPlanCoveredUsage", "line_item_unblended_cost") + negated == pytest.approx(0, abs=1e-6)
 
@@ -137,18 +141,18 @@ def test_the_key_is_arithmetic_on_the_price_book(estate: Estate) -> None:
     assert by_number[22] == Decimal("124786.20")  # 200 · 730 · 1.00 · 0.8547 EUR
 
 
-def test_the_compute_floor_is_constant_and_about_41(estate: Estate) -> None:
-    """The optimum needs no search: after plant 2 every eligible uncovered machine but the daytime one runs all hours."""
-    lines, _ = bill(estate, "aws", estate.periods()[-1])
-    hourly: dict[object, Decimal] = defaultdict(Decimal)
-    for line in lines:
-        if line.meter.kind == "ec2" and line.commitment is None and not line.meter.sku.startswith(("p4d", "c6i")):
-            for start in line.starts:
-                hourly[start] += line.list_cost
-    assert set(hourly.values()) == {Decimal("40.9088")}
+def test_the_compute_floor_of_twelve_months_is_about_41(estate: Estate) -> None:
+    """At list, of what runs on demand all year and stays after the other plants: what the plan of the key commits to."""
     plan = next(item for item in estate.answers if item["instrument"] == "savings_plan_compute")
     committed = total(estate, plan["target_terms"], "aws", "us-east-1", "savings_plan_compute")
-    assert committed == Decimal("40.9088") * Decimal("0.73")
+    assert 40.5 <= float(committed) / 0.73 <= 41.5
+    floor: dict[object, Decimal] = defaultdict(Decimal)
+    for period in estate.periods()[-12:]:
+        for line in bill(estate, "aws", period)[0]:
+            if line.meter.kind == "ec2" and line.commitment is None and not line.meter.sku.startswith("p"):
+                for start in line.starts:
+                    floor[start] += line.list_cost
+    assert min(floor.values()) >= Decimal("40.5")
 
 
 def test_a_ninth_of_the_spend_has_no_owner() -> None:
