@@ -137,6 +137,8 @@ details as (
 
     select
         *,
+        -- a product has one category, whichever of its lines is metered by tokens
+        bool_or(by_tokens) over (partition by code, product_name) as sells_tokens,
         list_filter(
             list_transform(
                 map_entries(attributes),
@@ -201,7 +203,7 @@ final as (
             whole.service_category,
             named.service_category,
             guessed.service_category,
-            case when d.by_tokens then 'AI and Machine Learning' end,
+            case when d.sells_tokens then 'AI and Machine Learning' end,
             'Other'
         ) as service_category,
         coalesce(
@@ -209,7 +211,7 @@ final as (
             whole.service_subcategory,
             named.service_subcategory,
             guessed.service_subcategory,
-            case when d.by_tokens then 'Generative AI' end,
+            case when d.sells_tokens then 'Generative AI' end,
             'Other (Other)'
         ) as service_subcategory,
         coalesce(regions.region_id, d.region_id) as region_id,
