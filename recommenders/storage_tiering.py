@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from pydantic import Field
 from finops.model import Fact, Finding, Keep, Move, Reconfigure, Unknown
 from finops.recommend import Context, Row
 from finops.storage.buckets import HIDDEN, SOFT_DELETED, Bucket
+from finops.storage.checkpoints import Steps, superseded
 from finops.storage.rules import Rule, Shape, document
 from finops.storage.tiering import (
     DAYS_PER_MONTH,
@@ -28,12 +28,8 @@ from finops.storage.tiering import (
     bands_of,
     cheapest_path,
     cut,
-    known_reads,
-    only_newest_read,
     steps_of,
     target_of,
-    unmeasured,
-    with_at_most,
 )
 from finops.storage.tiering_sql import bytes_sql, tiering_sql, unread_sql
 
@@ -64,10 +60,8 @@ SELF_MOVING: Mapping[str, tuple[tuple[int, str], ...]] = {
 OWNERS_CHOICE = ("ONEZONE_IA",)
 """Never a target: one zone fewer is the owner's choice, as is waiting hours for a restore (`restore_hours`)."""
 
-SHAPES: Mapping[str, Shape] = {"s3": "transitions", "storageaccounts": "tiers", "storage.googleapis": "conditions"}
 
-CHECKPOINT = re.compile(r"(^|[/_.\- ])(ckpts?|checkpoints?)([/_.\- ]|$)", re.IGNORECASE)
-"""The word by which training frameworks call the folder of saved steps (PyTorch Lightning, Hugging Face, TensorFlow, NeMo)."""
+SHAPES: Mapping[str, Shape] = {"s3": "transitions", "storageaccounts": "tiers", "storage.googleapis": "conditions"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,8 +145,14 @@ class StorageTiering:
             yield bucket.finding(Unknown(("objects",)), context)
         rows = sorted(bucket.current, key=lambda r: (r["prefix"] or "", r["age_days_from"] or 0))
         prefixes = [(prefix, list(group)) for prefix, group in groupby(rows, key=lambda r: r["prefix"] or "")]
+        folders = {prefix: bucket.folder(prefix, group, self.unread_share, context) for prefix, group in prefixes}
+        gone: set[str] = set()
+        for steps in superseded((f for f in folders.values() if f), bucket.calls_checkpoints):
+            gone |= {folder.prefix for folder in steps.folders}
+            yield self._expire(bucket, steps, not steps.holds(folders), rows, context)
         for prefix, group in prefixes:
-            yield self._judge_prefix(bucket, prefix, len(prefixes) > 1, group, context)
+            if prefix not in gone:
+                yield self._judge_prefix(bucket, prefix, len(prefixes) > 1, group, context)
 
     def _hidden(self, bucket: Bucket, context: Context) -> Iterator[Finding]:
         """Bytes that a listing does not show: noncurrent versions and parts of uploads that nobody finished."""
@@ -206,26 +206,25 @@ class StorageTiering:
         yield bucket.finding(act, context, sql=sql, facts=facts, patch=_soft_delete_patch(bucket))
 
     def _judge_prefix(self, bucket: Bucket, prefix: str, several: bool, rows: Sequence[Row], context: Context) -> Finding:
-        """One prefix: checkpoints that nobody reads go; else the cheapest classes."""
+        """One prefix whose objects stay: the cheapest classes."""
         shown = prefix if several else ""
-        most = bucket.requests(context)
-        if most is None and any(unmeasured(row) for row in rows):
+        filled = bucket.with_reads(rows, context)
+        if filled is None:
             return bucket.finding(Unknown(("reads_per_month",)), context, shown)
-        filled = with_at_most(rows, most) if most is not None else rows
-        bands = bands_of([known_reads(row) for row in filled], bucket.bytes_per_gb(context))
+        bands = bands_of(filled, bucket.bytes_per_gb(context))
         tariffs = self._tariffs(bucket, {band.storage_class for band in bands}, several, context)
         if isinstance(tariffs, Unknown):
             return bucket.finding(tariffs, context, shown)
-        called = (prefix, bucket.name, *bucket.tags.values())
-        stale = [band for band in bands if band.reads <= self.unread_share * band.objects]
-        if any(CHECKPOINT.search(text) for text in called) and only_newest_read(bands, stale):
-            return self._expire(bucket, shown, rows[0], stale, {t.name: t for t in tariffs}, context)
         return self._tier(bucket, shown, rows[0], bands, tariffs, context)
 
-    def _expire(
-        self, bucket: Bucket, prefix: str, row: Row, stale: list[Band], tariffs: Mapping[str, Tariff], context: Context
-    ) -> Finding:
+    def _expire(self, bucket: Bucket, steps: Steps, several: bool, rows: Sequence[Row], context: Context) -> Finding:
         """Delete beats tiering: of saved steps only the last are ever read again."""
+        shown = steps.prefix if several else ""
+        priced = self._tariffs(bucket, {band.storage_class for _, band in steps.stale}, several, context)
+        if isinstance(priced, Unknown):
+            return bucket.finding(priced, context, shown)
+        tariffs = {t.name: t for t in priced}
+        stale = [band for _, band in steps.stale]
         dearest = max(tariffs[band.storage_class].storage for band in stale)
         scale, per_gb = bucket.scale(dearest, context), bucket.bytes_per_gb(context)
         saved = sum((b.gigabytes - b.read_gigabytes) * tariffs[b.storage_class].gb_month(b) for b in stale) * scale
@@ -233,21 +232,20 @@ class StorageTiering:
         facts = (
             Fact("unread bytes", sum(b.gigabytes for b in stale) * per_gb, "bytes", "objects"),
             Fact("read a month", round(read, 3), "GB", "objects"),
+            *steps.facts,
         )
         if saved < self.min_saving:
-            return bucket.finding(Keep("its unread checkpoints cost less than a rule is worth"), context, prefix, facts=facts)
+            return bucket.finding(Keep("its unread checkpoints cost less than a rule is worth"), context, shown, facts=facts)
         action = Reconfigure("every step kept", f"expire (keep last {self.keep_last})")
-        why = (
-            f"steps older than {min(b.day_from for b in stale)} days are not read: the newest of a run and the best are enough"
-        )
-        act = bucket.act(action, (0.8 * saved, saved, saved), 0.0, why, ("the last steps of each run and the best stay",))
-        rule = Rule(prefix=row["prefix"] or "", superseded_days=1)
+        assumes = ("the last steps of each run and the best stay",)
+        act = bucket.act(action, (0.8 * saved, saved, saved), 0.0, steps.why, assumes)
+        rule = Rule(prefix=steps.prefix, superseded_days=1)
         note = (
             f"# tag superseded=true (or set a custom time on) all but the last {self.keep_last} steps of each run and the best"
         )
         patch = f"{note}\n{_patch(bucket, [rule])}"
-        sql = unread_sql(row, stale, tariffs, per_gb, scale)
-        return bucket.finding(act, context, prefix, sql=sql, facts=facts, patch=patch, reversible=False)
+        sql = unread_sql(rows[0], steps.stale, tariffs, per_gb, scale)
+        return bucket.finding(act, context, shown, sql=sql, facts=facts, patch=patch, reversible=False)
 
     def _tier(
         self, bucket: Bucket, prefix: str, row: Row, bands: list[Band], tariffs: list[Tariff], context: Context

@@ -21,7 +21,6 @@ OPEN = {
 """Answers that are no step of the plan, by target, and why."""
 
 PENDING = {
-    28: "storage_tiering expects unread steps of one prefix over a month: a run here lasts three days",
     40: "commitments looks back 30 days, not over the twelve months of a term",
 }
 """Plants that are not found, or not within their tolerance, by number, and why: exactly those, so that none is forgotten."""

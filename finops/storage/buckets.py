@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
@@ -11,7 +11,8 @@ from finops.model import Act, Action, Effect, Estimate, Evidence, Fact, Finding,
 from finops.money import cents
 from finops.pricing import PriceKey, json_object, number
 from finops.recommend import Context, Row
-from finops.storage.tiering import GIB, ClassRule
+from finops.storage.checkpoints import WORD, Folder
+from finops.storage.tiering import GIB, ClassRule, bands_of, known_reads, unmeasured, with_at_most
 
 HIDDEN = ("noncurrent_bytes", "incomplete_multipart_bytes")
 SOFT_DELETED = "soft_deleted_bytes"
@@ -140,6 +141,22 @@ class Bucket:
         lines = [line for line in context.bill.lines(self.key) if line.unit in PER_THOUSAND and line.unit != "Objects"]
         shown = sum(float(line.quantity) / PER_THOUSAND[line.unit] * 1000 for line in lines if line.cost > 0)
         return shown or None
+
+    def with_reads(self, rows: Sequence[Row], context: Context) -> list[Row] | None:
+        """The rows with their reads, from the bill at most where nobody measured them; None where that is not known."""
+        most = self.requests(context)
+        if most is None and any(unmeasured(row) for row in rows):
+            return None
+        return [known_reads(row) for row in (with_at_most(rows, most) if most is not None else rows)]
+
+    def folder(self, prefix: str, rows: Sequence[Row], unread_share: float, context: Context) -> Folder | None:
+        """The prefix with its reads; None where nobody knows them."""
+        filled = self.with_reads(rows, context)
+        return None if filled is None else Folder.of(prefix, bands_of(filled, self.bytes_per_gb(context)), unread_share)
+
+    def calls_checkpoints(self, prefix: str) -> bool:
+        """Whether the prefix, the bucket or a tag says that saved steps lie there."""
+        return any(WORD.search(text) for text in (prefix, self.name, *self.tags.values()))
 
     def _stored(self, context: Context) -> list[Line]:
         return [

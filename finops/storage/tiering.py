@@ -289,14 +289,6 @@ def known_reads(row: Mapping[str, Any]) -> Mapping[str, Any]:
     return {**row, "reads_per_month": reads, "read_bytes_per_month": read_bytes}
 
 
-def only_newest_read(bands: Sequence[Band], stale: Sequence[Band]) -> bool:
-    """Whether everything from some age on is unread, and lies there for a month at least beyond it or for ever."""
-    if not stale or any(band not in stale for band in bands if band.day_from >= stale[0].day_from):
-        return False
-    last = stale[-1].day_to
-    return last is None or last - stale[0].day_from >= DAYS_PER_MONTH
-
-
 def cut(bands: Sequence[Band], ages: Iterable[int]) -> list[Band]:
     """The bands cut at `ages`: within a band that has an end, objects are taken to be spread evenly over its days."""
     found = []

@@ -7,6 +7,7 @@ from typing import Any
 
 from finops.evidence import quoted
 from finops.storage.buckets import Bucket
+from finops.storage.checkpoints import Folder
 from finops.storage.tiering import KIB, Band, Basis, Path, Tariff
 
 
@@ -73,18 +74,28 @@ select cast(({" + ".join(parts)}) / {bytes_per_unit!r} as decimal(38, 2)) as mon
 
 
 def unread_sql(
-    row: Mapping[str, Any], stale: Sequence[Band], tariffs: Mapping[str, Tariff], per_gb: float, scale: float
+    row: Mapping[str, Any],
+    stale: Sequence[tuple[Folder, Band]],
+    tariffs: Mapping[str, Tariff],
+    per_gb: float,
+    scale: float,
 ) -> str:
-    """The unread bytes less what is read of them, at each class's price."""
-    priced = ", ".join(
-        f"({band.day_from}, {quoted(band.storage_class)}, {tariffs[band.storage_class].gb_month(band)!r})" for band in stale
+    """The unread bytes less what is read of them, at each class's price, in the bucket of `row`."""
+    priced = ",\n".join(
+        f"    ({quoted(folder.prefix)}, {band.day_from}, {quoted(band.storage_class)},"
+        f" {tariffs[band.storage_class].gb_month(band)!r})"
+        for folder, band in stale
     )
-    return f"""with unread (age_days_from, storage_class, gb_month) as (values {priced})
+    return f"""with unread (prefix, age_days_from, storage_class, gb_month) as (
+    values
+{priced}
+)
 select
     cast(sum((objects.bytes - coalesce(read_bytes_per_month, 0)) / {per_gb!r} * gb_month) * {scale!r} as decimal(38, 2))
         as monthly_saving
 from objects
 inner join unread
-    on coalesce(objects.age_days_from, 0) = unread.age_days_from and objects.storage_class = unread.storage_class
-where bucket = {quoted(row["bucket"])} and coalesce(prefix, '') = {quoted(row["prefix"] or "")}
-    and coalesce(state, 'current') = 'current' and {_of_source(row)}"""
+    on coalesce(objects.prefix, '') = unread.prefix
+    and coalesce(objects.age_days_from, 0) = unread.age_days_from
+    and objects.storage_class = unread.storage_class
+where bucket = {quoted(row["bucket"])} and coalesce(state, 'current') = 'current' and {_of_source(row)}"""

@@ -279,3 +279,49 @@ def test_the_other_stores_take_their_own_rules(
     assert only(plan)[:2] == ("Move", classes[2])
     assert patched in patch(plan)
     assert rules(plan)
+
+
+def runs(*youngest: int, read_old: int = -1) -> list[tuple[object, ...]]:
+    """Runs of three days: steps of the last day are read, those before are not (but of run `read_old`), `best/` is."""
+    found: list[tuple[object, ...]] = []
+    for run, day in enumerate(youngest):
+        reads = 500 if run == read_old else 0
+        found += [
+            (f"ckpt/run-{run:02d}/", "STANDARD", day, day + 1, 300, 1 * TIB, 600, 2 * TIB),
+            (f"ckpt/run-{run:02d}/", "STANDARD", day + 1, day + 3, 1700, 5 * TIB, reads, 0),
+            (f"ckpt/run-{run:02d}/best/", "STANDARD", day + 1, day + 3, 100, TIB // 2, 200, 1 * TIB),
+        ]
+    return found
+
+
+UNREAD_RUN = 5 * 1024 * 0.023
+
+
+@pytest.mark.parametrize(
+    ("youngest", "expired"),
+    [
+        ((300,), ["b/ckpt/run-00/"]),  # one run whose unread steps have lain for ten months
+        ((5,), []),  # of three days nobody knows
+        ((300, 200, 100, 5), ["b"]),  # the youngest follows the three before it
+        ((300, 5, 10), ["b/ckpt/run-00/"]),  # one proven run is no rule for two
+    ],
+)
+def test_young_runs_follow_the_older_ones_beside_them(youngest: tuple[int, ...], expired: list[str]) -> None:
+    plan = plan_of(bucket(*runs(*youngest), cost=200.0), "storage_tiering")
+    acts = [r for r in plan.recommendations if r.finding.verdict.action.target == "expire (keep last 3)"]
+    assert [r.finding.scope.resource for r in acts] == expired
+    counted = len(youngest) if expired == ["b"] else len(expired)
+    saved = sum((r.saving.effective_monthly.expected for r in acts), Decimal(0))
+    assert saved == Decimal(str(round(counted * UNREAD_RUN, 2)))
+
+
+def test_where_one_run_reads_its_older_steps_the_young_are_not_judged_by_others() -> None:
+    plan = plan_of(bucket(*runs(300, 200, 100, 5, read_old=1), cost=200.0), "storage_tiering")
+    acts = {r.finding.scope.resource for r in plan.recommendations if "expire" in r.finding.verdict.action.target}
+    assert "b/ckpt/run-03/" not in acts
+    assert "b/ckpt/run-01/" not in acts
+
+
+def test_the_rule_of_many_runs_is_their_folders() -> None:
+    plan = plan_of(bucket(*runs(300, 200, 100, 5), cost=200.0), "storage_tiering")
+    assert rules(plan)[0]["Filter"] == {"And": {"Prefix": "ckpt/", "Tags": [{"Key": "superseded", "Value": "true"}]}}
