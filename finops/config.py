@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import difflib
+import json
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from finops import plugins
+from finops.connect import ConnectorSettings
 from finops.errors import ConfigError
 
 FILE = "finops.toml"
@@ -24,10 +27,12 @@ class Settings(BaseModel):
 
 
 class Source(Settings):
-    """One delivery that `finops load` without a path loads."""
+    """What `finops load` without a path loads: files, or what a connector fetches."""
 
     name: Annotated[str, Field(min_length=1, description="Name of the source (`x_source` of its rows).")]
-    paths: Annotated[list[str], Field(min_length=1, description="Files, folders or globs, relative to finops.toml.")]
+    paths: Annotated[list[str], Field(description="Files, folders or globs, relative to finops.toml.")] = []
+    connector: Annotated[str, Field(description="Connector that fetches it from its provider, instead of paths.")] = ""
+    settings: Annotated[dict[str, Any], Field(description="The connector's own settings.")] = {}
     replace_source: Annotated[
         bool, Field(description="Take over billing periods that another source holds, instead of refusing them.")
     ] = False
@@ -105,10 +110,32 @@ def load_config(
             source["paths"] = [str(folder / entry) for entry in source["paths"]]
     document |= {key: environment[name] for name, key in ENVIRONMENT.items() if environment.get(name)}
     document |= {key: value for key, value in (flags or {}).items() if value is not None}
+    where = str(named or FILE)
     try:
-        return Config.model_validate(document)
+        config = Config.model_validate(document)
     except ValidationError as error:
-        raise _explained(error, str(named or FILE)) from None
+        raise _explained(error, where) from None
+    for number, source in enumerate(config.sources):
+        if bool(source.paths) == bool(source.connector):
+            what = f"sources.{number}.paths: `{source.name}` has either paths or a connector"
+            raise ConfigError(what, where=where, hint="finops init --print shows every setting")
+        if source.settings or source.connector:
+            connector_settings(source, where)
+    return config
+
+
+def connector_settings(source: Source, where: str = FILE) -> ConnectorSettings:
+    """The source's settings as its connector declares them. Raises ConfigError as `load_config` does."""
+    known = plugins.connectors()
+    connector = known.get(source.connector)
+    if connector is None:
+        named = f"`{source.connector}` is no connector" if source.connector else "settings without a connector"
+        raise ConfigError(f"sources.{source.name}: {named}", where=where, hint=f"one of {', '.join(known)}")
+    try:
+        return connector.settings.model_validate(source.settings)
+    except ValidationError as error:
+        fields = list(connector.settings.model_fields)
+        raise _explained(error, where, f"sources.{source.name}.settings.", fields) from None
 
 
 def _read(named: Path | None) -> dict[str, Any]:
@@ -123,12 +150,12 @@ def _read(named: Path | None) -> dict[str, Any]:
         raise ConfigError(f"is not TOML: {error}", where=str(path), hint="finops init writes a commented one") from None
 
 
-def _explained(error: ValidationError, where: str) -> ConfigError:
+def _explained(error: ValidationError, where: str, above: str = "", known: Sequence[str] = ()) -> ConfigError:
     first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-    place = ".".join(str(part) for part in first["loc"])
+    place = above + ".".join(str(part) for part in first["loc"])
     if first["type"] != "extra_forbidden":
         return ConfigError(f"{place}: {first['msg']}", where=where, hint="finops init --print shows every setting")
-    close = difflib.get_close_matches(str(first["loc"][-1]), _known(), n=1)
+    close = difflib.get_close_matches(str(first["loc"][-1]), known or _known(), n=1)
     meant = f" (did you mean `{close[0]}`?)" if close else ""
     return ConfigError(f"unknown setting `{place}`{meant}", where=where, hint="finops init --print shows every setting")
 
@@ -139,6 +166,24 @@ def _known() -> list[str]:
         for section in (Config, Source, TagKeys, BudgetSetting, TeamSetting, AllocationSettings)
         for name in section.model_fields
     ]
+
+
+def _connectors() -> list[str]:
+    """A source of each connector, with each of its settings."""
+    lines = []
+    for name, connector in plugins.connectors().items():
+        lines += ["", f"# {connector.title}, through its API. Streams: {', '.join(s.name for s in connector.streams)}."]
+        lines += ["# [[sources]]", f'# name = "{name}"', f'# connector = "{name}"', "# [sources.settings]"]
+        for field, info in connector.settings.model_fields.items():
+            value = info.examples[0] if info.examples else info.get_default(call_default_factory=True)
+            lines.append(f"# {field} = {_toml(value)}  # {info.description}")
+    return lines
+
+
+def _toml(value: object) -> str:
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{key} = {_toml(inner)}" for key, inner in value.items()) + "}"
+    return json.dumps(value, ensure_ascii=False)
 
 
 def commented() -> str:
@@ -153,6 +198,7 @@ def commented() -> str:
         f"# {name} = {example}  # {Source.model_fields[name].description}"
         for name, example in (("name", '"main-cloud"'), ("paths", '["exports/"]'), ("replace_source", "false"))
     ]
+    lines += _connectors()
     lines += ["", f"# {Config.model_fields['tags'].description}", "# [tags]"]
     lines += [f"# {n} = {f.default!r}  # {f.description}".replace("'", '"') for n, f in TagKeys.model_fields.items()]
     lines += ["", f"# {Config.model_fields['allocation'].description}", "# [allocation]"]

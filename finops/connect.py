@@ -1,16 +1,21 @@
-"""The connector contract: formats that files are recognised by, and manifests that say which files belong together.
+"""The connector contract: formats that files are recognised by, manifests that say which files belong together, live streams.
 
 A connector package (`connectors/<cloud>/`) exposes `FORMATS`, a tuple of `Format`, and may expose `MANIFESTS`, a tuple of
-functions that turn a parsed JSON document into a `Manifest`. It describes; the engine reads. Its `stg_*.sql` selects from
+functions that turn a parsed JSON document into a `Manifest`, and `CONNECTOR`, how its provider's API is read (`finops.live`
+runs it). It describes; the engine reads. Its `stg_*.sql` selects from
 `raw` (the declared columns of the format, canonical names, declared types, absent ones null) and from its own
 `data/*.csv`, registered as `<cloud>_<stem>`, and yields columns of the target table by name. What it leaves out is null.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias
+from typing import Annotated, Any, Literal, Protocol, TypeAlias
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from finops.window import Window
 
 Container: TypeAlias = Literal["csv", "parquet", "jsonl"]
 ColumnType: TypeAlias = Literal["text", "decimal", "double", "bigint", "bool", "timestamp", "date", "map", "json"]
@@ -147,3 +152,119 @@ class Manifest:
 
 ReadManifest: TypeAlias = Callable[[object, str], Manifest | None]
 """(parsed JSON, path) → the manifest, or None where the document is no manifest of this provider."""
+
+
+class ConnectorSettings(BaseModel):
+    """How a source reaches its provider: the table `[sources.settings]` of `finops.toml`.
+
+    Every field carries a description, from which the reference, `finops init` and errors derive. None holds a secret: the
+    provider's own SDK finds credentials where its documentation says.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    streams: Annotated[tuple[str, ...], Field(description="Streams to fetch. Default: all.")] = ()
+    history_days: Annotated[
+        int | None,
+        Field(gt=0, description="Days back that the first load goes. Default: what each stream says.", examples=[365]),
+    ] = None
+    metric_period_s: Annotated[
+        int, Field(ge=60, le=86_400, multiple_of=60, description="Seconds of one measurement of utilization.")
+    ] = 3600
+    concurrency: Annotated[int, Field(ge=1, le=64, description="Most parts of a stream that are fetched at once.")] = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """An independent piece of a stream's window (an account and region, an export's month): fetched whole or not at all.
+
+    key     stable across runs: what was fetched whole under it before a kill is not fetched again
+    calls   operation → units that fetching it will be charged for, as far as can be said before
+    handle  what planning found out and `Stream.fetch` needs
+    """
+
+    key: str
+    calls: tuple[tuple[str, int], ...] = ()
+    handle: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class Blob:
+    """A file of an export where it lies.
+
+    path  below the export's own folder, as its manifest names it
+    tag   differs where the content does (an ETag)
+    read  the content from this byte on, of exactly this version
+    """
+
+    path: str
+    tag: str
+    size: int
+    read: Callable[[int], Iterator[bytes]]
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """A page of rows of the stream's table in its open format (`finops.tables`); columns that it lacks are null."""
+
+    columns: tuple[str, ...]
+    values: Sequence[tuple[object, ...]]
+
+
+Divided: TypeAlias = Literal["export", "snapshot", "day", "month"]
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """What one kind of data a connector fetches, and how it is divided in time.
+
+    table        the core table that it fills; its natural key is `finops.tables.table(table).key`
+    divided      export: parts are the export's months, and yield blobs
+                 snapshot: what there is now
+                 day, month: whole days or months, as long as they are missing
+    reach_days   how far back the first load goes
+    restates_days  days after its end for which the provider still changes a day or month: it is fetched again until then;
+                 of a snapshot: the days for which it is good enough
+    unit         the one unit of a snapshot that is replaced whole ('' where the unit is the day)
+    permissions  what it needs, in the provider's own names; `Connector.probe` tries each
+    plan         (connection, window) → the parts of the window, with what they will cost
+    fetch        (connection, part, window) → pages, or the blobs of an export's month
+    kept         (seconds, days): finer measurements than so many seconds are gone after so many days
+    """
+
+    name: str
+    title: str
+    table: str
+    divided: Divided
+    permissions: tuple[str, ...]
+    plan: Callable[[Any, Window], Sequence[Part]]
+    fetch: Callable[[Any, Part, Window], Iterator[Rows] | Iterator[Blob]]
+    reach_days: int = 0
+    restates_days: int = 0
+    unit: str = ""
+    kept: tuple[tuple[int, int], ...] = ()
+
+
+class Counts(Protocol):
+    """Where a connector reports each call that it sends: the operation's own name, and the units that it is charged by."""
+
+    def __call__(self, operation: str, units: int = 1) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Connector:
+    """How a provider's API is read.
+
+    open     (settings, counts) → the connection that streams get; imports the SDK, calls nothing
+    probe    (connection, permission) → calls what needs it once, read-only. Raises AccessError where it is missing
+    package  holds `data/api_prices.csv` (operation, unit, per, price, currency, source, date), `permissions.json` (the least
+             privilege) and `setup.md` (how the export is made)
+    """
+
+    name: str
+    title: str
+    package: str
+    settings: type[ConnectorSettings]
+    open: Callable[[Any, Counts], Any]
+    streams: tuple[Stream, ...]
+    probe: Callable[[Any, str], None]

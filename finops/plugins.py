@@ -13,7 +13,7 @@ from pathlib import Path
 from types import ModuleType
 
 import finops
-from finops.connect import Format, ReadManifest
+from finops.connect import Connector, Format, ReadManifest
 from finops.errors import ConfigError
 
 CONNECTORS = "connectors"
@@ -36,6 +36,13 @@ def formats() -> tuple[Format, ...]:
 def manifests() -> tuple[ReadManifest, ...]:
     """Every reader of manifests."""
     return tuple(read for module in _modules(CONNECTORS) for read in getattr(module, "MANIFESTS", ()))
+
+
+@cache
+def connectors() -> dict[str, Connector]:
+    """Name → how that provider's API is read, of every connector that has one."""
+    found = (getattr(module, "CONNECTOR", None) for module in _modules(CONNECTORS))
+    return {connector.name: connector for connector in found if isinstance(connector, Connector)}
 
 
 @cache

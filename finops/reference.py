@@ -17,7 +17,15 @@ from finops.render import markdown
 
 def page() -> str:
     """The whole of `docs/reference.md`."""
-    parts = ["# Reference", "Made by `make docs` from the code.", *_commands(), *_settings(), *_formats(), *_kinds()]
+    parts = [
+        "# Reference",
+        "Made by `make docs` from the code.",
+        *_commands(),
+        *_settings(),
+        *_formats(),
+        *_connectors(),
+        *_kinds(),
+    ]
     return "\n\n".join(parts) + "\n"
 
 
@@ -56,6 +64,29 @@ def _formats() -> list[str]:
     lines = ["| format | is | fills | note |", "| --- | --- | --- | --- |"]
     lines += [f"| `{f.name}` | {f.title} | `{f.table}` | {f.note} |" for f in sorted(plugins.formats(), key=lambda f: f.name)]
     return ["## Formats that `finops load` recognises", "\n".join(lines)]
+
+
+def _connectors() -> list[str]:
+    parts = ["## Connectors (`connector = …` of a source)"]
+    for name, connector in plugins.connectors().items():
+        parts += [f"### {name}", f"{connector.title}. Settings, in `[sources.settings]`:"]
+        lines = ["| setting | default | meaning |", "| --- | --- | --- |"]
+        lines += [
+            f"| `{field}` | {_default(info)} | {markdown(info.description or '')} |"
+            for field, info in connector.settings.model_fields.items()
+        ]
+        streams = ["| stream | fetches | fills | needs |", "| --- | --- | --- | --- |"]
+        streams += [
+            f"| `{s.name}` | {s.title} | `{s.table}` | {', '.join(f'`{p}`' for p in s.permissions)} |"
+            for s in connector.streams
+        ]
+        parts += ["\n".join(lines), "\n".join(streams)]
+    return parts
+
+
+def _default(info: FieldInfo) -> str:
+    value = info.get_default(call_default_factory=True)
+    return f"`{value}`" if value not in (None, (), {}) else ""
 
 
 def _kinds() -> list[str]:

@@ -324,6 +324,7 @@ COVERAGE = Table(
         ("files", "VARCHAR"),  # JSON: base names
         ("fetched_at", "TIMESTAMPTZ"),
         ("notes", "VARCHAR"),  # JSON: sentences
+        ("mapping", "VARCHAR"),  # digest of what turned lines into rows
     ),
     key=("x_source", "stream", "billing_account_id", "unit"),
     unit="stream || '/' || unit",  # one source may deliver several tables of one day

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from finops.cli.root import FormatOption, WarehouseOption, app, day, opened, progress, reading, say, settings
+from finops.cli.root import FormatOption, WarehouseOption, amount, app, day, opened, progress, reading, say, settings
 from finops.errors import ConfigError
 
 
@@ -22,6 +22,9 @@ def load(
         bool, typer.Option("--replace-source", help="Take over periods that another source holds.")
     ] = False,
     memory_limit: Annotated[str | None, typer.Option("--memory-limit", help="Most memory to take.", metavar="SIZE")] = None,
+    max_api_cost: Annotated[
+        str | None, typer.Option("--max-api-cost", help="Refuse if providers' calls would cost more.", metavar="USD")
+    ] = None,
     warehouse: WarehouseOption = None,
     fmt: FormatOption = "table",
 ) -> None:
@@ -32,9 +35,20 @@ def load(
     config = settings(context, warehouse, memory_limit)
     with progress() as tell:
         report = load_sources(
-            opened(config), config, paths or [], source=source, invoice=invoice, replace_source=replace_source, progress=tell
+            opened(config),
+            config,
+            paths or [],
+            source=source,
+            invoice=invoice,
+            replace_source=replace_source,
+            max_api_cost=amount(max_api_cost, "--max-api-cost"),
+            progress=tell,
         )
     typer.echo(load_text(report, fmt))
+    for failure in report.failures:
+        say(f"error: {failure}")
+    if report.failures:
+        raise typer.Exit(1)
 
 
 @app.command()

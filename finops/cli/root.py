@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -55,8 +56,11 @@ def options(
 ) -> None:
     """What three clouds cost, which part of it is waste, and the proof."""
     run = f"{os.getpid():x}"
+    # Debugging is ours alone: the SDKs log request headers, and those hold credentials.
+    for package in ("finops", "connectors", "recommenders"):
+        logging.getLogger(package).setLevel(logging.DEBUG if debug else logging.WARNING)
     logging.basicConfig(
-        level=logging.DEBUG if debug else logging.WARNING,
+        level=logging.WARNING,
         format=f"%(levelname)s run={run} %(name)s: %(message)s",
         stream=sys.stderr,
     )
@@ -113,6 +117,19 @@ def day(text: str | None) -> date | None:
         return date.fromisoformat(text)
     except ValueError:
         raise ConfigError(f"`{text}` is no date", hint="write it as 2026-10-31") from None
+
+
+def amount(text: str | None, option: str) -> Decimal | None:
+    """An amount of money, 0 or more. Raises ConfigError."""
+    if text is None:
+        return None
+    try:
+        value = Decimal(text)
+    except InvalidOperation:
+        value = Decimal("NaN")
+    if not value.is_finite() or value < 0:
+        raise ConfigError(f"`{text}` is no amount", where=option, hint="write it as 2.50")
+    return value
 
 
 def report_bug(kind: type[BaseException], error: BaseException, _: TracebackType | None) -> None:

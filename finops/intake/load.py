@@ -13,15 +13,16 @@ from typing import TYPE_CHECKING
 
 from finops import plugins
 from finops.errors import ConfigError, InputError, Refused
+from finops.intake.mapping import mapping
 from finops.intake.reconcile import Billed, InvoiceLine, Row, Tie, Unit, ties, unmatched
 from finops.intake.report import LoadReport, SourceLine
 from finops.intake.stage import Others, Outcome, Staged, stage_group
 from finops.intake.take import Taken, Tell, take
 from finops.intake.units import Delivered, groups
 from finops.money import CENT, Money
-from finops.tables import COVERAGE, RECONCILIATION
+from finops.tables import COVERAGE, RECONCILIATION, table
 from finops.warehouse.checks import BILLED_BY_INVOICE
-from finops.warehouse.records import record_select
+from finops.warehouse.records import empty_select, record_select
 
 if TYPE_CHECKING:
     from finops.warehouse.warehouse import Reader, Warehouse, Writer
@@ -40,6 +41,15 @@ class Held:
         return {s for stream, s, a, u in self.units if stream == "charges" and (a, u) == (account, period) and s != source}
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Units of a table that a live stream asked for: one that held nothing is covered too, and what it held before is gone."""
+
+    table: str
+    units: tuple[str, ...]
+    at: datetime
+
+
 def load(
     warehouse: Warehouse,
     paths: Sequence[str | Path],
@@ -47,6 +57,7 @@ def load(
     source: str | None = None,
     invoice: str | Path | None = None,
     replace_source: bool = False,
+    asked: Asked | None = None,
     progress: Tell | None = None,
 ) -> LoadReport:
     """Load files, folders or globs as one delivery. Raises Refused with every reason; then nothing has changed.
@@ -54,6 +65,7 @@ def load(
     source          name of the delivery (default: the format and the billing account)
     invoice         a file with invoice lines, which belongs to the delivery and ties the bill
     replace_source  take over months that another source holds, instead of refusing them
+    asked           units that the delivery covers, whatever it holds of them; with a source
     """
     if source is not None and (not source.strip() or not source.isprintable()):
         raise ConfigError("a source's name is one line of text", where="--source", hint="--source production-bill")
@@ -67,7 +79,7 @@ def load(
         outcome = _staged(writer, taken, source, others, tell)
         bills = _bills(warehouse, outcome, held)
         rows = _reconciliation(outcome, held, others, bills)
-        _write_coverage(writer, outcome, others)
+        _write_coverage(writer, outcome, others, _emptied(writer, outcome, source, asked))
         _write_reconciliation(writer, rows, others)
         absent = unmatched(bills) if outcome.invoices else []
         notes = (*_other_accounts(outcome, held, source), *absent)
@@ -207,12 +219,23 @@ def _complete(staged: Staged) -> list[Row]:
     ]
 
 
-def _write_coverage(writer: Writer, outcome: Outcome, others: Others) -> None:
-    records = []
-    units = []
+def _emptied(writer: Writer, outcome: Outcome, source: str | None, asked: Asked | None) -> list[dict[str, object]]:
+    """Coverage of the units that were asked for and held no row; what they held before is removed."""
+    if asked is None or not source:
+        return []
+    held = {staged.unit.period for staged in outcome.staged if staged.group.fmt.table == asked.table}
+    empty = [unit for unit in asked.units if unit not in held]
+    if empty:
+        writer.replace(table(asked.table), [(source, "", unit) for unit in empty], empty_select(table(asked.table)))
+    at = asked.at.isoformat()
+    return [{"x_source": source, "stream": asked.table, "unit": unit, "rows": 0, "fetched_at": at} for unit in empty]
+
+
+def _write_coverage(writer: Writer, outcome: Outcome, others: Others, records: list[dict[str, object]]) -> None:
+    units = [(str(record["x_source"]), "", f"{record['stream']}/{record['unit']}") for record in records]
     for staged in outcome.staged:
         unit, files = staged.unit, staged.group.files
-        record = {
+        record: dict[str, object] = {
             "x_source": unit.source,
             "stream": staged.group.fmt.table,
             "format": staged.group.fmt.name,
@@ -226,12 +249,14 @@ def _write_coverage(writer: Writer, outcome: Outcome, others: Others) -> None:
             "files": json.dumps(sorted(Path(file.shown).name for file in files)),
             "fetched_at": datetime.fromtimestamp(max(file.modified for file in files), UTC).isoformat(),
             "notes": json.dumps([*staged.notes, *staged.remarks], ensure_ascii=False),
+            "mapping": mapping(staged.group.fmt),
         }
         give_way = others.get((unit.account, unit.period), set()) if staged.group.fmt.table == "charges" else set()
         key = f"{staged.group.fmt.table}/{unit.period}"
         units += [(name, unit.account, key) for name in (unit.source, *sorted(give_way))]
         records.append(record)
-    writer.replace(COVERAGE, units, record_select(COVERAGE, records))
+    if records:
+        writer.replace(COVERAGE, units, record_select(COVERAGE, records))
 
 
 def _key(staged: Staged) -> tuple[str, str, str, str]:

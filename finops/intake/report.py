@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 
-from finops.money import Money
+from finops.money import Money, total
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +34,37 @@ class SourceLine:
 
 
 @dataclass(frozen=True, slots=True)
+class ApiCalls:
+    """Calls of providers' APIs by operation, and what they cost at list price: as estimated before, and as counted."""
+
+    calls: tuple[tuple[str, int], ...] = ()
+    estimated: tuple[Money, ...] = ()
+    spent: tuple[Money, ...] = ()
+
+    def __add__(self, other: ApiCalls) -> ApiCalls:
+        return other if not self.calls else self if not other.calls else _both(self, other)
+
+
+def _both(one: ApiCalls, other: ApiCalls) -> ApiCalls:
+    calls = Counter(dict(one.calls)) + Counter(dict(other.calls))
+    return ApiCalls(tuple(sorted(calls.items())), _summed(one.estimated, other.estimated), _summed(one.spent, other.spent))
+
+
+def _summed(*amounts: tuple[Money, ...]) -> tuple[Money, ...]:
+    every = [money for several in amounts for money in several]
+    return tuple(total((m for m in every if m.currency == c), c) for c in sorted({m.currency for m in every}))
+
+
+@dataclass(frozen=True, slots=True)
 class LoadReport:
-    """A delivery that was loaded. `passed_over`: file and reason."""
+    """A delivery that was loaded. `passed_over`: file and reason; `failures`: what brought nothing, and why."""
 
     lines: tuple[SourceLine, ...]
     passed_over: tuple[tuple[str, str], ...] = ()
     notes: tuple[str, ...] = ()
     changed: bool = True
+    failures: tuple[str, ...] = ()
+    api: ApiCalls = ApiCalls()
 
     def __add__(self, other: LoadReport) -> LoadReport:
         return LoadReport(
@@ -47,4 +72,6 @@ class LoadReport:
             self.passed_over + other.passed_over,
             self.notes + other.notes,
             self.changed or other.changed,
+            self.failures + other.failures,
+            self.api + other.api,
         )

@@ -11,7 +11,7 @@ from finops import render
 from finops.render import printable
 
 if TYPE_CHECKING:
-    from finops.intake.report import LoadReport
+    from finops.intake.report import ApiCalls, LoadReport
 
 
 def load_text(report: LoadReport, fmt: render.Format) -> str:
@@ -39,9 +39,19 @@ def load_text(report: LoadReport, fmt: render.Format) -> str:
         notes.append(
             f"passed over {len(report.passed_over)} files: " + "; ".join(f"{n} ({w})" for n, w in report.passed_over[:5])
         )
-    if not report.changed:
+    notes += api_text(report.api)
+    if not report.changed and not report.failures:
         notes.append("nothing changed: this delivery was loaded before")
     return "\n".join([text, *(f"  {printable(note)}" for note in dict.fromkeys(notes))])
+
+
+def api_text(api: ApiCalls) -> list[str]:
+    """How many calls were made, of what, and their list price."""
+    if not api.calls:
+        return []
+    listed = ", ".join(f"{operation} {count:,}" for operation, count in api.calls)
+    spent, before = (" and ".join(map(str, amounts)) or "nothing" for amounts in (api.spent, api.estimated))
+    return [f"{sum(count for _, count in api.calls):,} calls for {spent} at list price ({before} estimated): {listed}"]
 
 
 def summed(notes: Iterable[str]) -> list[str]:

@@ -13,6 +13,11 @@ def record_select(target: Table, records: Sequence[Mapping[str, object]]) -> str
     return "\nunion all\n".join("select " + ", ".join(_columns(target, record)) for record in records)
 
 
+def empty_select(target: Table) -> str:
+    """No row, of the table's columns."""
+    return f"{record_select(target, [{'x_source': None}])} where false"
+
+
 def _columns(target: Table, record: Mapping[str, object]) -> list[str]:
     return [
         f"{'null' if record.get(name) is None else literal(str(record[name]))}::{kind} as {identifier(name)}"

@@ -30,7 +30,10 @@ def state_of(name: str, state: TableState | None) -> TableState:
 def relation(storage: Storage, name: str, state: TableState | None, files: Iterable[DataFile] | None = None) -> str:
     """A SELECT over a table's state, or over some of its files."""
     state = state_of(name, state)
-    return scan(storage, name, visible(state.columns), state.files if files is None else files)
+    columns = visible(state.columns)
+    if name in BY_NAME:  # columns that the table gained since are null in what was written before
+        columns += tuple(column for column in core_columns(BY_NAME[name]) if column not in columns)
+    return scan(storage, name, columns, state.files if files is None else files)
 
 
 def with_tags(charges: str, tag_sets: str) -> str:

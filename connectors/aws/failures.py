@@ -1,0 +1,78 @@
+"""botocore's errors as ours: which permission is missing, what may succeed later, and no secret in any of them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from finops.errors import AccessError, FinopsError, RetriableError, SourceError
+
+DENIED = re.compile(
+    r"AccessDenied|UnauthorizedOperation|UnauthorizedAccess|NotAuthorized|AuthorizationError|OptInRequired|^40[13]$|^Forbidden$"
+)
+WRONG = re.compile(
+    r"ExpiredToken|InvalidClientTokenId|UnrecognizedClient|SignatureDoesNotMatch|AuthFailure|InvalidAccessKeyId|InvalidToken"
+    r"|IncompleteSignature|MissingAuthenticationToken"
+)
+SKEWED = re.compile(r"RequestTimeTooSkewed|RequestExpired|RequestInTheFuture|Signature (expired|not yet current)")
+LATER = re.compile(
+    r"Throttl|TooManyRequests|SlowDown|LimitExceeded|ServiceUnavailable|InternalError|InternalFailure|PreconditionFailed|^5\d\d$"
+)
+KEYS = re.compile(r"\b(AKIA|ASIA)[A-Z0-9]{12,}\b|(?i:(X-Amz-(Signature|Security-Token|Credential))=[^&\s]+)")
+LONGEST = 300
+"""Characters of AWS's own message that are repeated."""
+
+
+@contextmanager
+def errors(permission: str, where: str, secrets: Callable[[], tuple[str, ...]]) -> Iterator[None]:
+    """Raise ours instead of botocore's. `permission`: what the calls inside need."""
+    from botocore import exceptions as sdk
+
+    try:
+        yield
+    except FinopsError:
+        raise
+    except sdk.ClientError as error:
+        raise _answered(error, permission, where, secrets()) from None
+    except (
+        sdk.NoCredentialsError,
+        sdk.PartialCredentialsError,
+        sdk.CredentialRetrievalError,
+        sdk.ProfileNotFound,
+        sdk.TokenRetrievalError,
+        sdk.SSOTokenLoadError,
+        sdk.UnauthorizedSSOTokenError,
+    ) as error:
+        what = f"no credentials: {redacted(str(error), secrets())}"
+        raise AccessError(what, where=where, hint="aws sso login, AWS_PROFILE, or `profile` in finops.toml") from None
+    except (sdk.HTTPClientError, sdk.ConnectionError, sdk.ReadTimeoutError, sdk.IncompleteReadError) as error:
+        what = f"{permission}: the connection failed ({type(error).__name__})"
+        raise RetriableError(what, where=where, hint="run the load again; what is complete is not fetched again") from None
+    except sdk.BotoCoreError as error:
+        raise SourceError(f"{permission}: {redacted(str(error), secrets())}", where=where) from None
+
+
+def redacted(text: str, secrets: tuple[str, ...]) -> str:
+    """The text on one line, without credentials."""
+    for secret in secrets:
+        text = text.replace(secret, "…")
+    text = " ".join(KEYS.sub("…", text).split())
+    return text if len(text) <= LONGEST else text[:LONGEST] + "…"
+
+
+def _answered(error: Any, permission: str, where: str, secrets: tuple[str, ...]) -> SourceError:
+    answer: Mapping[str, Any] = error.response.get("Error", {})
+    code, message = str(answer.get("Code", "")), redacted(str(answer.get("Message", "")), secrets)
+    status = str(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", ""))
+    if SKEWED.search(f"{code} {message}"):
+        return AccessError(f"{permission}: {code}", where=where, hint="set this machine's clock: it and AWS differ by minutes")
+    if WRONG.search(code):
+        return AccessError(f"{permission}: {code}: the credentials are expired or wrong", where=where, hint="sign in again")
+    if DENIED.search(code) or DENIED.search(status):
+        hint = f"allow `{permission}`: finops doctor prints the policy"
+        return AccessError(f"{permission} is denied ({code}): {message}", where=where, hint=hint)
+    if LATER.search(code) or LATER.search(status) or status == "429":
+        return RetriableError(f"{permission}: {code}", where=where, hint="run the load again later")
+    return SourceError(f"{permission}: {code}: {message}", where=where)

@@ -1,0 +1,166 @@
+"""What a load will fetch: for each stream of each source the missing windows, their parts, and what the calls cost."""
+
+from __future__ import annotations
+
+import difflib
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from finops import plugins
+from finops.config import Source, connector_settings
+from finops.connect import Connector, ConnectorSettings, Part, Stream
+from finops.errors import ConfigError, FinopsError, SourceError
+from finops.live.cache import Shelf
+from finops.live.meter import Meter, added, cost
+from finops.live.windows import missing
+from finops.queries import Reads
+from finops.window import Window
+
+log = logging.getLogger("finops.live")
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A source with its connection; nothing was called yet."""
+
+    source: Source
+    connector: Connector
+    settings: ConnectorSettings
+    connection: Any
+    meter: Meter
+
+    def stored_as(self, stream: Stream) -> str:
+        """`x_source` of a stream's rows: charges bear the source's name, other tables the stream's too.
+
+        Streams of one source may fill one table, and a unit is replaced by (source, unit).
+        """
+        return self.source.name if stream.table == "charges" else f"{self.source.name}/{stream.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One stream of one source: windows with their parts."""
+
+    opened: Opened
+    stream: Stream
+    shelf: Shelf
+    windows: tuple[tuple[Window, tuple[Part, ...]], ...]
+
+    @property
+    def cost(self) -> dict[str, Decimal]:
+        """What the parts that are not there yet will cost at list price."""
+        parts = [
+            dict(part.calls)
+            for window, several in self.windows
+            for part in several
+            if not self.shelf.rows(window, part.key).exists()
+        ]
+        return added(cost(self.opened.connector, calls) for calls in parts)
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A stream (or a whole source, where `stream` is '') that brought nothing."""
+
+    source: str
+    stream: str
+    error: str
+
+
+@dataclass(slots=True)
+class Plan:
+    """Jobs, and what failed before anything was fetched."""
+
+    opened: list[Opened] = field(default_factory=list)
+    jobs: list[Job] = field(default_factory=list)
+    failures: list[Failure] = field(default_factory=list)
+
+    @property
+    def cost(self) -> dict[str, Decimal]:
+        return added(job.cost for job in self.jobs)
+
+
+def open_source(source: Source) -> Opened:
+    """Raises ConfigError: no such connector or setting, or its SDK is not installed."""
+    connector = plugins.connectors().get(source.connector)
+    settings = connector_settings(source)
+    if connector is None:
+        raise ConfigError(f"`{source.connector}` is no connector", where=source.name)
+    meter = Meter()
+    try:
+        connection = connector.open(settings, meter)
+    except ImportError as error:
+        what = f"the connector `{connector.name}` needs the package {error.name}"
+        raise ConfigError(what, where=source.name, hint=f"pip install 'finops[{connector.name}]'") from None
+    return Opened(source, connector, settings, connection, meter)
+
+
+def chosen(opened: Opened) -> tuple[Stream, ...]:
+    """The streams that the settings name, all without a choice. Raises ConfigError for an unknown one."""
+    known = {stream.name: stream for stream in opened.connector.streams}
+    for name in opened.settings.streams:
+        if name not in known:
+            close = difflib.get_close_matches(name, known, n=1)
+            meant = f" (did you mean `{close[0]}`?)" if close else ""
+            hint = f"one of {', '.join(known)}"
+            raise ConfigError(f"no stream is named `{name}`{meant}", where=opened.source.name, hint=hint)
+    return tuple(known[name] for name in opened.settings.streams) or tuple(known.values())
+
+
+def plan(sources: Iterable[Source], reads: Reads, root: Path, now: datetime, tell: Callable[[str], object]) -> Plan:
+    """Open every source and ask what there is. One that fails is a failure of its own; the others go on."""
+    made = Plan()
+    for source in sources:
+        try:
+            opened = open_source(source)
+            streams = chosen(opened)
+        except FinopsError as error:
+            made.failures.append(Failure(source.name, "", str(error)))
+            continue
+        made.opened.append(opened)
+        for stream in streams:
+            tell(f"{source.name}: what there is of {stream.title}")
+            try:
+                made.jobs.append(_job(opened, stream, reads, root, now))
+            except Exception as error:
+                made.failures.append(Failure(source.name, stream.name, said(error)))
+    return made
+
+
+def said(error: Exception) -> str:
+    """An error of ours in its words. Of any other only the kind: its text may hold what must not be printed."""
+    if isinstance(error, FinopsError):
+        return str(error)
+    log.debug("unforeseen", exc_info=error)
+    return str(SourceError(f"{type(error).__name__}: this is a defect of finops", hint="finops --debug load"))
+
+
+def _job(opened: Opened, stream: Stream, reads: Reads, root: Path, now: datetime) -> Job:
+    shelf = Shelf.of(root, opened.source.name, stream.name)
+    covered = covered_units(reads, opened.stored_as(stream), stream.table)
+    windows = missing(stream, covered, now, opened.settings.history_days, shelf.begun())
+    if stream.divided != "export":
+        shelf.forget(windows)
+    return Job(opened, stream, shelf, tuple((w, _parts(opened, stream, w)) for w in windows))
+
+
+def _parts(opened: Opened, stream: Stream, window: Window) -> tuple[Part, ...]:
+    parts = tuple(stream.plan(opened.connection, window))
+    keys: Sequence[str] = [part.key for part in parts]
+    if len(set(keys)) < len(keys):
+        raise SourceError(f"two parts of {stream.name} have one key", where=opened.source.name)
+    return parts
+
+
+def covered_units(reads: Reads, stored_as: str, table: str) -> dict[str, datetime]:
+    """Unit → when it was fetched last."""
+    rows = reads.rows(
+        "select unit, max(fetched_at) as at from coverage where x_source = $source and stream = $table group by unit",
+        {"source": stored_as, "table": table},
+    )
+    return {row["unit"]: row["at"] for row in rows if row["at"] is not None}

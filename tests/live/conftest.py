@@ -1,0 +1,50 @@
+"""An emulator of AWS, emptied before each test, and credentials that no message may repeat."""
+
+from __future__ import annotations
+
+import urllib.request
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from finops.warehouse.warehouse import Warehouse
+from tests.servers import running
+
+NOW = datetime(2026, 11, 1, 6, tzinfo=UTC)
+"""When the sample company's exports were fetched."""
+
+SECRET = "wJalrXUtnFEMIbPxRfiCYSECRETKEYMATERIAL00"
+KEY_ID = "AKIAFAKEFAKEFAKEFAKE"
+
+
+@pytest.fixture(scope="session")
+def emulator() -> Iterator[str]:
+    with running("moto.server") as url:
+        yield url
+
+
+@pytest.fixture
+def aws(emulator: str, credentials: None) -> str:
+    """The URL of an AWS without anything in it."""
+    request = urllib.request.Request(f"{emulator}/moto-api/reset", method="POST")
+    urllib.request.urlopen(request).close()
+    return emulator
+
+
+@pytest.fixture
+def credentials(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", KEY_ID)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "no-config"))
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "no-credentials"))
+    monkeypatch.delenv("AWS_PROFILE", raising=False)
+    monkeypatch.delenv("AWS_REGION", raising=False)
+    monkeypatch.delenv("AWS_DEFAULT_REGION", raising=False)
+
+
+@pytest.fixture
+def warehouse(tmp_path: Path) -> Warehouse:
+    return Warehouse.open(str(tmp_path / "warehouse"), memory_limit="1GB")
