@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+import pyarrow as pa
 
 from finops.config import Config, Source
 from finops.demo import sample_company
@@ -46,6 +47,11 @@ def fetched(warehouse: Warehouse, *sources: Source, now: datetime = NOW, **optio
 def rows(warehouse: Warehouse, sql: str) -> list[dict[str, Any]]:
     with warehouse.reader() as reader:
         return reader.rows(sql)
+
+
+def whole(warehouse: Warehouse, table: str) -> pa.Table:
+    with warehouse.reader() as reader:
+        return reader.arrow(f"from {table} order by all")
 
 
 def calls(report: LoadReport) -> dict[str, int]:
