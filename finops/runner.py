@@ -62,17 +62,26 @@ class Run:
     _series: dict[tuple[str, str], tuple[Series, ...]] = field(default_factory=dict)
 
     def rows(self, sql: str) -> list[dict[str, Any]]:
-        """Each statement is read once: recommenders that ask the same share its rows, and all of them a resource's series."""
+        """Each statement is read once: recommenders that ask the same share its rows."""
         if sql not in self._read:
-            found = self.reads.rows(sql, {"as_of": self.as_of} if "$as_of" in sql else None)
-            for row in found:
-                if row.get("metrics"):
-                    key = (row["resource_id"], row["currency"])
-                    if key not in self._series:
-                        self._series[key] = series_of(row["metrics"])
-                    row["metrics"] = self._series[key]
-            self._read[sql] = found
+            self._read[sql] = self.reads.rows(sql, {"as_of": self.as_of} if "$as_of" in sql else None)
         return self._read[sql]
+
+    def candidates(self, sql: str) -> list[dict[str, Any]]:
+        """The rows of a recommender's query; a resource's `metrics` are read once: most recommenders ask for them."""
+        if "resource_profile" not in sql:
+            return self.rows(sql)
+        found = self.rows(f"select columns(lambda name: name != 'metrics') from ({sql})")
+        series = self._metrics()
+        for row in found:
+            row["metrics"] = series.get((row["resource_id"], row["currency"]), ())
+        return found
+
+    def _metrics(self) -> dict[tuple[str, str], tuple[Series, ...]]:
+        if not self._series:
+            for row in self.rows("select resource_id, currency, metrics from resource_profile($as_of)"):
+                self._series[row["resource_id"], row["currency"]] = series_of(row["metrics"])
+        return self._series
 
 
 def recommenders(thresholds: Mapping[str, Mapping[str, Any]] | None = None) -> dict[str, Recommender | PortfolioRecommender]:
@@ -169,7 +178,7 @@ def _commitments(run: Run) -> Iterable[Commitment]:
 
 def _candidates(run: Run, kind: str, recommender: Recommender | PortfolioRecommender) -> list[dict[str, Any]]:
     try:
-        return run.rows(recommender.candidates)
+        return run.candidates(recommender.candidates)
     except Exception as error:
         run.failed.append(Failure(kind, f"{type(error).__name__}: {error}"))
         return []

@@ -18,7 +18,7 @@ from finops.recommend import Context, Row
 from finops.scaling.foresight import must_hold
 from finops.scaling.group import Floats, Group, Scheduled, scored
 from finops.scaling.search import Found, found_policy
-from finops.scaling.traffic import Samples, Work, by_hour, from_zero, peak_hours, per_minute, samples_of_rows, work_of
+from finops.scaling.traffic import SAMPLES, Samples, Work, by_hour, from_zero, peak_hours, per_minute, samples_of_rows, work_of
 from finops.sizing.estimate import range_share
 from finops.sizing.machines import hourly_lines, machine_key
 from finops.verdicts import Judged, act, finding_of
@@ -72,51 +72,7 @@ with profiles as (
 
 ),
 
-statistics as (
-
-    -- counters as sums, levels as averages; of work the highest, so that a short job in an hour is seen
-    select
-        resource_id as key,
-        metric,
-        dimensions,
-        timestamp,
-        max(period_s) as period_s,
-        max(value) as value
-    from metric_samples($as_of)
-    where
-        (metric = 'requests' and statistic = 'sum')
-        or (metric in ('replicas', 'cpu_utilization') and statistic = 'avg')
-        or metric in ('jobs_running', 'gpu_requested')
-    group by resource_id, metric, dimensions, timestamp
-
-),
-
-whole as (
-
-    select
-        key,
-        metric,
-        timestamp,
-        max(period_s) as period_s,
-        case
-            when bool_or(dimensions = '') then max(value) filter (where dimensions = '')
-            when metric = 'cpu_utilization' then avg(value)
-            else sum(value)
-        end as value
-    from statistics
-    group by key, metric, timestamp
-
-),
-
-samples as (
-
-    select
-        key,
-        list({{metric: metric, timestamp: timestamp, period_s: period_s, value: value}} order by metric, timestamp) as samples
-    from whole
-    group by key
-
-),
+{SAMPLES}
 
 final as (
 

@@ -11,7 +11,7 @@ from typing import Annotated, ClassVar
 import numpy as np
 from pydantic import Field
 
-from finops.commitment.demand import DEMAND, HISTORY, commitment_sql
+from finops.commitment.demand import METERS, commitment_sql
 from finops.commitment.estate import Estate, demand_of_rows, history, kept_of_contracted, paid_of_list, residual_shares
 from finops.commitment.levels import Floats, Level, best_level, break_even_month, evaluate, ladder
 from finops.commitment.offers import Meter, Offer, offers, term_months
@@ -70,37 +70,7 @@ class Commitments:
     capital: Annotated[float, Field(ge=0, le=1, description="What prepaying a year costs, as a share of the amount.")] = 0.08
 
     kind: ClassVar[str] = "commitments"
-    candidates: ClassVar[str] = f"""
-        with {DEMAND}
-
-        {HISTORY}
-
-        final as (
-
-            select
-                false as past,
-                charge_hour,
-                greatest(1, date_diff('hour', charge_hour, period_end)) as hours,
-                currency,
-                provider,
-                account_id,
-                region,
-                service,
-                instance_type,
-                operating_system,
-                sum(cost) as cost,
-                sum(contracted) as contracted,
-                sum(listed) as listed
-            from demand
-            group by all
-            union all
-            select * from history
-
-        )
-
-        select * from final
-        order by all
-    """
+    candidates: ClassVar[str] = METERS
 
     def judge_all(self, candidates: Sequence[Row], context: Context, /) -> Iterable[Finding]:
         yield from _renewals(context)
@@ -114,7 +84,7 @@ class Commitments:
             demand,
             history([row for row in candidates if row["past"]], demand, context.as_of),
             {p: paid_of_list([row for row in rows if row["provider"] == p]) for p in providers},
-            frozenset(row["provider"] for row in rows if row["hours"] > 1),
+            frozenset(row["provider"] for row in rows if max(row["hours"]) > 1),
         )
         kept = kept_of_contracted(rows)
         for provider in providers:

@@ -56,6 +56,8 @@ TYPES: dict[str, Type] = {
     "aiplatform.googleapis.com/HyperparameterTuningJob": Type("training", managed=True),
 }
 
+_TYPES = ", ".join(f"'{name}'" for name in TYPES)
+
 JOB_PROPERTIES = ("checkpoint_interval_s", "checkpoint_s", "gang", "managed_spot", "trial_minutes")
 WORKLOAD_TAGS = ("workload", "workload_type", "job", "role")
 INTERRUPTIBLE = ("batch", "queue", "worker", "training", "hpo", "ci", "render")
@@ -106,22 +108,21 @@ class Spot:
     min_saving_share: Annotated[float, Field(ge=0, le=1, description="Least share of the cost worth a change.")] = 0.05
 
     kind: ClassVar[str] = "spot"
-    candidates: ClassVar[str] = """
+    candidates: ClassVar[str] = f"""
         with ran as (
             select
-                *,
-                lower(resource_id) as key,
+                *, lower(resource_id) as key,
                 coalesce(count, 1) * coalesce(billed_s, epoch(ended_at) - epoch(started_at)) / 3600 as node_hours
             from runs where started_at >= $as_of::date - 89 and started_at < $as_of::date + 1
         ),
         jobs as (
             select
                 key,
-                list({
+                list({{
                     status: status, spot: coalesce(spot, false), nodes: count, work_s: work_s,
                     hours: (epoch(ended_at) - epoch(started_at)) / 3600,
                     deadline_h: (epoch(deadline) - epoch(started_at)) / 3600
-                } order by started_at, run_id) as runs
+                }} order by started_at, run_id) as runs
             from ran
             group by key
         ),
@@ -140,9 +141,9 @@ class Spot:
                 provider,
                 region,
                 sku,
-                list({
+                list({{
                     zone: coalesce(zone, ''), moment: timestamp, price: price, available: available, band: interruption_band
-                } order by timestamp, zone) as market
+                }} order by timestamp, zone) as market
             from spot_market
             where timestamp >= $as_of::date - 29 and timestamp < $as_of::date + 1
             group by provider, region, sku
@@ -152,7 +153,7 @@ class Spot:
                 samples.resource_id as key,
                 samples.metric,
                 any_value(samples.period_s) as period_s,
-                list({moment: samples.timestamp, value: samples.value} order by samples.timestamp) as samples
+                list({{moment: samples.timestamp, value: samples.value}} order by samples.timestamp) as samples
             from metric_samples($as_of) as samples
             inner join jobs on samples.resource_id = jobs.key
             where
@@ -161,9 +162,8 @@ class Spot:
             group by samples.resource_id, samples.metric, samples.dimensions
         ),
         writes as (
-            select key, list({metric: metric, period_s: period_s, samples: samples} order by metric, period_s) as writes
-            from written
-            group by key
+            select key, list({{metric: metric, period_s: period_s, samples: samples}} order by metric, period_s) as writes
+            from written group by key
         )
         select
             profile.*,
@@ -180,7 +180,7 @@ class Spot:
                 and profile.sku in (market.sku, 'ml.' || market.sku)
         left join on_spot on profile.provider = on_spot.provider and profile.sku = on_spot.sku
         left join writes on lower(profile.resource_id) = writes.key
-        where profile.resource_type is not null
+        where profile.resource_type in ({_TYPES})
         qualify row_number() over (partition by profile.resource_id, profile.currency order by length(market.sku) desc) = 1
         order by profile.provider, profile.account_id, profile.resource_id
     """

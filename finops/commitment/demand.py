@@ -7,6 +7,9 @@ from datetime import date
 
 from finops.evidence import quoted
 
+METER = "currency, provider, account_id, region, service, instance_type, operating_system"
+"""What a commitment's price depends on, in `demand` as in `history`."""
+
 DEMAND = """usage as (
 
     select
@@ -21,16 +24,16 @@ DEMAND = """usage as (
         coalesce(region, '') as region,
         coalesce(service, '') as service,
         coalesce(operating_system, '') as operating_system,
-        nullif(cast(consumed_quantity as double), 0) as quantity,
-        cast(effective_cost as double) as effective,
-        cast(coalesce(contracted_cost, effective_cost) as double) as contracted,
-        cast(coalesce(list_cost, effective_cost) as double) as listed,
+        nullif(consumed_quantity, 0) as quantity,
+        effective_cost as effective,
+        coalesce(contracted_cost, effective_cost) as contracted,
+        coalesce(list_cost, effective_cost) as listed,
         x_billing_period = strftime(date_trunc('month', $as_of::date + 1) - interval 1 day, '%Y-%m') as in_month,
         period_end > $as_of::date - 29 as in_window
     from demand_hourly
     where
         commitment_id is null and coalesce(pricing_category, 'Standard') = 'Standard' and effective_cost > 0
-        and charge_hour < $as_of::date + 1
+        and charge_hour < $as_of::date + 1 and (in_month or in_window)
 
 ),
 
@@ -38,10 +41,10 @@ priced as (
 
     select
         *,
-        sum(effective) filter (where in_month) over meter / sum(quantity) filter (where in_month) over meter
-            as month_price,
-        sum(effective) filter (where in_window) over meter / sum(quantity) filter (where in_window) over meter
-            as window_price
+        cast(sum(effective) filter (where in_month) over meter as double)
+        / cast(sum(quantity) filter (where in_month) over meter as double) as month_price,
+        cast(sum(effective) filter (where in_window) over meter as double)
+        / cast(sum(quantity) filter (where in_window) over meter as double) as window_price
     from usage
     window meter as (
         partition by
@@ -54,7 +57,7 @@ demand as (
 
     select
         *,
-        coalesce(quantity * coalesce(month_price, window_price), effective) as cost
+        coalesce(cast(quantity as double) * coalesce(month_price, window_price), cast(effective as double)) as cost
     from priced
     where in_window
 
@@ -65,8 +68,7 @@ newer): discounts that grow with a month's use make its first days look dearer t
 HISTORY = """history as (
 
     select
-        true as past,
-        date_trunc('day', charge_hour) as charge_hour,
+        epoch(date_trunc('day', charge_hour)) // 3600 as hour,
         greatest(24, date_diff('hour', charge_hour, period_end)) as hours,
         currency,
         coalesce(provider, '') as provider,
@@ -75,9 +77,7 @@ HISTORY = """history as (
         coalesce(service, '') as service,
         coalesce(instance_type, '') as instance_type,
         coalesce(operating_system, '') as operating_system,
-        0.0::double as cost,
-        0.0::double as contracted,
-        sum(cast(coalesce(list_cost, contracted_cost, effective_cost) as double)) as listed
+        sum(coalesce(list_cost, contracted_cost, effective_cost)) as listed
     from demand_hourly
     where
         charge_hour < $as_of::date + 1 and coalesce(pricing_category, 'Standard') in ('Standard', 'Committed')
@@ -85,6 +85,57 @@ HISTORY = """history as (
 
 ),"""
 """What ran on each day so far, covered or not, at list price: spot capacity, which no commitment covers, is left out."""
+
+
+METERS = f"""
+with {DEMAND}
+
+{HISTORY}
+
+hourly as (
+
+    select
+        {METER},
+        false as past,
+        epoch(charge_hour) // 3600 as hour,
+        greatest(1, date_diff('hour', charge_hour, period_end)) as hours,
+        sum(cost order by cost) as cost, -- a sum of doubles depends on their order
+        sum(contracted) as contracted,
+        sum(listed) as listed
+    from demand
+    group by all
+    union all
+    select
+        {METER},
+        true as past,
+        hour,
+        hours,
+        0 as cost,
+        0 as contracted,
+        listed
+    from history
+
+),
+
+final as (
+
+    select
+        {METER},
+        past,
+        list(cast(hour as bigint) order by hour, hours) as starts,
+        list(hours order by hour, hours) as hours,
+        list(cost order by hour, hours) as costs,
+        cast(sum(contracted) as double) as contracted,
+        list(cast(listed as double) order by hour, hours) as listed
+    from hourly
+    group by all
+
+)
+
+select * from final
+order by all
+"""
+"""One row a meter of the last 30 days, and one of its past: in which hour since 1970 it began, how many it lasted, its cost."""
 
 
 def commitment_sql(terms: Sequence[tuple[tuple[str, ...], float, float]], commitment: float, as_of: date, currency: str) -> str:

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import date
 from decimal import Decimal
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from finops.bill.simulate import Line
 from finops.commitment.levels import Floats
 from finops.commitment.offers import Meter
 from finops.money import DAYS_PER_WINDOW
 from finops.recommend import Context, Row
+
+HOUR_S = 3600.0
 
 
 @dataclass(slots=True)
@@ -74,31 +77,46 @@ def _uncovered(lines: Iterable[Line]) -> dict[Meter, Decimal]:
 
 def demand_of_rows(rows: Sequence[Row], residual: Mapping[Meter, float], context: Context) -> dict[Meter, Floats]:
     """Meter → on-demand cost of each of the last 720 hours after the plan; hours without rows cost nothing."""
-    first = context.window.start
+    first = round(context.window.start.timestamp() / HOUR_S)
     count = round(context.window.hours)
     demand: dict[Meter, Floats] = {}
     for row in rows:
         meter = _meter(row)
-        series = demand.setdefault(meter, np.zeros(count))
-        start = _hours(row["charge_hour"], first)
-        share = float(row["cost"]) / row["hours"] * residual.get(meter, 1.0)
-        series[max(0, start) : min(count, start + row["hours"])] += share
-    return {meter: series for meter, series in demand.items() if series.any()}
+        series = _spread(row["starts"], row["hours"], row["costs"], first, count) * residual.get(meter, 1.0)
+        if series.any():
+            demand[meter] = demand.get(meter, 0.0) + series
+    return demand
 
 
 def paid_of_list(rows: Sequence[Row]) -> float:
     """The share of list prices that the account has negotiated."""
-    listed = sum(float(row["listed"]) for row in rows)
-    return sum(float(row["contracted"]) for row in rows) / listed if listed > 0 else 1.0
+    listed = sum(sum(row["listed"]) for row in rows)
+    return sum(row["contracted"] for row in rows) / listed if listed > 0 else 1.0
 
 
 def kept_of_contracted(rows: Sequence[Row]) -> dict[Meter, float]:
     """What automatic discounts for use leave of each meter's negotiated price, above 0 and at most 1."""
-    sums: dict[Meter, tuple[float, float]] = {}
-    for row in rows:
-        cost, contracted = sums.get(meter := _meter(row), (0.0, 0.0))
-        sums[meter] = (cost + float(row["cost"]), contracted + float(row["contracted"]))
+    sums = {_meter(row): (sum(row["costs"]), row["contracted"]) for row in rows}
     return {meter: min(1.0, cost / contracted) for meter, (cost, contracted) in sums.items() if cost > 0 and contracted > 0}
+
+
+def history(rows: Sequence[Row], demand: Mapping[Meter, Floats], as_of: date) -> dict[Meter, Floats]:
+    """Meter → cost an hour of each day since the first one seen, scaled so that the last 30 days are those still to cover."""
+    if not rows:
+        return {}
+    first = min(row["starts"][0] for row in rows) // 24
+    count = (as_of - date(1970, 1, 1)).days - first + 1
+    found: dict[Meter, Floats] = {}
+    for row in rows:
+        starts, days = np.array(row["starts"]) // 24, np.maximum(1, np.rint(np.array(row["hours"]) / 24))
+        of_day = _spread(starts, days, np.array(row["listed"]) / 24, first, count)
+        found[_meter(row)] = found.get(_meter(row), 0.0) + of_day
+    kept = {}
+    for meter, series in found.items():
+        now = float(series[-DAYS_PER_WINDOW:].mean())
+        level = float(demand[meter].mean()) if meter in demand else 0.0
+        kept[meter] = series * (level / now) if now > 0 and level > 0 else series
+    return kept
 
 
 def _meter(row: Row) -> Meter:
@@ -106,24 +124,11 @@ def _meter(row: Row) -> Meter:
     return Meter(*where, row["instance_type"], row["operating_system"])
 
 
-def _hours(moment: datetime, first: datetime) -> int:
-    return int((moment - first) / timedelta(hours=1))
-
-
-def history(rows: Sequence[Row], demand: Mapping[Meter, Floats], as_of: date) -> dict[Meter, Floats]:
-    """Meter → cost an hour of each day since the first one seen, scaled so that the last 30 days are those still to cover."""
-    if not rows:
-        return {}
-    first = min(row["charge_hour"].date() for row in rows)
-    count = (as_of - first).days + 1
-    found: dict[Meter, Floats] = {}
-    for row in rows:
-        days = max(1, round(row["hours"] / 24))
-        start = (row["charge_hour"].date() - first).days
-        found.setdefault(_meter(row), np.zeros(count))[start : start + days] += float(row["listed"]) / days / 24
-    kept = {}
-    for meter, series in found.items():
-        now = float(series[-DAYS_PER_WINDOW:].mean())
-        level = float(demand[meter].mean()) if meter in demand else 0.0
-        kept[meter] = series * (level / now) if now > 0 and level > 0 else series
-    return kept
+def _spread(starts: ArrayLike, lengths: ArrayLike, amounts: ArrayLike, first: int, count: int) -> Floats:
+    """Amounts, each even over the periods that it lasts, in the `count` periods from `first` on."""
+    begin, length = np.asarray(starts, dtype=np.int64) - first, np.asarray(lengths, dtype=np.int64)
+    within = np.arange(length.sum()) - np.repeat(length.cumsum() - length, length)
+    at = np.repeat(begin, length) + within
+    rate = np.repeat(np.asarray(amounts, dtype=np.float64) / length, length)
+    inside = (at >= 0) & (at < count)
+    return np.asarray(np.bincount(at[inside], weights=rate[inside], minlength=count), dtype=np.float64)

@@ -14,6 +14,71 @@ from finops.scaling.group import Floats
 
 HOUR = 3600.0
 
+SAMPLES = """statistics as (
+
+    -- counters as sums, levels as averages; of work the highest, so that a short job in an hour is seen
+    select
+        resource_id as key,
+        metric,
+        dimensions,
+        timestamp,
+        max(period_s) as period_s,
+        max(value) as value
+    from metric_samples($as_of)
+    where
+        (
+            (metric = 'requests' and statistic = 'sum')
+            or (metric in ('replicas', 'cpu_utilization') and statistic = 'avg')
+            or metric in ('jobs_running', 'gpu_requested')
+        )
+        and resource_id in (select lower(profiles.resource_id) from profiles)
+    group by resource_id, metric, dimensions, timestamp
+
+),
+
+whole as (
+
+    select
+        key,
+        metric,
+        timestamp,
+        max(period_s) as period_s,
+        case
+            when bool_or(dimensions = '') then max(value) filter (where dimensions = '')
+            when metric = 'cpu_utilization' then avg(value)
+            else sum(value)
+        end as value
+    from statistics
+    group by key, metric, timestamp
+
+),
+
+series as (
+
+    -- of several periods the usual one
+    select
+        key,
+        metric,
+        period_s,
+        list(timestamp order by timestamp) as times,
+        list(value order by timestamp) as values
+    from whole
+    group by key, metric, period_s
+    qualify row_number() over (partition by key, metric order by count(*) desc, period_s) = 1
+
+),
+
+samples as (
+
+    select
+        key,
+        list({metric: metric, period_s: period_s, times: times, values: values} order by metric) as samples
+    from series
+    group by key
+
+),"""
+"""Of each resource of `profiles`, the samples of what shows its work; for `$as_of`."""
+
 
 @dataclass(frozen=True, slots=True)
 class Samples:
@@ -38,17 +103,8 @@ class Samples:
 
 
 def samples_of_rows(rows: Iterable[Mapping[str, Any]]) -> dict[str, Samples]:
-    """Samples by metric, of structs `metric`, `timestamp`, `period_s`, `value`. The period is the most frequent one."""
-    found: dict[str, list[tuple[datetime, float, float]]] = {}
-    for row in rows:
-        found.setdefault(row["metric"], []).append((row["timestamp"], float(row["value"]), float(row["period_s"])))
-    made: dict[str, Samples] = {}
-    for metric, items in found.items():
-        periods = [period for _, _, period in items]
-        usual = max(sorted(set(periods)), key=periods.count)
-        kept = sorted((t, v) for t, v, period in items if period == usual)
-        made[metric] = Samples(tuple(t for t, _ in kept), tuple(v for _, v in kept), usual)
-    return made
+    """Samples by metric, of structs `metric`, `period_s`, `times` ascending and `values`."""
+    return {row["metric"]: Samples(tuple(row["times"]), tuple(row["values"]), float(row["period_s"])) for row in rows}
 
 
 @dataclass(frozen=True, slots=True)

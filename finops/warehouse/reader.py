@@ -16,6 +16,7 @@ from finops.warehouse.layout import BY_NAME
 from finops.warehouse.names import identifier, literal
 from finops.warehouse.published import Published
 from finops.warehouse.storage import Storage
+from finops.warehouse.values import rows_of
 from finops.warehouse.views import relation, with_tags
 
 EXAMPLE = "finops sql 'select * from charges limit 5'"
@@ -39,9 +40,7 @@ class Reader:
 
     def rows(self, sql: str, params: Mapping[str, object] | None = None) -> list[dict[str, Any]]:
         """The result as dictionaries. `params` are bound by name (`$name`)."""
-        found = self.arrow(sql, params)
-        columns = [column.to_pylist() for column in found.columns]
-        return [dict(zip(found.column_names, values, strict=True)) for values in zip(*columns, strict=True)]
+        return rows_of(self.arrow(sql, params))
 
     def arrow(self, sql: str, params: Mapping[str, object] | None = None) -> pa.Table:
         """The result as an Arrow table."""

@@ -24,7 +24,7 @@ from finops.scaling.group import (
 )
 from finops.scaling.policies import CheaperThan, WithinBudget
 from finops.scaling.search import found_policy
-from finops.scaling.traffic import Samples, by_hour, from_zero, peak_hours, per_minute, samples_of_rows, work_of
+from finops.scaling.traffic import Samples, by_hour, from_zero, peak_hours, per_minute, work_of
 
 LOADS = st.lists(st.floats(0.0, 5.0), min_size=6, max_size=6).map(np.array)
 
@@ -188,13 +188,6 @@ def test_load_by_the_minute_joins_the_middles_of_periods() -> None:
     assert level[:30].tolist() == [1.0] * 30
     assert level[60] == pytest.approx(1.5 + 0.5 / 60)
     assert level[-30:].tolist() == [2.0] * 30
-
-
-def test_samples_keep_their_usual_period() -> None:
-    rows = [{"metric": "requests", "timestamp": at(h), "period_s": 3600, "value": h} for h in (2, 0, 1)]
-    rows.append({"metric": "requests", "timestamp": at(3), "period_s": 60, "value": 9})
-    samples = samples_of_rows(rows)["requests"]
-    assert (samples.times, samples.values, samples.hours) == ((at(0), at(1), at(2)), (0, 1, 2), 3)
 
 
 def test_peaks_and_starts_are_said_in_words() -> None:

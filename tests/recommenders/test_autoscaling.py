@@ -254,3 +254,10 @@ def test_variants_are_added_and_a_total_is_not_added_to_them() -> None:
         for name in ("a", "b"):
             estate.add("metrics", **row | {"dimensions": json.dumps({"variant": name}), "value": row["value"] / 2})
     assert saved(plan_of(estate, "autoscaling")) == saved(plan_of(endpoint(), "autoscaling"))
+
+
+def test_samples_of_another_period_are_left_out() -> None:
+    """A minute that was sampled beside the hours is no load of the hour before it."""
+    spike = {"timestamp": END - timedelta(minutes=1), "period_s": 60, "metric": "requests", "statistic": "sum", "value": 1e9}
+    extra = endpoint().add("metrics", x_source="s", resource_id="r", dimensions=None, **spike)
+    assert target(acted(plan_of(extra, "autoscaling"))) == target(acted(plan_of(endpoint(), "autoscaling")))

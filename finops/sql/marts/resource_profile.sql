@@ -117,17 +117,29 @@ daily as (
 
 ),
 
-bucket_counts as (
+bucket_entries as (
 
     select
         resource_id as key,
         metric,
         statistic,
         dimensions,
+        unnest(map_entries(buckets)) as entry
+    from metric_daily
+    where metric_date > as_of - 90 and metric_date <= as_of
+
+),
+
+bucket_counts as (
+
+    select
+        key,
+        metric,
+        statistic,
+        dimensions,
         entry.key as bucket,
         sum(entry.value) as samples
-    from metric_daily, unnest(map_entries(buckets)) as entries (entry)
-    where metric_date > as_of - 90 and metric_date <= as_of
+    from bucket_entries
     group by all
 
 ),
