@@ -308,6 +308,25 @@ RATES = Table(
     required=("date", "from_currency", "to_currency", "rate"),
 )
 
+PROVIDER_TOTALS = Table(
+    name="provider_totals",
+    columns=(
+        ("provider", "VARCHAR"),
+        ("billing_account_id", "VARCHAR"),
+        ("service", "VARCHAR"),  # the provider's own word
+        ("charge_date", "DATE"),
+        ("metric", "VARCHAR"),  # billed · effective
+        ("amount", MONEY),
+        ("currency", "VARCHAR"),
+        ("final", "BOOLEAN"),  # the provider no longer calls it an estimate
+    ),
+    key=("provider", "billing_account_id", "service", "charge_date", "metric", "currency"),
+    unit="strftime(charge_date, '%Y-%m')",
+    partition="'all'",
+    required=("provider", "billing_account_id", "charge_date", "metric", "amount", "currency"),
+)
+"""What the provider's cost API says that was spent: the bill is compared with it, it is never added to anything."""
+
 COVERAGE = Table(
     name="coverage",
     columns=(
@@ -369,6 +388,7 @@ CORE: tuple[Table, ...] = (
     SPOT_MARKET,
     VENDOR_RECOMMENDATIONS,
     RATES,
+    PROVIDER_TOTALS,
     COVERAGE,
     RECONCILIATION,
 )

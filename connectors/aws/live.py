@@ -7,9 +7,10 @@ from collections.abc import Callable, Mapping
 from connectors.aws.exports import BILLING, listable, readable
 from connectors.aws.session import Connection
 from connectors.aws.settings import AwsSettings
+from connectors.aws.totals import TOTALS, reachable
 from finops.connect import Connector, Counts
 
-STREAMS = (BILLING,)
+STREAMS = (BILLING, TOTALS)
 
 
 def connect(settings: AwsSettings, counts: Counts) -> Connection:
@@ -22,6 +23,7 @@ def connect(settings: AwsSettings, counts: Counts) -> Connection:
 PROBES: Mapping[str, Callable[[Connection], object]] = {
     "s3:ListBucket": listable,
     "s3:GetObject": readable,
+    "ce:GetCostAndUsage": reachable,
 }
 """Permission → the smallest read-only call that needs it."""
 

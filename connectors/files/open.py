@@ -34,6 +34,7 @@ TITLES = {
     "spot_market": "spot prices and interruptions",
     "vendor_recommendations": "recommendations of a provider's own advisor",
     "rates": "currency rates",
+    "provider_totals": "the provider's own totals by service and day",
 }
 """Table → what a reader calls it."""
 

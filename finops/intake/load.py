@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING
 from finops import plugins
 from finops.errors import ConfigError, InputError, Refused
 from finops.intake.mapping import mapping
+from finops.intake.provider import provider_rows
 from finops.intake.reconcile import Billed, InvoiceLine, Row, Tie, Unit, ties, unmatched
 from finops.intake.report import LoadReport, SourceLine
 from finops.intake.stage import Others, Outcome, Staged, stage_group
 from finops.intake.take import Taken, Tell, take
 from finops.intake.units import Delivered, groups
 from finops.money import CENT, Money
-from finops.tables import COVERAGE, RECONCILIATION, table
+from finops.tables import COVERAGE, PROVIDER_TOTALS, RECONCILIATION, table
 from finops.warehouse.checks import BILLED_BY_INVOICE
 from finops.warehouse.records import empty_select, record_select
 
@@ -78,7 +79,9 @@ def load(
         others = _others(taken.files, held, source, replace_source)
         outcome = _staged(writer, taken, source, others, tell)
         bills = _bills(warehouse, outcome, held)
-        rows = _reconciliation(outcome, held, others, bills)
+        compared = _compared(outcome, held, others)
+        provider = provider_rows(writer, compared)
+        rows = _reconciliation(outcome, held, others, [*provider, *(row for bill in bills for row in bill.rows)], compared)
         _write_coverage(writer, outcome, others, _emptied(writer, outcome, source, asked))
         _write_reconciliation(writer, rows, others)
         absent = unmatched(bills) if outcome.invoices else []
@@ -185,14 +188,24 @@ def _bills(warehouse: Warehouse, outcome: Outcome, held: Held) -> list[Tie]:
     return ties([*kept, *outcome.billed], invoices)
 
 
-def _reconciliation(outcome: Outcome, held: Held, others: Others, bills: Sequence[Tie]) -> list[Row]:
-    """All rows of the units whose charges or invoices this delivery changes."""
+def _compared(outcome: Outcome, held: Held, others: Others) -> set[Unit]:
+    """Units of charges that this delivery changes, or of whose month it brings the provider's own totals."""
+    fresh = {staged.unit for staged in outcome.staged if staged.group.fmt.table == "charges"}
+    months = {staged.unit.period for staged in outcome.staged if staged.group.fmt.table == PROVIDER_TOTALS.name}
+    known = {Unit(source, account, period) for stream, source, account, period in held.units if stream == "charges"}
+    return fresh | {unit for unit in known if unit.period in months and (unit.account, unit.period) not in others}
+
+
+def _reconciliation(outcome: Outcome, held: Held, others: Others, tied: Sequence[Row], compared: set[Unit]) -> list[Row]:
+    """All rows of the units whose charges, invoices or provider's totals this delivery changes.
+
+    `tied` are the rows of invoices and provider's totals as they are now; the latter of the units that are `compared`.
+    """
     fresh = [row for staged in outcome.staged for row in _complete(staged)]
-    tied = [row for bill in bills for row in bill.rows]
-    changed = {row.unit for row in fresh} | {row.unit for row in tied}
+    changed = {row.unit for row in fresh} | {row.unit for row in tied} | compared
     known = {row.unit for row in fresh}
     kept = [row for row in held.complete if row.unit in changed - known and (row.unit.account, row.unit.period) not in others]
-    return [*kept, *fresh, *tied]
+    return [*(row for row in kept if row.level == "complete" or row.unit not in compared), *fresh, *tied]
 
 
 def _complete(staged: Staged) -> list[Row]:

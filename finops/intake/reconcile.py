@@ -2,6 +2,8 @@
 
 *Complete* (amber): rows and Σ BilledCost of a unit equal the delivered files' own, summed apart from the staging.
 
+*Matches the provider* (amber): its own totals by day (`finops/intake/provider.py`).
+
 *Tied to the invoice* (green): for each invoice, issuer and currency, invoice − bridge − Σ BilledCost = 0 to the cent. The
 charges of an invoice are those that bear its InvoiceId; where a period's charges bear none, those of its issuer or legal
 entity, else those of its billing account. Invoices that claim the same charges are compared together. A
@@ -201,8 +203,15 @@ def trust(reader: Reads, as_of: date | None = None, *, sources: Iterable[str] = 
         units[(row["x_source"], row["billing_account_id"], row["x_billing_period"], row["currency"])].append(row)
     statuses = [_unit_status(group) for group in units.values()]
     status = max(statuses, key=ORDER.index)
-    largest = max((abs(row["residual"] or Decimal(0)) for row in rows), default=Decimal(0))
-    notes = [*_reds(rows), *_untied(status, statuses), *_gaps(units), *_notes(rows), *provisional(reader, as_of, chosen)]
+    settled = [row for row in rows if row["level"] != "provider" or row["status"] == "red"]  # of an open month it may move
+    largest = max((abs(row["residual"] or Decimal(0)) for row in settled), default=Decimal(0))
+    notes = [
+        *_reds(rows),
+        *_untied(status, statuses, units.values()),
+        *_gaps(units),
+        *_notes(rows),
+        *provisional(reader, as_of, chosen),
+    ]
     return Trust(status, largest, tuple(dict.fromkeys(notes)))
 
 
@@ -222,11 +231,13 @@ def _reds(rows: list[dict[str, Any]]) -> list[str]:
     ]
 
 
-def _untied(status: str, statuses: list[str]) -> list[str]:
+def _untied(status: str, statuses: list[str], units: Iterable[list[dict[str, Any]]]) -> list[str]:
     open_units = sum(s == "amber" for s in statuses)
     if status != "amber":
         return []
-    return [f"{open_units} of {len(statuses)} billing periods are not tied to an invoice (finops load --invoice FILE)"]
+    matching = sum(any(row["level"] == "provider" and abs(row["residual"]) <= CENT for row in rows) for rows in units)
+    also = f"; {matching} match the provider's own total" if matching else ""
+    return [f"{open_units} of {len(statuses)} billing periods are not tied to an invoice (finops load --invoice FILE){also}"]
 
 
 def _gaps(units: Iterable[tuple[str, str, str, str]]) -> list[str]:

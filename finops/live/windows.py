@@ -75,7 +75,9 @@ def _grid(stream: Stream, now: datetime, reach: int) -> list[Window]:
     first = (now - timedelta(days=reach)).date()
     if stream.divided == "day":
         return _between(stream, first, midnight(now.date()))
-    return _between(stream, first, now)
+    # the open month ends with today: none is asked for days that have not begun
+    tomorrow = midnight(now.date()) + DAY
+    return [Window(w.start, min(w.end, tomorrow)) for w in _between(stream, first, now)]
 
 
 def _between(stream: Stream, first: date, end: datetime) -> list[Window]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from typing import TypeAlias
@@ -328,5 +329,27 @@ def staged_invoices(connection: Connection) -> list[tuple[str, str, str, str, st
         """
         select invoice_id, issuer, coalesce(billing_account_id, ''), period, category, currency, amount
         from staged order by all
+        """
+    ).fetchall()
+
+
+def own_totals(connection: Connection, relation: str) -> list[tuple[str, str, date, str, str, Decimal, bool]]:
+    """Of `provider_totals`: provider, account, day, metric, currency, amount, and whether the provider calls it final."""
+    return connection.execute(
+        f"""
+        select provider, billing_account_id, charge_date, metric, currency, sum(amount)::decimal(38, 12),
+            bool_and(coalesce(final, false))
+        from ({relation}) group by all order by all
+        """
+    ).fetchall()
+
+
+def spent_by_day(connection: Connection, relation: str) -> list[tuple[str, str, str, date, str, Decimal, Decimal]]:
+    """Of charges: source, account, period, day, currency, Σ BilledCost, Σ EffectiveCost."""
+    return connection.execute(
+        f"""
+        select x_source, coalesce("BillingAccountId", ''), x_billing_period, "ChargePeriodStart"::date, "BillingCurrency",
+            coalesce(sum("BilledCost"), 0)::decimal(38, 12), coalesce(sum("EffectiveCost"), 0)::decimal(38, 12)
+        from ({relation}) group by all order by all
         """
     ).fetchall()

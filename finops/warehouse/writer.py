@@ -88,6 +88,10 @@ class Writer:
         files = [f for f in (state.files if state else ()) if any(_replaced(units, f.source, held) for held in f.units)]
         return relation(self._storage, table.name, state, files)
 
+    def current(self, table: Table) -> str:
+        """A SELECT over the whole table as this writer leaves it."""
+        return relation(self._storage, table.name, self._store.states.get(table.name))
+
     def build(self) -> None:
         """Rebuild the marts whose inputs or SQL changed."""
         self._builder.build()

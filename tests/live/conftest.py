@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from finops.warehouse.warehouse import Warehouse
+from tests.live.contract import Aws, contract
 from tests.servers import running
 
 NOW = datetime(2026, 11, 1, 6, tzinfo=UTC)
@@ -48,3 +49,10 @@ def credentials(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 @pytest.fixture
 def warehouse(tmp_path: Path) -> Warehouse:
     return Warehouse.open(str(tmp_path / "warehouse"), memory_limit="1GB")
+
+
+@pytest.fixture
+def cloud(aws: str) -> Iterator[Aws]:
+    """The same AWS behind a server that holds every request against the services' own description."""
+    with contract(aws) as server:
+        yield server

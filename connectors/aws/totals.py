@@ -1,0 +1,71 @@
+"""Cost Explorer: what AWS itself says was spent, by service and day.
+
+`UnblendedCost` is what the report's lines add up to, credits and discounts included; `NetAmortizedCost` the same with upfront
+and recurring fees spread over what they cover. Blended cost is never read: it averages rates over accounts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from connectors.aws.session import Connection
+from finops.connect import Part, Rows, Stream
+from finops.window import Window
+
+METRICS = {"UnblendedCost": "billed", "NetAmortizedCost": "effective"}
+COLUMNS = ("provider", "billing_account_id", "service", "charge_date", "metric", "amount", "currency", "final")
+
+
+def plan(connection: Connection, window: Window) -> Sequence[Part]:
+    """One part: the whole window is one paged query. A page holds about a month of an organisation's services."""
+    return (Part(connection.own_account, (("ce:GetCostAndUsage", max(1, round(window.days / 31))),)),)
+
+
+def fetch(connection: Connection, part: Part, window: Window) -> Iterator[Rows]:
+    for page in connection.pages(
+        "ce",
+        "GetCostAndUsage",
+        token=("NextPageToken", "NextPageToken"),
+        TimePeriod={"Start": f"{window.start:%Y-%m-%d}", "End": f"{window.end:%Y-%m-%d}"},
+        Granularity="DAILY",
+        Metrics=list(METRICS),
+        GroupBy=[{"Type": "DIMENSION", "Key": "SERVICE"}],
+    ):
+        yield Rows(COLUMNS, [row for day in page["ResultsByTime"] for row in _rows(part.key, day)])
+
+
+def _rows(account: str, day: dict[str, Any]) -> Iterator[tuple[object, ...]]:
+    charge_date = date.fromisoformat(day["TimePeriod"]["Start"][:10])
+    for group in day.get("Groups", ()):
+        for name, metric in METRICS.items():
+            amount = group["Metrics"].get(name)
+            if amount is not None:
+                exact, currency = Decimal(amount["Amount"]).quantize(Decimal("1e-12")), amount["Unit"]
+                yield "AWS", account, group["Keys"][0], charge_date, metric, exact, currency, not day.get("Estimated", False)
+
+
+def reachable(connection: Connection) -> None:
+    """One day, one metric. Raises AccessError."""
+    connection.call(
+        "ce",
+        "GetCostAndUsage",
+        TimePeriod={"Start": "2026-01-01", "End": "2026-01-02"},
+        Granularity="MONTHLY",
+        Metrics=["UnblendedCost"],
+    )
+
+
+TOTALS = Stream(
+    name="totals",
+    title="Cost Explorer totals",
+    table="provider_totals",
+    divided="month",
+    permissions=("ce:GetCostAndUsage",),
+    plan=plan,
+    fetch=fetch,
+    reach_days=395,  # Cost Explorer keeps the current month and the thirteen before by the day
+    restates_days=10,  # a month is final when its invoice is, in the first days of the next
+)
