@@ -110,6 +110,16 @@ ROWS: dict[str, dict[str, tuple[object, object]]] = {
         "to_currency": ("USD", "USD"),
         "rate": ("1.1", Decimal("1.1")),
     },
+    "provider_totals": {
+        "provider": ("AWS", "AWS"),
+        "billing_account_id": ("012345678901", "012345678901"),
+        "service": ("Amazon Simple Storage Service", "Amazon Simple Storage Service"),
+        "charge_date": ("2026-01-02", date(2026, 1, 2)),
+        "metric": ("billed", "billed"),
+        "amount": ("12.3456789", Decimal("12.3456789")),
+        "currency": ("USD", "USD"),
+        "final": ("true", True),
+    },
 }
 
 
