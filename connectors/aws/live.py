@@ -8,9 +8,10 @@ from connectors.aws.exports import BILLING, listable, readable
 from connectors.aws.session import Connection
 from connectors.aws.settings import AwsSettings
 from connectors.aws.totals import TOTALS, reachable
+from connectors.aws.utilization import UTILIZATION
 from finops.connect import Connector, Counts
 
-STREAMS = (BILLING, TOTALS)
+STREAMS = (BILLING, TOTALS, UTILIZATION)
 
 
 def connect(settings: AwsSettings, counts: Counts) -> Connection:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from threading import RLock
-from typing import Any
+from typing import Any, TypeVar
 
 from connectors.aws.failures import errors
 from connectors.aws.settings import AwsSettings
@@ -14,6 +15,8 @@ from finops.connect import Counts
 from finops.errors import SourceError
 
 SESSION_NAME = "finops"
+Item = TypeVar("Item")
+Answer = TypeVar("Answer")
 
 PREFIXES = {"elb": "elasticloadbalancing", "elbv2": "elasticloadbalancing"}
 """Services whose permissions bear another name than their client."""
@@ -111,11 +114,27 @@ class Connection:
 
     @property
     def own_account(self) -> str:
-        """The account of the credentials. It needs no permission."""
+        """The account of the credentials."""
+        return str(self._identity["Account"])
+
+    @property
+    def partition(self) -> str:
+        """`aws`, `aws-cn`, `aws-us-gov`, …: the second part of every ARN."""
+        return str(self._identity["Arn"]).split(":")[1]
+
+    @property
+    def _identity(self) -> dict[str, Any]:
+        """It needs no permission."""
         with self._lock:
-            if "account" not in self._known:
-                self._known["account"] = str(self.call("sts", "GetCallerIdentity")["Account"])
-            return str(self._known["account"])
+            if "identity" not in self._known:
+                self._known["identity"] = self.call("sts", "GetCallerIdentity")
+            found: dict[str, Any] = self._known["identity"]
+            return found
+
+    def map(self, ask: Callable[[Item], Answer], items: Iterable[Item]) -> list[Answer]:
+        """Answers in the items' order, so many at once as the settings allow. The first error ends it."""
+        with ThreadPoolExecutor(max_workers=self.settings.concurrency) as pool:
+            return list(pool.map(ask, items))
 
     def regions(self, role: str = "") -> tuple[str, ...]:
         """The regions that are set, or else those that the account has enabled."""

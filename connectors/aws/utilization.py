@@ -1,0 +1,245 @@
+"""CloudWatch: the metrics of every resource that had any in two weeks, in as few calls as there can be.
+
+`ListMetrics` says what there is, `data/metrics.csv` which of it is read and what it is called here. `GetMetricData` takes 500
+metrics and answers 100,800 values a page (CloudWatch User Guide, quotas, read 2026-11-26): a batch is as large as both allow.
+It is charged by the metric, so a long window costs what a short one does.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from importlib import resources
+from typing import Any
+
+from connectors.aws.session import Account, Connection
+from finops.connect import Part, Rows, Stream
+from finops.errors import AccessError, RetriableError
+from finops.window import Window
+
+MOST_METRICS = 500
+MOST_VALUES = 100_800
+STATISTICS = {"avg": "Average", "max": "Maximum", "min": "Minimum", "sum": "Sum", "p99": "p99"}
+COLUMNS = ("resource_id", "timestamp", "period_s", "metric", "dimensions", "statistic", "value")
+KEPT = ((300, 15), (3600, 63), (86_400, 455))
+"""(seconds, days): CloudWatch keeps finer values than so many seconds for so many days (User Guide, "Metrics retention")."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A line of `data/metrics.csv`: how one metric of a namespace is read.
+
+    dimensions  the names that a metric has exactly, or at least where `*` stands among them
+    statistics  ours; `devices` is the average of a percentage that is summed over cores or GPUs, and is called `sum`
+    scale       what a value is multiplied by; `rate`: a value per second, of which the period's sum is made
+    labels      name=dimension, or name=value, of our `dimensions`
+    """
+
+    namespace: str
+    name: str
+    dimensions: tuple[str, ...]
+    resource: str
+    metric: str
+    statistics: tuple[str, ...]
+    scale: str
+    period_s: int
+    labels: tuple[tuple[str, str], ...]
+
+    def reads(self, name: str, dimensions: dict[str, str]) -> bool:
+        wanted = set(self.dimensions) - {"*"}
+        return name == self.name and (wanted <= dimensions.keys() if "*" in self.dimensions else wanted == dimensions.keys())
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """One statistic of one metric of one resource: what is asked, and what its values become."""
+
+    metric: dict[str, Any]
+    statistic: str
+    period_s: int
+    factor: float
+    key: tuple[str, str, str, str]  # resource, our metric, our dimensions, our statistic
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a part's series are."""
+
+    account: Account
+    region: str
+    series: tuple[Series, ...]
+
+
+@cache
+def readings() -> dict[str, tuple[Reading, ...]]:
+    """Namespace → what is read of it."""
+    text = resources.files("connectors.aws").joinpath("data", "metrics.csv").read_text("utf-8")
+    found: dict[str, list[Reading]] = {}
+    for row in csv.DictReader(text.splitlines()):
+        labels = tuple((name, value) for name, _, value in (label.partition("=") for label in row["labels"].split()))
+        found.setdefault(row["namespace"], []).append(
+            Reading(
+                namespace=row["namespace"],
+                name=row["name"],
+                dimensions=tuple(row["dimensions"].split()),
+                resource=row["resource"],
+                metric=row["metric"],
+                statistics=tuple(row["statistics"].split()),
+                scale=row["scale"],
+                period_s=int(row["period_s"] or 0),
+                labels=labels,
+            )
+        )
+    return {namespace: tuple(several) for namespace, several in found.items()}
+
+
+def plan(connection: Connection, window: Window) -> Sequence[Part]:
+    """One part an account, region and namespace that has metrics."""
+    asked = [(account, region, namespace) for account, region in connection.places() for namespace in readings()]
+    found = connection.map(lambda piece: _series(connection, *piece), asked)
+    parts = []
+    for (account, region, namespace), series in zip(asked, found, strict=True):
+        if series:
+            calls = (("cloudwatch:GetMetricData", sum(len(b) * _pages(b, window) for b in batches(series, window))),)
+            parts.append(Part(f"{account.id} {region} {namespace}", calls, Place(account, region, series)))
+    return parts
+
+
+def fetch(connection: Connection, part: Part, window: Window) -> Iterator[Rows]:
+    place: Place = part.handle
+    shared = {key for key, count in Counter(series.key for series in place.series).items() if count > 1}
+    seen: set[tuple[tuple[str, str, str, str], datetime]] = set()
+    for batch in batches(place.series, window):
+        for values in _answered(connection, place, batch, window):
+            rows = [(key[0], at, period, key[1], key[2], key[3], value) for key, at, period, value in values]
+            if shared:  # a resized instance's agent reports under two sets of dimensions in one hour: the first counts
+                rows = [row for row in rows if _first(row, shared, seen)]
+            yield Rows(COLUMNS, rows)
+
+
+UTILIZATION = Stream(
+    name="utilization",
+    title="CloudWatch metrics",
+    table="metrics",
+    divided="day",
+    permissions=("cloudwatch:ListMetrics", "cloudwatch:GetMetricData"),
+    plan=plan,
+    fetch=fetch,
+    reach_days=90,
+    restates_days=2,  # late values arrive within hours, S3's daily ones within two days
+    kept=KEPT,
+)
+
+
+def batches(series: Iterable[Series], window: Window) -> Iterator[list[Series]]:
+    """As many series a call as their number and the number of their values allow."""
+    batch: list[Series] = []
+    values = 0
+    for one in series:
+        count = _values(one, window)
+        if batch and (len(batch) == MOST_METRICS or values + count > MOST_VALUES):
+            yield batch
+            batch, values = [], 0
+        batch.append(one)
+        values += count
+    if batch:
+        yield batch
+
+
+def _values(series: Series, window: Window) -> int:
+    return math.ceil((window.end - window.start).total_seconds() / series.period_s)
+
+
+def _pages(batch: Sequence[Series], window: Window) -> int:
+    return max(1, math.ceil(sum(_values(series, window) for series in batch) / MOST_VALUES))
+
+
+def _series(connection: Connection, account: Account, region: str, namespace: str) -> tuple[Series, ...]:
+    """What a namespace holds of what is read, in a stable order."""
+    found: list[Series] = []
+    pages = connection.pages("cloudwatch", "ListMetrics", region=region, role=account.role, Namespace=namespace)
+    for metric in (metric for page in pages for metric in page["Metrics"]):
+        dimensions = {d["Name"]: d["Value"] for d in metric.get("Dimensions", ())}
+        for reading in readings()[namespace]:
+            if reading.reads(metric["MetricName"], dimensions):
+                found += _named(reading, metric, dimensions, connection, account, region)
+    return tuple(sorted(found, key=lambda s: (s.key, json.dumps(s.metric, sort_keys=True))))
+
+
+def _named(
+    reading: Reading, metric: dict[str, Any], dimensions: dict[str, str], connection: Connection, account: Account, region: str
+) -> Iterator[Series]:
+    words = dimensions | {"partition": connection.partition, "region": region, "account": account.id}
+    if "Host" in words:  # training-job/algo-1
+        words["Host"] = words["Host"].split("/")[0]
+    resource = reading.resource
+    for name, value in words.items():
+        resource = resource.replace("{" + name + "}", value)
+    if reading.resource == "{ModelId}" and not resource.startswith("arn:"):
+        resource = f"arn:{connection.partition}:bedrock:{region}::foundation-model/{resource}"
+    labels = {name: dimensions.get(value, value) for name, value in reading.labels}
+    text = json.dumps(labels, sort_keys=True, separators=(",", ":")) if labels else ""
+    period = max(reading.period_s, connection.settings.metric_period_s)
+    for statistic in reading.statistics:
+        ours = "sum" if statistic == "devices" else statistic
+        rate = reading.scale == "rate"
+        theirs = "Average" if rate or statistic == "devices" else STATISTICS[statistic]
+        factor = float(period) if rate else float(reading.scale)
+        yield Series(metric, theirs, period, factor, (resource, reading.metric, text, ours))
+
+
+def _answered(
+    connection: Connection, place: Place, batch: Sequence[Series], window: Window
+) -> Iterator[list[tuple[tuple[str, str, str, str], datetime, int, float]]]:
+    """The values of each page. Raises RetriableError where one of the series was not answered whole."""
+    queries = [
+        {"Id": f"m{n}", "MetricStat": {"Metric": s.metric, "Period": s.period_s, "Stat": s.statistic}, "ReturnData": True}
+        for n, s in enumerate(batch)
+    ]
+    status: dict[str, str] = {}
+    for page in connection.pages(
+        "cloudwatch",
+        "GetMetricData",
+        region=place.region,
+        role=place.account.role,
+        units=len(queries),
+        MetricDataQueries=queries,
+        StartTime=window.start,
+        EndTime=window.end,
+        ScanBy="TimestampAscending",
+    ):
+        values = []
+        for result in page["MetricDataResults"]:
+            series = batch[int(result["Id"][1:])]
+            status[result["Id"]] = result.get("StatusCode", "Complete")
+            for at, value in zip(result["Timestamps"], result["Values"], strict=True):
+                if window.contains(at):
+                    values.append((series.key, at, series.period_s, value * series.factor))
+        yield values
+    for query, said in status.items():
+        _complete(batch[int(query[1:])], said, place)
+
+
+def _complete(series: Series, status: str, place: Place) -> None:
+    what = f"cloudwatch:GetMetricData answered {status} for {series.metric['MetricName']} of {series.key[0]}"
+    if status == "Forbidden":
+        raise AccessError(what, where=place.region, hint="allow `cloudwatch:GetMetricData`: finops doctor prints the policy")
+    if status != "Complete":
+        raise RetriableError(what, where=place.region, hint="run the load again")
+
+
+def _first(row: tuple[Any, ...], shared: set[tuple[str, str, str, str]], seen: set[tuple[Any, datetime]]) -> bool:
+    """False for a value whose key and time an earlier series gave."""
+    key = (row[0], row[3], row[4], row[5])
+    if key not in shared:
+        return True
+    if (key, row[1]) in seen:
+        return False
+    seen.add((key, row[1]))
+    return True

@@ -1,0 +1,185 @@
+"""CloudWatch: what becomes of each metric, which days are asked for, and that half a window never lands."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from connectors.aws.utilization import Series, batches, readings
+from finops.connect import Stream
+from finops.errors import ConfigError
+from finops.warehouse.warehouse import Warehouse
+from finops.window import Window
+from tests.live.company import cached, calls, client, fetched, rows, source
+from tests.live.conftest import NOW
+from tests.live.contract import Aws, Fault
+
+HOUR = datetime(2026, 10, 30, 7, tzinfo=UTC)
+FUNCTION = "arn:aws:lambda:us-east-1:123456789012:function:resize"
+
+
+def put(url: str, namespace: str, metric: str, value: float, /, at: datetime = HOUR, **dimensions: str) -> None:
+    client(url, "cloudwatch").put_metric_data(
+        Namespace=namespace,
+        MetricData=[
+            {
+                "MetricName": metric,
+                "Dimensions": [{"Name": k, "Value": v} for k, v in dimensions.items()],
+                "Timestamp": at,
+                "Value": value,
+            }
+        ],
+    )
+
+
+def metrics(url: str, **settings: Any) -> Any:
+    return source(url, **{"streams": ["utilization"], "history_days": 5, **settings})
+
+
+def loaded(warehouse: Warehouse) -> list[tuple[Any, ...]]:
+    found = rows(warehouse, "select resource_id, metric, dimensions, statistic, value from metrics order by all")
+    return [tuple(row.values()) for row in found]
+
+
+def test_each_metric_has_the_names_of_the_open_format(cloud: Aws, warehouse: Warehouse) -> None:
+    put(cloud.url, "AWS/EC2", "CPUUtilization", 12.5, InstanceId="i-1")
+    put(cloud.url, "AWS/EC2", "NetworkOut", 3600, InstanceId="i-1")
+    put(cloud.url, "AWS/EC2", "CPUUtilization", 50, AutoScalingGroupName="web")  # of a group: not a resource's own
+    put(cloud.url, "AWS/RDS", "ReadIOPS", 2, DBInstanceIdentifier="db")
+    put(cloud.url, "AWS/Lambda", "Invocations", 9, FunctionName="resize")
+    put(cloud.url, "/aws/sagemaker/Endpoints", "GPUUtilization", 310, EndpointName="x4", VariantName="AllTraffic")
+    put(cloud.url, "AWS/SageMaker", "ModelLatency", 20_000, EndpointName="x4", VariantName="AllTraffic")
+    put(cloud.url, "CWAgent", "mem_used_percent", 41, InstanceId="i-1", ImageId="ami-1", InstanceType="m5.large")
+    put(cloud.url, "CWAgent", "mem_used_percent", 43, InstanceId="i-1", ImageId="ami-1", InstanceType="m5.xlarge")
+    put(cloud.url, "CWAgent", "nvidia_smi_memory_used", 2048, InstanceId="i-1", index="0", name="A10G", arch="Ampere", host="h")
+    put(cloud.url, "Custom", "CPUUtilization", 1, InstanceId="i-1")
+    report = fetched(warehouse, metrics(cloud.url))
+    assert report.failures == ()
+    endpoint = "arn:aws:sagemaker:us-east-1:123456789012:endpoint/x4"
+    found = [row for row in loaded(warehouse) if row[3] not in ("max", "p99")]
+    assert found == [
+        ("arn:aws:lambda:us-east-1:123456789012:function:resize", "requests", None, "sum", 9.0),
+        ("arn:aws:rds:us-east-1:123456789012:db:db", "disk_read_ops", None, "sum", 7200.0),
+        (endpoint, "gpu_utilization", '{"variant":"AllTraffic"}', "sum", 310.0),
+        (endpoint, "latency_ms", '{"variant":"AllTraffic"}', "avg", 20.0),
+        ("i-1", "cpu_utilization", None, "avg", 12.5),
+        ("i-1", "gpu_memory_used_gib", '{"device":"0"}', "avg", 2.0),
+        ("i-1", "memory_utilization", None, "avg", 41.0),
+        ("i-1", "network_out_bytes", None, "sum", 3600.0),
+    ]
+    assert rows(warehouse, "select distinct x_source as s, period_s as p from metrics") == [{"s": "aws/utilization", "p": 3600}]
+
+
+def test_days_are_asked_for_until_they_are_final(cloud: Aws, warehouse: Warehouse) -> None:
+    put(cloud.url, "AWS/EC2", "CPUUtilization", 12.5, InstanceId="i-1")
+    fetched(warehouse, metrics(cloud.url))
+    days = rows(warehouse, "select unit, rows from coverage where stream = 'metrics' order by all")
+    assert [(row["unit"], row["rows"]) for row in days] == [
+        ("2026-10-27", 0), ("2026-10-28", 0), ("2026-10-29", 0), ("2026-10-30", 2), ("2026-10-31", 0),
+    ]  # fmt: skip
+    fetched(warehouse, metrics(cloud.url), now=NOW + timedelta(days=1))
+    (first, second) = [asked for permission, asked in cloud.requests if permission == "cloudwatch:GetMetricData"]
+    assert (first["StartTime"], first["EndTime"]) == (_epoch(10, 27), _epoch(11, 1))
+    assert (second["StartTime"], second["EndTime"]) == (_epoch(10, 30), _epoch(11, 2))  # the 29th was final
+    assert rows(warehouse, "select count(*)::int as n from metrics") == [{"n": 2}]
+
+
+def _epoch(month: int, day: int) -> float:
+    return datetime(2026, month, day, tzinfo=UTC).timestamp()
+
+
+def test_a_failed_part_lands_nothing_and_the_next_load_fetches_it_alone(cloud: Aws, warehouse: Warehouse) -> None:
+    put(cloud.url, "AWS/EC2", "CPUUtilization", 12.5, InstanceId="i-1")
+    put(cloud.url, "AWS/Lambda", "Invocations", 9, FunctionName="resize")
+    settings = {"concurrency": 1, "retries": 1}
+    cloud.fail("cloudwatch:GetMetricData", Fault(500, "InternalFailure"))
+    report = fetched(warehouse, metrics(cloud.url, **settings))
+    (failure,) = report.failures
+    assert "InternalFailure" in failure
+    assert rows(warehouse, "select count(*)::int as n from metrics") == [{"n": 0}]
+    assert len(cached(warehouse, "*.parquet")) == 1  # the other part is whole
+    report = fetched(warehouse, metrics(cloud.url, **settings), now=NOW + timedelta(hours=1))
+    assert report.failures == ()
+    assert calls(report)["cloudwatch:GetMetricData"] == 1
+    assert {row[0] for row in loaded(warehouse)} == {"i-1", FUNCTION}
+    assert cached(warehouse, "*.parquet") == []
+
+
+def test_calls_are_priced_before_and_refused_where_too_dear(cloud: Aws, warehouse: Warehouse) -> None:
+    for number in range(60):
+        put(cloud.url, "AWS/EC2", "CPUUtilization", 1, InstanceId=f"i-{number}")
+    with pytest.raises(ConfigError, match=r"would cost 0\.01 USD at list price, more than 0\.001"):
+        fetched(warehouse, metrics(cloud.url), max_api_cost=Decimal("0.001"))
+    assert cloud.asked["cloudwatch:GetMetricData"] == 0
+    report = fetched(warehouse, metrics(cloud.url), max_api_cost=Decimal("0.01"))
+    assert [str(money) for money in report.api.estimated] == ["0.01 USD"]
+    assert cloud.asked["cloudwatch:GetMetricData"] == 1
+    assert calls(report)["cloudwatch:GetMetricData"] == 1
+
+
+def test_what_is_already_lost_is_said(cloud: Aws, warehouse: Warehouse) -> None:
+    report = fetched(warehouse, metrics(cloud.url, metric_period_s=300, history_days=90))
+    assert report.notes == ("aws: measurements finer than 3600 s from before 2026-08-30 are gone: they are kept for 63 days",)
+    assert fetched(warehouse, metrics(cloud.url, metric_period_s=300, history_days=90)).notes == ()
+
+
+@pytest.mark.parametrize(
+    ("pages", "said"),
+    [
+        ([{"Id": "m0", "StatusCode": "PartialData"}], "answered PartialData for CPUUtilization of i-1"),
+        ([{"Id": "m0", "StatusCode": "InternalError"}], "answered InternalError"),
+        ([{"Id": "m0", "StatusCode": "Forbidden"}], "allow `cloudwatch:GetMetricData`"),
+    ],
+)
+def test_a_series_that_is_not_answered_whole_fails_its_window(
+    cloud: Aws, warehouse: Warehouse, pages: list[dict[str, Any]], said: str
+) -> None:
+    put(cloud.url, "AWS/EC2", "CPUUtilization", 12.5, InstanceId="i-1")
+    results = [page | {"Timestamps": [], "Values": []} for page in pages]
+    cloud.answer("cloudwatch:GetMetricData", {"MetricDataResults": results})
+    (failure,) = fetched(warehouse, metrics(cloud.url)).failures
+    assert said in failure
+    assert warehouse.published().number == 0
+
+
+def test_pages_are_followed_and_one_token_twice_is_an_error(cloud: Aws, warehouse: Warehouse) -> None:
+    put(cloud.url, "AWS/EC2", "NetworkIn", 1, InstanceId="i-1")
+
+    def page(hour: int, value: float, token: str | None, status: str) -> dict[str, Any]:
+        at = datetime(2026, 10, 30, hour, tzinfo=UTC)
+        result = {"Id": "m0", "Label": "x", "Timestamps": [at], "Values": [value], "StatusCode": status}
+        return {"MetricDataResults": [result]} | ({"NextToken": token} if token else {})
+
+    cloud.answer("cloudwatch:GetMetricData", page(1, 5, "t1", "PartialData"), page(2, 6, "t1", "PartialData"))
+    (failure,) = fetched(warehouse, metrics(cloud.url)).failures
+    assert "one page token twice" in failure
+    cloud.answer("cloudwatch:GetMetricData", page(1, 5, "t1", "PartialData"), page(2, 6, None, "Complete"))
+    assert fetched(warehouse, metrics(cloud.url)).failures == ()
+    assert [row[4] for row in loaded(warehouse)] == [5.0, 6.0]
+
+
+@pytest.mark.parametrize(("days", "series", "least"), [(14, 10_000, 34), (1, 10_000, 20), (90, 100, 3), (4.2, 1_000, 2)])
+def test_batches_are_as_few_as_the_quotas_allow(days: float, series: int, least: int) -> None:
+    """⌈series × values / 100,800⌉, or ⌈series / 500⌉ where that is more."""
+    window = Window(NOW, NOW + timedelta(days=days))
+    every = [Series({}, "Average", 3600, 1.0, (f"i-{n}", "cpu_utilization", "", "avg")) for n in range(series)]
+    made = list(batches(every, window))
+    assert sum(len(batch) for batch in made) == series
+    assert len(made) <= 1.2 * least
+    assert all(len(batch) <= 500 and len(batch) * days * 24 <= 100_800 for batch in made)
+
+
+def test_readings_fill_their_places() -> None:
+    from connectors.aws.utilization import STATISTICS, UTILIZATION
+
+    stream: Stream = UTILIZATION
+    assert stream.kept
+    for reading in (reading for several in readings().values() for reading in several):
+        known = {*reading.dimensions, "partition", "region", "account"}
+        places = {place.split("}")[0] for place in reading.resource.split("{")[1:]}
+        assert places <= known, reading
+        assert set(reading.statistics) <= {*STATISTICS, "devices"}, reading
+        assert reading.scale == "rate" or float(reading.scale) > 0
