@@ -55,4 +55,5 @@ $(INSTALLED): constraints.txt pyproject.toml
 	test -x $(BIN)/python || "$(PYTHON)" -m venv .venv
 	$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --require-hashes -r constraints.txt
 	$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+	$(BIN)/python -m compileall -q finops connectors recommenders # once, also where Python may not write what it compiles
 	touch $@

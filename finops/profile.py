@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 from finops.model import Scope
 from finops.money import MONTH_PER_WINDOW
@@ -16,8 +16,7 @@ from finops.sizing.estimate import quantile
 GIB = 1024.0**3
 
 
-@dataclass(frozen=True, slots=True)
-class Day:
+class Day(NamedTuple):
     """One day of one series. `rate` is the highest value per second, for counters."""
 
     day: date
@@ -152,15 +151,7 @@ def _series(item: Mapping[str, Any]) -> Series:
 
 
 def _day(item: Mapping[str, Any]) -> Day:
-    return Day(
-        item["day"],
-        float(item["hours"]),
-        float(item["mean"]),
-        float(item["total"]),
-        float(item["highest"]),
-        float(item["lowest"]),
-        float(item["rate"]),
-    )
+    return Day(item["day"], item["hours"], item["mean"], item["total"], item["highest"], item["lowest"], item["rate"])
 
 
 STANDBY_TAGS = ("dr", "disaster_recovery", "disaster-recovery", "standby", "failover")

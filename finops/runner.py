@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, fields, replace
 from datetime import date
 from decimal import Decimal
@@ -72,12 +73,13 @@ class Run:
         if "resource_profile" not in sql:
             return self.rows(sql)
         found = self.rows(f"select columns(lambda name: name != 'metrics') from ({sql})")
-        series = self._metrics()
+        series = self.metrics()
         for row in found:
             row["metrics"] = series.get((row["resource_id"], row["currency"]), ())
         return found
 
-    def _metrics(self) -> dict[tuple[str, str], tuple[Series, ...]]:
+    def metrics(self) -> dict[tuple[str, str], tuple[Series, ...]]:
+        """The series of each resource and currency."""
         if not self._series:
             for row in self.rows("select resource_id, currency, metrics from resource_profile($as_of)"):
                 self._series[row["resource_id"], row["currency"]] = series_of(row["metrics"])
@@ -123,16 +125,28 @@ def plans(
     owners: Owners | None = None,
 ) -> list[Plan]:
     """One plan a currency, largest spend first. `kinds` empty: all. Raises ConfigError for an unknown kind."""
-    chosen = recommenders(thresholds)
-    for kind in kinds:
-        if kind not in KINDS:
-            raise ConfigError(f"there is no recommendation of kind `{kind}`", hint=", ".join(sorted(chosen)))
-    active = {kind: r for kind, r in chosen.items() if not kinds or kind in kinds}
+    with ThreadPoolExecutor(max_workers=1) as engine:  # it reads while recommenders are imported, and while they judge
+        begun = engine.submit(_begun, reads, as_of, everything=not kinds)
+        chosen = recommenders(thresholds)
+        for kind in kinds:
+            if kind not in KINDS:
+                raise ConfigError(f"there is no recommendation of kind `{kind}`", hint=", ".join(sorted(chosen)))
+        active = {kind: r for kind, r in chosen.items() if not kinds or kind in kinds}
+        run, bills = begun.result()
+        # what portfolios judge is asked for last, as it is judged
+        order = sorted(active, key=lambda kind: isinstance(active[kind], PortfolioRecommender))
+        candidates = {kind: engine.submit(_candidates, run, kind, active[kind]) for kind in order}
+        result = [_plan(run, currency, bill, active, candidates, owners or Owners()) for currency, bill in bills.items()]
+    return sorted(result, key=lambda plan: -plan.current)
+
+
+def _begun(reads: Reads, as_of: date, *, everything: bool) -> tuple[Run, dict[str, Bill]]:
+    """A run with its bills; `everything`: with the series, which all recommenders together are sure to ask for."""
     run = Run(reads, as_of, PriceBook(price_of_row(row) for row in reads.rows("select * from prices")))
     bills = bills_of_month(run)
-    candidates = {kind: _candidates(run, kind, r) for kind, r in active.items()}
-    result = [_plan(run, currency, bill, active, candidates, owners or Owners()) for currency, bill in bills.items()]
-    return sorted(result, key=lambda plan: -plan.current)
+    if everything and bills:
+        run.metrics()
+    return run, bills
 
 
 def bills_of_month(run: Run) -> dict[str, Bill]:
@@ -189,7 +203,7 @@ def _plan(
     currency: str,
     bill: Bill,
     active: Mapping[str, Recommender | PortfolioRecommender],
-    candidates: Mapping[str, list[dict[str, Any]]],
+    candidates: Mapping[str, Future[list[dict[str, Any]]]],
     owners: Owners,
 ) -> Plan:
     sequencer = Sequencer(bill, currency, run.as_of)
@@ -199,13 +213,13 @@ def _plan(
     single = {kind: r for kind, r in active.items() if isinstance(r, Recommender)}
     found: list[Finding] = []
     for kind, recommender in single.items():
-        rows = [row for row in candidates[kind] if row.get("currency", currency) == currency]
+        rows = [row for row in candidates[kind].result() if row.get("currency", currency) == currency]
         found += _judged(kind, (f for row in rows for f in recommender.judge(row, context)), failed)
     sequencer.take(found)
     after = Context(run.as_of, prices, sequencer.bill, sequencer.before, currency)
     for kind, portfolio in active.items():
         if isinstance(portfolio, PortfolioRecommender):
-            rows = [row for row in candidates[kind] if row.get("currency", currency) == currency]
+            rows = [row for row in candidates[kind].result() if row.get("currency", currency) == currency]
             sequencer.take(_judged(kind, portfolio.judge_all(rows, after), failed))
     return sequencer.plan(kinds=list(active), failed=[*run.failed, *failed], owners=(owners.owner, owners.environment), how=HOW)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import tempfile
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Any
 
 import duckdb
@@ -15,6 +16,7 @@ from finops.models import Model, models
 from finops.warehouse.layout import BY_NAME
 from finops.warehouse.names import identifier, literal
 from finops.warehouse.published import Published
+from finops.warehouse.results import Results
 from finops.warehouse.storage import Storage
 from finops.warehouse.values import rows_of
 from finops.warehouse.views import relation, with_tags
@@ -25,15 +27,16 @@ CALL = re.compile(r"\b([a-z_]\w*)\(\$(\w+)\)")
 
 
 class Reader:
-    """Views are made when a statement first names them: of a remote warehouse only those files are fetched."""
+    """Views are made when a statement first names them: of a remote warehouse only those files are fetched.
+
+    Statements are functions of the snapshot and their parameters (no clock, no chance), so each is run once a snapshot.
+    """
 
     def __init__(self, storage: Storage, published: Published, memory_limit: str) -> None:
         self.published = published
         self._storage = storage
         self._memory_limit = memory_limit
-        self._connection = duckdb.connect(config={"memory_limit": memory_limit, "temp_directory": tempfile.gettempdir()})
-        self._connection.execute("set enable_progress_bar = false")
-        self._connection.execute("set global TimeZone = 'UTC'")
+        self._results = Results(storage, published)
         self._models: dict[str, Model] = {model.name: model for model in models()}
         self._known = {name.lower(): name for name in (*BY_NAME, *published.tables, *self._models)}
         self._made: set[str] = set()
@@ -44,11 +47,24 @@ class Reader:
 
     def arrow(self, sql: str, params: Mapping[str, object] | None = None) -> pa.Table:
         """The result as an Arrow table."""
-        bound = dict(params) if params else None
-        sql = self._kept(sql, bound) if bound else sql
+        bound = dict(params or {})
+        found = self._results.find(sql, bound)
+        if found is None:
+            found = self._run(self._kept(sql, bound), bound)
+            self._results.keep(sql, bound, found)
+        return found
+
+    def _run(self, sql: str, params: Mapping[str, object]) -> pa.Table:
         self._prepare(sql)
-        used = {name: value for name, value in (bound or {}).items() if f"${name}" in sql}
+        used = {name: value for name, value in params.items() if f"${name}" in sql}
         return self._connection.cursor().sql(sql, params=used or None).to_arrow_table()
+
+    @cached_property
+    def _connection(self) -> duckdb.DuckDBPyConnection:
+        made = duckdb.connect(config={"memory_limit": self._memory_limit, "temp_directory": tempfile.gettempdir()})
+        made.execute("set enable_progress_bar = false")
+        made.execute("set global TimeZone = 'UTC'")
+        return made
 
     @property
     def connection(self) -> duckdb.DuckDBPyConnection:
@@ -68,7 +84,7 @@ class Reader:
         try:
             guest._prepare(statement)
             guest._lock()
-            return guest.rows(statement)
+            return rows_of(guest._run(statement, {}))
         except duckdb.Error as error:
             tables = f"one of the warehouse's own tables: {', '.join(sorted(self._known.values()))}"
             raise ConfigError(str(error), where="finops sql", hint=tables) from error
@@ -76,7 +92,8 @@ class Reader:
             guest.close()
 
     def close(self) -> None:
-        self._connection.close()
+        if "_connection" in vars(self):
+            self._connection.close()
 
     def _prepare(self, sql: str) -> None:
         """Create the views and macros that a statement may name, and those that they name."""

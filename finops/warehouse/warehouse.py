@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from finops.warehouse import published as snapshots
 from finops.warehouse.diff import diff
@@ -16,7 +16,9 @@ from finops.warehouse.lock import writer_lock
 from finops.warehouse.published import Published
 from finops.warehouse.reader import Reader
 from finops.warehouse.storage import Storage
-from finops.warehouse.writer import Writer
+
+if TYPE_CHECKING:
+    from finops.warehouse.writer import Writer
 
 __all__ = ["Published", "Reader", "Warehouse", "Writer"]
 
@@ -62,6 +64,8 @@ class Warehouse:
         self, wait_s: float = 0, *, say: Callable[[str], None] | None = None, on_step: Callable[[str], None] | None = None
     ) -> Iterator[Writer]:
         """Write, alone. Leaving without `publish` restores the published state. Raises BusyError after `wait_s` seconds."""
+        from finops.warehouse.writer import Writer  # noqa: PLC0415 - readers need no Delta Lake client, which takes a while to import
+
         with writer_lock(self.storage, wait_s, say or _to_stderr):
             base = self.published()
             self.storage.sweep_scratch()
