@@ -51,7 +51,6 @@ def test_each_metric_has_the_names_of_the_open_format(cloud: Aws, warehouse: War
     put(cloud.url, "AWS/RDS", "ReadIOPS", 2, DBInstanceIdentifier="db")
     put(cloud.url, "AWS/Lambda", "Invocations", 9, FunctionName="resize")
     put(cloud.url, "/aws/sagemaker/Endpoints", "GPUUtilization", 310, EndpointName="x4", VariantName="AllTraffic")
-    put(cloud.url, "AWS/SageMaker", "ModelLatency", 20_000, EndpointName="x4", VariantName="AllTraffic")
     put(cloud.url, "CWAgent", "mem_used_percent", 41, InstanceId="i-1", ImageId="ami-1", InstanceType="m5.large")
     put(cloud.url, "CWAgent", "mem_used_percent", 43, InstanceId="i-1", ImageId="ami-1", InstanceType="m5.xlarge")
     put(cloud.url, "CWAgent", "nvidia_smi_memory_used", 2048, InstanceId="i-1", index="0", name="A10G", arch="Ampere", host="h")
@@ -64,7 +63,6 @@ def test_each_metric_has_the_names_of_the_open_format(cloud: Aws, warehouse: War
         ("arn:aws:lambda:us-east-1:123456789012:function:resize", "requests", None, "sum", 9.0),
         ("arn:aws:rds:us-east-1:123456789012:db:db", "disk_read_ops", None, "sum", 7200.0),
         (endpoint, "gpu_utilization", '{"variant":"AllTraffic"}', "sum", 310.0),
-        (endpoint, "latency_ms", '{"variant":"AllTraffic"}', "avg", 20.0),
         ("i-1", "cpu_utilization", None, "avg", 12.5),
         ("i-1", "gpu_memory_used_gib", '{"device":"0"}', "avg", 2.0),
         ("i-1", "memory_utilization", None, "avg", 41.0),
@@ -159,6 +157,20 @@ def test_pages_are_followed_and_one_token_twice_is_an_error(cloud: Aws, warehous
     cloud.answer("cloudwatch:GetMetricData", page(1, 5, "t1", "PartialData"), page(2, 6, None, "Complete"))
     assert fetched(warehouse, metrics(cloud.url)).failures == ()
     assert [row[4] for row in loaded(warehouse)] == [5.0, 6.0]
+
+
+def test_percentiles_and_scales(cloud: Aws, warehouse: Warehouse) -> None:
+    """The emulator knows no percentiles: the contract server answers."""
+    put(cloud.url, "AWS/SageMaker", "ModelLatency", 20_000, EndpointName="x4", VariantName="AllTraffic")
+    values = [{"Id": f"m{n}", "Timestamps": [HOUR], "Values": [v], "StatusCode": "Complete"} for n, v in ((0, 2e4), (1, 9e4))]
+    cloud.answer("cloudwatch:GetMetricData", {"MetricDataResults": values})
+    assert fetched(warehouse, metrics(cloud.url)).failures == ()
+    assert [row[1:] for row in loaded(warehouse)] == [
+        ("latency_ms", '{"variant":"AllTraffic"}', "avg", 20.0),
+        ("latency_ms", '{"variant":"AllTraffic"}', "p99", 90.0),
+    ]
+    (asked,) = [parameters for permission, parameters in cloud.requests if permission == "cloudwatch:GetMetricData"]
+    assert [query["MetricStat"]["Stat"] for query in asked["MetricDataQueries"]] == ["Average", "p99"]
 
 
 @pytest.mark.parametrize(("days", "series", "least"), [(14, 10_000, 34), (1, 10_000, 20), (90, 100, 3), (4.2, 1_000, 2)])
