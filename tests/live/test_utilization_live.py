@@ -54,7 +54,7 @@ def test_each_metric_has_the_names_of_the_open_format(cloud: Aws, warehouse: War
     put(cloud.url, "CWAgent", "mem_used_percent", 41, InstanceId="i-1", ImageId="ami-1", InstanceType="m5.large")
     put(cloud.url, "CWAgent", "mem_used_percent", 43, InstanceId="i-1", ImageId="ami-1", InstanceType="m5.xlarge")
     put(cloud.url, "CWAgent", "nvidia_smi_memory_used", 2048, InstanceId="i-1", index="0", name="A10G", arch="Ampere", host="h")
-    put(cloud.url, "Custom", "CPUUtilization", 1, InstanceId="i-1")
+    put(cloud.url, "Custom", "CPUUtilization", 1, InstanceId="i-9")
     report = fetched(warehouse, metrics(cloud.url))
     assert report.failures == ()
     endpoint = "arn:aws:sagemaker:us-east-1:123456789012:endpoint/x4"
