@@ -70,6 +70,7 @@ def recommendation_document(recommendation: Recommendation, opinions: Sequence[O
         "owner": recommendation.owner,
         "environment": recommendation.environment,
         "status": recommendation.status,
+        "standing": recommendation.standing,
         "first_seen": recommendation.first_seen.isoformat(),
         "effort": finding.effort,
         "reversible": finding.reversible,

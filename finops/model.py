@@ -297,6 +297,7 @@ class Recommendation:
     saving    Bill(before) − Bill(after) on the state that the actions before it left
     alone     the same on today's bill, as if it were the only action
     stranded  what commitments that covered the resource go on costing unused
+    standing  why the status is what it is, in the ledger's words
     """
 
     finding: Finding
@@ -309,6 +310,11 @@ class Recommendation:
     rejected: tuple[str, ...] = ()
     owner: str = ""
     environment: str = ""
+    standing: str = ""
+
+    @property
+    def is_to_do(self) -> bool:
+        return self.status in ("new", "open")
 
 
 def action_name(action: Action) -> str:

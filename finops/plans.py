@@ -17,6 +17,8 @@ from finops.config import Config
 from finops.document import plan_document
 from finops.errors import ConfigError, DataError
 from finops.intake.reconcile import Trust, trust
+from finops.ledger import kept
+from finops.ledger.entries import History
 from finops.model import Act, Delete, Recommendation, Stop, Unknown
 from finops.money import cents
 from finops.opinions import Opinion, Unshared, opinions_of_rows, unshared
@@ -57,6 +59,7 @@ class PlanView:
     calculation: queries.Calculation
     opinions: tuple[Opinion, ...] = ()
     others: tuple[Unshared, ...] = ()
+    to_do: Decimal = Decimal(0)  # a month, of the whole plan, neither dismissed nor applied
 
     def document(self) -> dict[str, Any]:
         """The JSON object of `finops recommend`."""
@@ -82,12 +85,14 @@ def make_plans(
     of_currency = queries.sources_by_currency(reader)
     replayed = replayed_bills(reader, day)
     advice = reader.rows("select * from vendor_recommendations")
+    known = kept.history(reader, day)
     views = []
-    for plan in made:
+    for plan in (standing_in(known, plan) for plan in made):
         tied = trust(reader, day, sources=of_currency.get(plan.currency, ()))
         mine = [replay for replay in replayed if replay.currency == plan.currency]
         opinions, others = _opinions(advice, plan)
-        views.append(PlanView(_shown(plan, selection), gated(tied, mine), calculation, opinions, others))
+        to_do = sum((r.saving.effective_monthly.expected for r in plan.recommendations if r.is_to_do), Decimal(0))
+        views.append(PlanView(_shown(plan, selection), gated(tied, mine), calculation, opinions, others, to_do))
     stopped = [view for view in views if view.trust.status == "red" and not force]
     if stopped:
         notes = "; ".join(f"{view.plan.currency}: {note}" for view in stopped for note in view.trust.notes)
@@ -102,6 +107,29 @@ def make_plans(
                 hint="finops status names a residual; load what is missing, or recommend --force",
             )
     return [view for view in views if view not in stopped]
+
+
+def standing_in(known: History, plan: Plan) -> Plan:
+    """The plan with what the ledger knows of each recommendation by its day: since when, and what was decided or done."""
+    recommendations = []
+    for r in plan.recommendations:
+        found = known.standing(r.finding.id) if r.finding.id in known else None
+        if found is None or found.status == "gone":  # it came back: the ledger has yet to record it
+            recommendations.append(r if found is None else replace(r, status="open", first_seen=found.first_seen))
+        else:
+            recommendations.append(replace(r, status=found.status, first_seen=found.first_seen, standing=found.reason))
+    return replace(plan, recommendations=tuple(recommendations), notes=(*plan.notes, *_set_aside(recommendations)))
+
+
+def _set_aside(recommendations: Sequence[Recommendation]) -> list[str]:
+    """What of the waterfall is not to be done any more: it shows what the bill could fall by, whatever was decided."""
+    notes = []
+    for status in ("dismissed", "applied"):
+        mine = [r for r in recommendations if r.status == status]
+        if mine:
+            saving = cents(sum((r.saving.effective_monthly.expected for r in mine), Decimal(0)))
+            notes.append(f"{len(mine)} {status}: {saving:,} a month of the waterfall")
+    return notes
 
 
 def replayed_bills(reader: Reader, day: date) -> list[Replay]:

@@ -2,35 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from finops import focus
+from finops.ledger.tables import DECISIONS, PLAN_FINDINGS, PLAN_RUNS
+from finops.table import MONEY, Table
 
-MONEY = "DECIMAL(38,12)"
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """One core table.
-
-    unit       SQL over the table's own columns: a later delivery of a source replaces the units it contains
-    partition  SQL over the table's own columns: the folder of the unit (several units may share one)
-    required   columns that a file must have, and whose values are never null
-    open       whether columns that nobody declared are kept, as `x_<name>` text
-    """
-
-    name: str
-    columns: tuple[tuple[str, str], ...]
-    key: tuple[str, ...]
-    unit: str
-    partition: str
-    required: tuple[str, ...]
-    open: bool = False
-
-    @property
-    def types(self) -> dict[str, str]:
-        return dict(self.columns)
-
+__all__ = ["CORE", "MONEY", "Table", "table"]
 
 CHARGE_EXTENSIONS: tuple[tuple[str, str], ...] = (
     ("x_source", "VARCHAR"),  # --source, else format and billing account
@@ -391,6 +367,9 @@ CORE: tuple[Table, ...] = (
     PROVIDER_TOTALS,
     COVERAGE,
     RECONCILIATION,
+    PLAN_RUNS,
+    PLAN_FINDINGS,
+    DECISIONS,
 )
 """Every core table; all carry `x_source` (added by the engine where a table does not list it)."""
 

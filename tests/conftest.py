@@ -56,7 +56,8 @@ def finops(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) 
 @pytest.fixture(scope="session")
 def company(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The warehouse that `finops demo` makes; read-only for tests."""
-    from finops.demo import sample_company
+    from finops.config import Config
+    from finops.demo import record_twice, sample_company
     from finops.intake.load import load
     from finops.warehouse.warehouse import Warehouse
 
@@ -65,7 +66,9 @@ def company(tmp_path_factory: pytest.TempPathFactory) -> Path:
     exports = Path(shutil.copytree(sample_company(), path.parent / "exports"))
     for file in exports.rglob("*"):
         os.utime(file, (FETCHED, FETCHED))
-    load(Warehouse.open(str(path)), [exports])
+    warehouse = Warehouse.open(str(path))
+    load(warehouse, [exports])
+    record_twice(warehouse, Config(warehouse=str(path)))
     return path
 
 

@@ -9,6 +9,7 @@ for _module in (
     "costs",
     "ml",
     "plan",
+    "ledger",
     "report",
     "dashboard",
     "backtest",

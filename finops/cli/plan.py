@@ -15,10 +15,11 @@ def recommend(
     kinds: Annotated[list[str] | None, typer.Argument(help="Kinds (default: all).", metavar="[KIND]...")] = None,
     as_of: AsOfOption = None,
     owner: Annotated[str | None, typer.Option("--owner", help="Only this owner's resources.")] = None,
-    new: Annotated[bool, typer.Option("--new", help="Only what was not there before.")] = False,
+    new: Annotated[bool, typer.Option("--new", help="Only what no recorded plan held before.")] = False,
     min_saving: Annotated[float, typer.Option("--min-saving", help="Least saving a month to show.")] = 0.0,
     fail_on: Annotated[
-        float | None, typer.Option("--fail-on", help="Exit with 3 when the plan saves at least this a month.", metavar="AMOUNT")
+        float | None,
+        typer.Option("--fail-on", help="Exit with 3 when what is new or open saves at least this a month.", metavar="AMOUNT"),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Recommend although the bill is not reconciled (red).")] = False,
     warehouse: WarehouseOption = None,
@@ -39,7 +40,7 @@ def recommend(
         tell("making the plan")
         plans = make_plans(reader, config, selection, as_of=day(as_of), force=force)
     typer.echo(plans_text(plans, fmt))
-    if fail_on is not None and any(float(plan.plan.saving) >= fail_on for plan in plans):
+    if fail_on is not None and any(float(plan.to_do) >= fail_on for plan in plans):
         raise typer.Exit(3)
 
 

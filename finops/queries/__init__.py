@@ -10,6 +10,7 @@ from finops.queries.ml_tokens import TokenRow
 from finops.queries.ml_units import EndpointRow, RunRow
 from finops.queries.month_end import Budget, MonthEnd, budgets, month_ends
 from finops.queries.reads import Calculation, Reads, as_of, calculation
+from finops.queries.savings import SavingRow, SavingsReport, SavingTotal, savings
 from finops.queries.status import Reconciled, SourceStatus, first_days, reconciliation, sources, sources_by_currency
 from finops.queries.teams import SHARED, UNTAGGED, Allocation, TeamRow, TeamRule, allocate
 
@@ -37,6 +38,9 @@ __all__ = [
     "Reads",
     "Reconciled",
     "RunRow",
+    "SavingRow",
+    "SavingTotal",
+    "SavingsReport",
     "SourceStatus",
     "SpendRow",
     "TeamRow",
@@ -55,6 +59,7 @@ __all__ = [
     "month_ends",
     "previous",
     "reconciliation",
+    "savings",
     "sources",
     "sources_by_currency",
     "totals",

@@ -81,7 +81,7 @@ def _second_opinions(view: PlanView, fmt: render.Format) -> list[str]:
     rows: list[dict[str, object]] = [
         {
             "vendor": o.opinion.vendor,
-            "resource": _short(o.opinion.resource),
+            "resource": short(o.opinion.resource),
             "would do": f"{o.opinion.action} → {o.opinion.target}" if o.opinion.target else o.opinion.action,
             "its saving": o.opinion.saving,
             "we say": f"{o.verdict}: {o.why}",
@@ -95,16 +95,16 @@ def recommendation_row(recommendation: Recommendation, currency: str, *, full: b
     finding, saving = recommendation.finding, recommendation.saving
     action = finding.verdict.action if isinstance(finding.verdict, Act) else None
     what = f"{action_name(action)} → {action.target}" if action else ""
-    short: dict[str, object] = {
+    brief: dict[str, object] = {
         "id": finding.id,
         "kind": finding.kind,
-        "resource": finding.scope.resource if full else _short(finding.scope.resource),
+        "resource": finding.scope.resource if full else short(finding.scope.resource),
         "do": what,
         "saving": saving.effective_monthly.expected,
     }
     if not full:
-        return short | {"owner": recommendation.owner}
-    return short | {
+        return brief | {"owner": recommendation.owner, "status": recommendation.status}
+    return brief | {
         "low": saving.effective_monthly.low,
         "high": saving.effective_monthly.high,
         "alone": recommendation.alone,
@@ -115,9 +115,12 @@ def recommendation_row(recommendation: Recommendation, currency: str, *, full: b
         "region": finding.scope.region,
         "owner": recommendation.owner,
         "environment": recommendation.environment,
+        "status": recommendation.status,
+        "first_seen": recommendation.first_seen,
+        "standing": recommendation.standing,
     }
 
 
-def _short(resource: str, width: int = 44) -> str:
+def short(resource: str, width: int = 44) -> str:
     """The end of a long id: what tells two resources apart stands there."""
     return resource if len(resource) <= width else "…" + resource[-(width - 1) :]

@@ -26,6 +26,7 @@ COMMANDS = {
     "ml": ["ml"],
     "recommend": ["recommend", "--min-saving", "3000"],
     "recommend-idle": ["recommend", "idle", "--min-saving", "1000"],
+    "savings": ["savings"],
     "sql": ["sql", "select ProviderName, count(*) as lines, sum(BilledCost) as billed from charges group by all order by all"],
 }
 
