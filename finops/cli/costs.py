@@ -118,6 +118,39 @@ def budgets(
         typer.echo(month_end_text(reader, rows, fmt))
 
 
+@app.command()
+def anomalies(
+    context: typer.Context,
+    by: Annotated[
+        str, typer.Option("--by", help="FOCUS columns or tag:KEY that are looked at together.", metavar="COL[,COL]")
+    ] = "service,account",
+    days: Annotated[int, typer.Option("--days", min=1, max=180, help="How many settled days to look at.")] = 30,
+    least: Annotated[
+        float | None,
+        typer.Option(
+            "--least", min=0, help="Smallest amount above to name (default: a thousandth of the spend).", metavar="AMOUNT"
+        ),
+    ] = None,
+    metric: MetricOption = "effective",
+    where: WhereOption = None,
+    as_of: AsOfOption = None,
+    warehouse: WarehouseOption = None,
+    fmt: FormatOption = "table",
+) -> None:
+    """Days that cost more than their past explains: since when, how much above, and whether by usage or by price."""
+    from decimal import Decimal
+
+    from finops import queries
+    from finops.summary.costs import anomalies_text
+
+    names = tuple(name.strip() for name in by.split(",") if name.strip())
+    smallest = None if least is None else Decimal(repr(least))
+    with reading(settings(context, warehouse)) as reader:
+        upto = day(as_of) or loaded(reader)
+        found = queries.anomalies(reader, upto, by=names, metric=metric, where=conditions(where), days=days, least=smallest)
+        typer.echo(anomalies_text(reader, found, names, upto, fmt))
+
+
 def conditions(texts: list[str] | None) -> tuple[Condition, ...]:
     """`--where` as conditions. Raises ConfigError."""
     from finops.queries import Condition

@@ -1,6 +1,7 @@
 """Typed reads: what the command line, the dashboard and the report ask of a published warehouse."""
 
 from finops.queries.accelerators import AcceleratorRow, IdleMachine, OwnerRow
+from finops.queries.anomalies import Anomaly, anomalies
 from finops.queries.changes import Change, changes, previous
 from finops.queries.commitments import EXPIRY_DAYS, Expiring, expiring
 from finops.queries.costs import METRICS, Condition, CostMetric, CostQuery, CostRow, column_name, costs, totals
@@ -21,6 +22,7 @@ __all__ = [
     "UNTAGGED",
     "AcceleratorRow",
     "Allocation",
+    "Anomaly",
     "Budget",
     "Calculation",
     "Change",
@@ -47,6 +49,7 @@ __all__ = [
     "TeamRule",
     "TokenRow",
     "allocate",
+    "anomalies",
     "as_of",
     "budgets",
     "calculation",

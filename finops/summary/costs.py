@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
+from datetime import date
 from typing import TYPE_CHECKING
 
 from finops import queries, render
 from finops.render import amount
+from finops.summary.plan import short
 
 if TYPE_CHECKING:
     from finops.warehouse.warehouse import Reader
@@ -48,6 +51,27 @@ def changes_text(reader: Reader, query: queries.CostQuery, fmt: render.Format) -
         return render.rows(rows, fmt)
     named = f"{before[0]} to {before[1]}, then {query.first} to {query.last} ({query.metric})"
     return render.rows(rows, fmt, title=named)
+
+
+def anomaly_rows(found: Sequence[queries.Anomaly], by: Sequence[str]) -> list[dict[str, object]]:
+    """One row an anomaly, with its group's names."""
+    return [
+        {**dict(zip(by, one.keys, strict=True)), "currency": one.currency, "first": one.first, "last": one.last}
+        | {"ongoing": one.ongoing, "actual": one.actual, "expected": one.expected, "low": one.low, "high": one.high}
+        | {"above": one.above, "reason": one.reason, "resource": one.resource, "resource_above": one.resource_above}
+        for one in found
+    ]
+
+
+def anomalies_text(reader: Reader, found: Sequence[queries.Anomaly], by: Sequence[str], as_of: date, fmt: render.Format) -> str:
+    """One row an anomaly, or that there is none."""
+    rows = anomaly_rows(found, by)
+    if fmt == "json":
+        return _document(reader, {"as_of": as_of, "rows": rows})
+    if fmt == "csv":
+        return render.rows(rows, fmt)
+    shown = [row | {"resource": short(str(row["resource"]))} for row in rows]
+    return render.rows(shown, fmt) if shown else f"Nothing unusual up to {as_of}, provisional days left out."
 
 
 def _document(reader: Reader, content: dict[str, object]) -> str:
