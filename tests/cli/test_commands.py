@@ -20,7 +20,7 @@ COMMANDS = {
     "status": ["status"],
     "costs": ["costs", "--by", "service,month", "--where", "provider=AWS"],
     "costs-by-tag": ["costs", "--by", "tag:team", "--metric", "billed"],
-    "anomalies": ["anomalies"],
+    "anomalies": ["anomalies", "--by", "service", "--as-of", "2026-08-20"],
     "costs-compare": ["costs", "--by", "provider", "--compare"],
     "allocate": ["allocate"],
     "forecast": ["forecast", "--as-of", "2026-10-20"],
