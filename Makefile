@@ -21,13 +21,14 @@ browser: ## Debian's Chromium, which the dashboard is clicked through in
 	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then apt-get update -qq && apt-get install -y -qq chromium >/dev/null; \
 	  else echo "the dashboard's tests need Chromium: install Debian's chromium (sudo apt-get install chromium)" >&2; exit 1; fi; }
 
-check: $(INSTALLED) ## style, types, SQL, dependency rule
+check: $(INSTALLED) ## style, types, SQL, dependency rule, CI workflow
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/mypy --strict app.py
 	$(BIN)/sqlfluff lint --processes 2 finops connectors
 	$(BIN)/lint-imports
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/actionlint
 
 real: $(INSTALLED) ## the checks on real billing data, where it is at hand
 	FINOPS_SHARED="$(abspath $(SHARED))" $(BIN)/python -m pytest tests/real -n 2 --dist worksteal

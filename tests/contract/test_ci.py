@@ -18,6 +18,7 @@ from finops.demo import sample_company
 
 ROOT = Path(__file__).parents[2]
 WORKFLOW = ROOT / ".github" / "workflows" / "weekly-report.yml"
+TOOLS = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
 NETWORK = ("Install",)
 """Steps that need a network: what they install is installed already."""
 
@@ -35,7 +36,7 @@ def steps() -> list[dict[str, Any]]:
 def environment(variables: Mapping[str, str]) -> dict[str, str]:
     """The workflow's own `env`, with repository variables in place; one that is not set is empty, as GitHub has it."""
     return {
-        name: re.sub(r"\$\{\{ vars\.(\w+) \}\}", lambda m: variables.get(m[1], ""), str(value))
+        name: re.sub(r"\$\{\{ vars\.(\w+)(?: \|\| '(.*)')? \}\}", lambda m: variables.get(m[1], "") or m[2] or "", str(value))
         for name, value in workflow()["env"].items()
     }
 
@@ -181,3 +182,34 @@ def test_other_hosts_run_the_same_commands(snippet: str) -> None:
     assert len(ours) == 5
     assert [line for line in lines if line.startswith(("finops ", "python "))] == ours
     assert "secret" not in snippet.lower()
+
+
+def lint(path: Path) -> subprocess.CompletedProcess[str]:
+    """As `make check` does it: the linter finds shellcheck on the path."""
+    command = ["actionlint", "-no-color", "-oneline", str(path)]
+    return subprocess.run(command, env=TOOLS, cwd=ROOT, capture_output=True, text=True, check=False)
+
+
+def test_the_workflow_passes_the_linter() -> None:
+    ran = lint(WORKFLOW)
+    assert (ran.returncode, ran.stdout) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "finding"),
+    [
+        ("if-no-files-found: error", "if-no-file-found: error", 'input "if-no-file-found" is not defined'),
+        ("permissions:\n  contents: read", "permissions:\n  content: read", "content"),
+        ('cron: "17 5 * * 1"', 'cron: "17 25 * * 1"', "CRON"),
+        ("vars.FINOPS_FAIL_ON", "var.FINOPS_FAIL_ON", "undefined variable"),
+        ('"$AWS_EXPORT" exports/aws', "$AWS_EXPORT exports/aws", "SC2086"),
+    ],
+)
+def test_the_linter_finds_what_is_wrong(tmp_path: Path, right: str, wrong: str, finding: str) -> None:
+    text = WORKFLOW.read_text("utf-8")
+    assert right in text
+    broken = tmp_path / "weekly-report.yml"
+    broken.write_text(text.replace(right, wrong), "utf-8")
+    ran = lint(broken)
+    assert ran.returncode == 1
+    assert finding in ran.stdout
