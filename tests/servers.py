@@ -30,7 +30,7 @@ def running(module: str, *arguments: str) -> Iterator[str]:
 
 
 def _listening(server: subprocess.Popen[bytes], port: int) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120  # two cores may be busy
     while time.monotonic() < deadline and server.poll() is None:
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", port)) == 0:

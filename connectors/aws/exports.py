@@ -19,10 +19,11 @@ from connectors.aws.billing import MANIFESTS
 from connectors.aws.failures import errors
 from connectors.aws.session import Connection
 from finops.connect import Blob, Manifest, Part, Stream
-from finops.errors import ConfigError, SourceError
+from finops.errors import ConfigError, RetriableError, SourceError
 from finops.window import Window
 
 CHUNK = 1 << 20
+ATTEMPTS = 3
 DEPTH = 2
 """Folders below the given one in which exports are looked for: prefix, export."""
 
@@ -59,7 +60,7 @@ def plan(connection: Connection, window: Window) -> Sequence[Part]:
 def fetch(connection: Connection, part: Part, _: Window) -> Iterator[Blob]:
     """The manifest, and its files with the tags that the bucket has for them now."""
     export: Export = part.handle
-    content = b"".join(_content(connection, export.bucket, export.key, export.tag, 0))
+    content = _manifest(connection, export)
     manifest = _read(export, content)
     keys = {_key(file.uri, export) for file in manifest.files}
     listed: dict[str, dict[str, Any]] = {}
@@ -148,6 +149,16 @@ def _objects(connection: Connection, bucket: str, folder: str, *, flat: bool = F
 def _list(connection: Connection, bucket: str, folder: str, **parameters: Any) -> Iterator[dict[str, Any]]:
     token = ("ContinuationToken", "NextContinuationToken")
     return connection.pages("s3", "ListObjectsV2", token=token, Bucket=bucket, Prefix=folder, **parameters)
+
+
+def _manifest(connection: Connection, export: Export) -> bytes:
+    """The manifest's content; asked for again where the connection breaks, which the SDK does not do for a body."""
+    for _ in range(ATTEMPTS - 1):
+        try:
+            return b"".join(_content(connection, export.bucket, export.key, export.tag, 0))
+        except RetriableError:
+            continue
+    return b"".join(_content(connection, export.bucket, export.key, export.tag, 0))
 
 
 def _read(export: Export, content: bytes) -> Manifest:

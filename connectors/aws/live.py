@@ -8,7 +8,7 @@ from connectors.aws.exports import BILLING, listable, readable
 from connectors.aws.session import Connection
 from connectors.aws.settings import AwsSettings
 from connectors.aws.totals import TOTALS, reachable
-from connectors.aws.utilization import UTILIZATION
+from connectors.aws.utilization import UTILIZATION, asked, listed
 from finops.connect import Connector, Counts
 
 STREAMS = (BILLING, TOTALS, UTILIZATION)
@@ -25,6 +25,9 @@ PROBES: Mapping[str, Callable[[Connection], object]] = {
     "s3:ListBucket": listable,
     "s3:GetObject": readable,
     "ce:GetCostAndUsage": reachable,
+    "cloudwatch:ListMetrics": listed,
+    "cloudwatch:GetMetricData": asked,
+    "ec2:DescribeRegions": lambda connection: connection.call("ec2", "DescribeRegions"),
 }
 """Permission → the smallest read-only call that needs it."""
 

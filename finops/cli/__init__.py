@@ -6,6 +6,7 @@ from finops.cli.root import app, main
 
 for _module in (
     "loading",
+    "doctor",
     "costs",
     "ml",
     "plan",

@@ -1,0 +1,42 @@
+"""The command that says what credentials can do."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from finops.cli.root import FormatOption, app, progress, say, settings
+from finops.errors import ConfigError
+
+
+@app.command()
+def doctor(
+    context: typer.Context,
+    policy: Annotated[
+        str | None, typer.Option("--policy", help="Print a connector's least-privilege policy.", metavar="CONNECTOR")
+    ] = None,
+    setup: Annotated[
+        str | None, typer.Option("--setup", help="Print how a connector's exports are set up.", metavar="CONNECTOR")
+    ] = None,
+    fmt: FormatOption = "table",
+) -> None:
+    """What each source's credentials can and cannot do: every permission is tried once, read-only."""
+    from finops import render
+    from finops.live.doctor import POLICY, SETUP, examine, shipped
+
+    if policy or setup:
+        typer.echo("\n\n".join(shipped(name, what) for name, what in ((policy, POLICY), (setup, SETUP)) if name))
+        return
+    sources = [source for source in settings(context).sources if source.connector]
+    if not sources:
+        raise ConfigError("finops.toml names no source with a connector", hint="finops init writes a commented one")
+    with progress() as tell:
+        checks = examine(sources, tell)
+    typer.echo(render.rows([asdict(check) for check in checks], fmt))
+    bad = {check.source for check in checks if check.status != "ok"}
+    for name in sorted({source.connector for source in sources if source.name in bad}):
+        say(f"finops doctor --policy {name} prints what to allow, finops doctor --setup {name} how the export is made")
+    if bad:
+        raise typer.Exit(1)

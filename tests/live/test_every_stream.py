@@ -1,0 +1,194 @@
+"""What holds for every stream of AWS: keys, empty windows, replays, denials, throttles, broken connections, secrets."""
+
+from __future__ import annotations
+
+import json
+import logging
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import botocore.session
+import pytest
+
+from connectors.aws.live import CONNECTOR, PROBES
+from connectors.aws.session import action
+from finops import tables
+from finops.live.doctor import examine, shipped
+from finops.warehouse.warehouse import Warehouse
+from tests.live.company import BUCKET, fetched, rows, source
+from tests.live.conftest import KEY_ID, NOW, SECRET
+from tests.live.contract import Aws, Fault, Reset
+from tests.live.estate import put_estate
+
+STREAMS = {stream.name: stream for stream in CONNECTOR.streams}
+FREE = {"sts:GetCallerIdentity"}
+"""What no policy can deny."""
+
+
+def of(cloud: Aws, *streams: str, **settings: Any) -> Any:
+    return source(cloud.url, **{"streams": streams, "exports": [f"s3://{BUCKET}"], "history_days": 40, **settings})
+
+
+def held(warehouse: Warehouse, stream: str) -> list[dict[str, Any]]:
+    return rows(warehouse, f"from {STREAMS[stream].table} order by all")
+
+
+@pytest.fixture
+def estate(cloud: Aws) -> Aws:
+    put_estate(cloud.url)
+    cloud.asked.clear()
+    return cloud
+
+
+def asked(cloud: Aws, stream: str, folder: Path, **settings: Any) -> set[str]:
+    """The permissions that one load of the stream uses."""
+    cloud.asked.clear()
+    assert fetched(Warehouse.open(str(folder / "first")), of(cloud, stream, **settings)).failures == ()
+    return set(cloud.asked)
+
+
+@pytest.mark.parametrize("name", STREAMS)
+def test_a_stream_says_what_it_is(name: str) -> None:
+    stream = STREAMS[name]
+    assert tables.table(stream.table)
+    assert stream.title
+    assert stream.permissions
+    assert stream.divided == "snapshot" or stream.reach_days > 0
+
+
+@pytest.mark.parametrize("name", STREAMS)
+def test_nothing_there_is_no_error_and_a_replay_changes_nothing(cloud: Aws, warehouse: Warehouse, name: str) -> None:
+    if name == "billing":
+        put_estate(cloud.url)
+    for _ in range(2):
+        assert fetched(warehouse, of(cloud, name)).failures == ()
+    first = held(warehouse, name)
+    assert fetched(warehouse, of(cloud, name)).failures == ()
+    assert held(warehouse, name) == first
+
+
+@pytest.mark.parametrize("name", STREAMS)
+def test_keys_are_unique_and_required_columns_are_there(estate: Aws, warehouse: Warehouse, name: str) -> None:
+    assert fetched(warehouse, of(estate, name)).failures == ()
+    table = tables.table(STREAMS[name].table)
+    found = held(warehouse, name)
+    assert all(row[column] is not None for row in found for column in table.required)
+    keys = [tuple(row[column] for column in table.key) for row in found]
+    assert not table.key or len(set(keys)) == len(keys)
+
+
+@pytest.mark.parametrize("name", STREAMS)
+def test_what_is_asked_is_what_the_stream_and_the_policy_name(estate: Aws, tmp_path: Path, name: str) -> None:
+    used = asked(estate, name, tmp_path) | asked(estate, name, tmp_path / "all regions", regions=["us-east-1"])
+    estate.asked.clear()
+    assert used - FREE <= set(STREAMS[name].permissions)
+    statements = json.loads(shipped("aws", "permissions"))["Statement"]
+    assert {s["Sid"]: set(s["Action"]) for s in statements}[name] == set(STREAMS[name].permissions)
+
+
+@pytest.mark.parametrize("name", STREAMS)
+def test_a_denial_names_the_permission_and_lands_nothing(
+    estate: Aws, tmp_path: Path, name: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG, "finops")
+    for number, permission in enumerate(sorted(asked(estate, name, tmp_path) - FREE)):
+        warehouse = Warehouse.open(str(tmp_path / f"denied {number}"))
+        message = f"User: arn:aws:iam::1:user/{KEY_ID} with {SECRET} is not authorized"
+        estate.fail(permission, *[Fault(403, "AccessDenied", message)] * 40)
+        report = fetched(warehouse, of(estate, name))
+        estate.faults.clear()
+        assert f"`{permission}`" in report.failures[0], permission
+        assert "finops doctor" in report.failures[0]
+        assert warehouse.published().number == 0
+        assert SECRET not in repr(report) + caplog.text
+        assert KEY_ID not in repr(report) + caplog.text
+
+
+@pytest.mark.parametrize(
+    "fault", [Fault(429, "TooManyRequestsException", headers=(("Retry-After", "0"),)), Fault(503, "SlowDown"), Reset()]
+)
+@pytest.mark.parametrize("name", STREAMS)
+def test_a_throttle_or_a_broken_connection_is_survived(estate: Aws, tmp_path: Path, name: str, fault: Fault | Reset) -> None:
+    whole = tmp_path / "first"
+    for permission in sorted(asked(estate, name, tmp_path) - FREE):
+        estate.fail(permission, fault)
+    warehouse = Warehouse.open(str(tmp_path / "again"))
+    assert fetched(warehouse, of(estate, name)).failures == ()
+    assert not any(estate.faults.values())
+    assert held(warehouse, name) == held(Warehouse.open(str(whole)), name)
+
+
+@pytest.mark.parametrize("name", STREAMS)
+def test_a_page_token_that_comes_twice_is_an_error(estate: Aws, tmp_path: Path, name: str) -> None:
+    used = asked(estate, name, tmp_path)
+    paged = {
+        action(service, operation): page for service, operation, page in pagination() if action(service, operation) in used
+    }
+    for number, (permission, (field, result)) in enumerate(sorted(paged.items())):
+        estate.answer(permission, {field: "again", **({} if permission == "s3:ListBucket" else {result: []})})
+        report = fetched(Warehouse.open(str(tmp_path / f"paged {number}")), of(estate, name))
+        estate.answers.clear()
+        assert "one page token twice" in report.failures[0], (permission, report.failures)
+
+
+def pagination() -> list[tuple[str, str, tuple[str, str]]]:
+    """Service, operation, (token of the answer, list of the answer) of every operation that botocore pages."""
+    session = botocore.session.get_session()
+    found = []
+    for service in ("s3", "ce", "cloudwatch", "ec2", "rds", "sagemaker", "lambda", "elbv2", "autoscaling", "eks", "ecr"):
+        for operation, page in (
+            session.get_component("data_loader").load_service_model(service, "paginators-1")["pagination"].items()
+        ):
+            if isinstance(page["output_token"], str) and service != "s3":
+                result = page["result_key"] if isinstance(page["result_key"], str) else page["result_key"][0]
+                found.append((service, operation, (page["output_token"], result)))
+    return [*found, ("ce", "GetCostAndUsage", ("NextPageToken", "ResultsByTime"))]
+
+
+def test_a_clock_that_is_wrong_is_said(estate: Aws, warehouse: Warehouse) -> None:
+    estate.fail(
+        "*", *[Fault(403, "RequestTimeTooSkewed", "The difference between the request time and ours is too large")] * 40
+    )
+    report = fetched(warehouse, of(estate, "totals"))
+    estate.faults.clear()
+    assert "set this machine's clock" in report.failures[0]
+
+
+def test_one_stream_fails_and_the_others_go_on(estate: Aws, warehouse: Warehouse) -> None:
+    estate.fail("ce:GetCostAndUsage", *[Fault(403, "AccessDeniedException")] * 9)
+    report = fetched(warehouse, of(estate, "totals", "utilization"))
+    estate.faults.clear()
+    assert [failure.split(":")[0] for failure in report.failures] == ["aws totals"]
+    assert held(warehouse, "utilization")
+    assert fetched(warehouse, of(estate, "totals")).failures == ()
+
+
+def test_no_credentials_are_an_error_that_says_how(cloud: Aws, warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    report = fetched(warehouse, of(cloud, "totals"))
+    assert "no credentials" in report.failures[0]
+    assert "profile" in report.failures[0]
+
+
+def test_a_doctor_tries_every_permission_once(estate: Aws) -> None:
+    checks = examine([of(estate)], lambda _: None)
+    assert {check.permission for check in checks} == {p for s in STREAMS.values() for p in s.permissions} == set(PROBES)
+    assert [check.detail for check in checks if check.status != "ok"] == []
+    estate.fail("ce:GetCostAndUsage", Fault(400, "AccessDeniedException"))
+    estate.fail("s3:GetObject", Fault(500, "InternalError"), *[Fault(500, "InternalError")] * 9)
+    status = {check.permission: check.status for check in examine([of(estate)], lambda _: None)}
+    estate.faults.clear()
+    assert (status["ce:GetCostAndUsage"], status["s3:GetObject"], status["s3:ListBucket"]) == ("missing", "failed", "ok")
+
+
+def test_probes_only_read(estate: Aws) -> None:
+    estate.requests.clear()
+    examine([of(estate)], lambda _: None)
+    verbs = {permission.split(":")[1] for permission, _ in estate.requests}
+    assert all(verb.startswith(("Get", "List", "Describe")) for verb in verbs)
+
+
+def test_windows_follow_the_clock_that_is_given(estate: Aws, warehouse: Warehouse) -> None:
+    fetched(warehouse, of(estate, "utilization"), now=NOW - timedelta(days=300))
+    assert held(warehouse, "utilization") == []
