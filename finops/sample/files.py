@@ -32,9 +32,13 @@ def write_json(path: Path, document: Any) -> None:
 
 
 def write_parquet(path: Path, rows: Sequence[Sequence[object]], schema: pa.Schema) -> None:
-    """One row group, zstd, dictionaries: the same rows give the same bytes under one version of pyarrow."""
+    """Zstd, dictionaries: the same rows give the same bytes under one version of pyarrow."""
     columns = list(zip(*rows, strict=True)) or [()] * len(schema)
     write_table(path, pa.table([pa.array(list(c), f.type) for c, f in zip(columns, schema, strict=True)], schema=schema))
+
+
+ROW_GROUP = 122_880
+"""Rows, as the engine writes them: it reads the row groups of a file in parallel, as those of a real export."""
 
 
 def write_table(path: Path, table: pa.Table, encodings: Mapping[str, str] | None = None) -> None:
@@ -51,7 +55,7 @@ def write_table(path: Path, table: pa.Table, encodings: Mapping[str, str] | None
         write_statistics=False,
         use_dictionary=[name for name in _leaves(table.schema) if name not in own] if own else True,
         column_encoding=own or None,
-        row_group_size=max(table.num_rows, 1),
+        row_group_size=ROW_GROUP,
     )
 
 

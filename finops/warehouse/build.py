@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import duckdb
 
@@ -12,17 +13,31 @@ from finops.models import Audit, Model, audits
 from finops.warehouse.layout import BY_NAME, PARTITION, Columns, Layout, mart_layout
 from finops.warehouse.names import identifier
 from finops.warehouse.published import DataFile, TableState
-from finops.warehouse.store import Landed, Store
+from finops.warehouse.store import AT_ONCE, Landed, Store
 from finops.warehouse.views import relation
 
 MONEY = "DECIMAL(38,12)"
 AMOUNT = re.compile(r"(^|_)(cost|price|amount|credit|saving|quantity)$")
 """Columns that hold money, or quantities that money is computed from."""
 
-SCHEMA = "model"
-"""The schema of the views that models read while they are built."""
-
 Part = tuple[str, str]
+
+
+class Bench:
+    """A connection with a schema of its own, whose views are what a model reads while it is built."""
+
+    def __init__(self, store: Store, connection: duckdb.DuckDBPyConnection, schema: str) -> None:
+        self._store = store
+        self._schema = schema
+        self.connection = connection.cursor()
+        self.connection.execute("set enable_progress_bar = false")
+        self.connection.execute(f"create schema {schema}")
+        self.connection.execute(f"set search_path = '{schema},main'")
+
+    def view(self, name: str, files: list[DataFile] | None) -> None:
+        """The table of that name is these files, or all of its own."""
+        sql = relation(self._store.storage, name, self._store.states.get(name), files)
+        self.connection.execute(f"create or replace view {self._schema}.{identifier(name)} as {sql}")
 
 
 class Builder:
@@ -33,10 +48,8 @@ class Builder:
     ) -> None:
         self._store = store
         self._models = models
-        self._connection = connection.cursor()
-        self._connection.execute("set enable_progress_bar = false")
-        self._connection.execute(f"create schema {SCHEMA}")
-        self._connection.execute(f"set search_path = '{SCHEMA},main'")
+        self._benches = [Bench(store, connection, f"model_{number}") for number in range(AT_ONCE)]
+        self._bench = self._benches[0]
         self.hashes = dict(hashes)
 
     def build(self) -> None:
@@ -54,8 +67,8 @@ class Builder:
             for name in check.reads:
                 # The whole period, of all sources: two of them may hold one account.
                 periods = {partition for _, partition in self._store.changed.get(name, ())}
-                self._view(name, [file for file in self._current(name) if file.partition in periods])
-            found = self._connection.sql(check.sql).limit(5).to_arrow_table().to_pylist()
+                self._bench.view(name, [file for file in self._current(name) if file.partition in periods])
+            found = self._bench.connection.sql(check.sql).limit(5).to_arrow_table().to_pylist()
             if found and check.severity == "error":
                 raise DataError(f"audit {check.name} failed: {check.title} {_shown(found)}")
             warnings += [f"{check.title} {_shown(found)}"] if found else []
@@ -66,7 +79,7 @@ class Builder:
     def _build(self, model: Model) -> None:
         self._store.step(f"build {model.name}")
         for name in model.reads:
-            self._view(name, [])
+            self._bench.view(name, [])
         columns = self._columns(model)
         layout = mart_layout(model, columns)
         state = self._store.states.get(model.name)
@@ -86,20 +99,28 @@ class Builder:
 
     def _whole(self, model: Model, layout: Layout, state: TableState | None) -> None:
         for name in model.reads:
-            self._view(name, None)
+            self._bench.view(name, None)
         self._shape(layout, state)
-        landed = self._store.land(self._connection, layout, self._select(model, layout))
+        landed = self._store.land(self._bench.connection, layout, self._select(model, layout))
         self._store.swap(layout, landed, self._current(layout.name), [])
 
     def _parts(self, model: Model, layout: Layout, parts: Sequence[Part], aligned: Sequence[str], rest: set[str]) -> None:
-        """Each part is built from the files of its part alone, then all are committed together."""
-        for name in rest:
-            self._view(name, None)
-        landed: list[Landed] = []
-        for part in parts:
-            for name in aligned:
-                self._view(name, self._files(name, {part}))
-            landed += self._store.land(self._connection, layout, self._select(model, layout))
+        """Each part is built from the files of its part alone, some side by side, then all are committed together."""
+
+        def built(bench: Bench, mine: Sequence[Part]) -> list[Landed]:
+            for name in rest:
+                bench.view(name, None)
+            landed = []
+            for part in mine:
+                for name in aligned:
+                    bench.view(name, self._files(name, {part}))
+                landed += self._store.land(bench.connection, layout, self._select(model, layout))
+            return landed
+
+        count = len(self._benches)
+        with ThreadPoolExecutor(max_workers=count) as pool:
+            done = list(pool.map(built, self._benches, (parts[number::count] for number in range(count))))
+        landed = sorted((new for of_bench in done for new in of_bench), key=lambda new: (new.file.source, new.file.partition))
         gone = [file for file in self._current(layout.name) if (file.source, file.partition) in set(parts)]
         self._store.swap(layout, landed, gone, [])
 
@@ -124,7 +145,7 @@ class Builder:
 
     def _columns(self, model: Model) -> Columns:
         """The model's columns. Raises DataError where an amount is no exact decimal."""
-        found = [(row[0], row[1]) for row in self._connection.execute(f"describe {model.sql}").fetchall()]
+        found = [(row[0], row[1]) for row in self._bench.connection.execute(f"describe {model.sql}").fetchall()]
         inexact = [name for name, kind in found if (AMOUNT.search(name) and kind != MONEY) or kind == "HUGEINT"]
         if inexact:
             raise DataError(f"{model.name}: {', '.join(inexact)} must be cast to {MONEY}", hint="cast every sum in the model")
@@ -152,18 +173,14 @@ class Builder:
     def _files(self, name: str, parts: set[Part]) -> list[DataFile]:
         return [file for file in self._current(name) if (file.source, file.partition) in parts]
 
-    def _view(self, name: str, files: list[DataFile] | None) -> None:
-        sql = relation(self._store.storage, name, self._store.states.get(name), files)
-        self._connection.execute(f"create or replace view {SCHEMA}.{identifier(name)} as {sql}")
-
     def _conserved(self, model: Model) -> None:
         """The model sums to the charges, for every source, billing period and currency that changed."""
         changed = self._store.changed.get("charges", set()) | self._store.changed.get(model.name, set())
         if not model.conserves or not changed:
             return
-        self._view("charges", self._files("charges", changed))
-        self._view(model.name, self._files(model.name, changed))
-        found = self._connection.sql(_conservation(model)).limit(5).to_arrow_table().to_pylist()
+        self._bench.view("charges", self._files("charges", changed))
+        self._bench.view(model.name, self._files(model.name, changed))
+        found = self._bench.connection.sql(_conservation(model)).limit(5).to_arrow_table().to_pylist()
         if found:
             wrong = next(
                 r

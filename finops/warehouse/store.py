@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeAlias
 from uuid import uuid4
 
 import duckdb
@@ -16,6 +18,12 @@ from finops.warehouse.names import identifier, literal
 from finops.warehouse.published import DataFile, TableState
 from finops.warehouse.storage import Storage
 from finops.warehouse.views import scan
+
+AT_ONCE = 2
+"""Parts that are written side by side: a part is mostly one row group, which one thread writes."""
+
+Part: TypeAlias = tuple[str, str, tuple[tuple[str, str], ...]]
+"""(source, partition, units)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,14 +55,16 @@ class Store:
         parts = _parts(connection, layout, path)
         if len(parts) == 1:
             return [self._adopt(layout, path, rows, stats, parts[0])]
-        landed = []
-        for part in parts:
-            where = f"x_source = {literal(part[0])} and {identifier(layout.partition_by[1])} = {literal(part[1])}"
-            own = self._copy(connection, layout, f"select * from read_parquet({literal(str(path))}) where {where}")
-            if own is not None:
-                landed.append(self._adopt(layout, *own, part))
+        with ThreadPoolExecutor(max_workers=AT_ONCE) as pool:
+            own = list(pool.map(lambda part: self._part(connection.cursor(), layout, path, part), parts))
         path.unlink()
-        return landed
+        return [self._adopt(layout, *written, part) for written, part in zip(own, parts, strict=True) if written is not None]
+
+    def _part(
+        self, connection: duckdb.DuckDBPyConnection, layout: Layout, path: Path, part: Part
+    ) -> tuple[Path, int, str] | None:
+        where = f"x_source = {literal(part[0])} and {identifier(layout.partition_by[1])} = {literal(part[1])}"
+        return self._copy(connection, layout, f"select * from read_parquet({literal(str(path))}) where {where}")
 
     def swap(
         self, layout: Layout, landed: Sequence[Landed], gone: Iterable[DataFile], units: Iterable[str], *, restated: bool = True
@@ -110,9 +120,7 @@ class Store:
         self.step(f"copied {layout.name}")
         return path, found[1], statistics(found[1], found[4], dict(layout.columns))
 
-    def _adopt(
-        self, layout: Layout, path: Path, rows: int, stats: str, part: tuple[str, str, tuple[tuple[str, str], ...]]
-    ) -> Landed:
+    def _adopt(self, layout: Layout, path: Path, rows: int, stats: str, part: Part) -> Landed:
         size = path.stat().st_size
         name = self.storage.adopt(layout.name, path)
         source, partition, units = part
@@ -124,10 +132,8 @@ class Store:
         return self.land(connection, layout, f"select * from ({rows}) where not coalesce(({where}), false)")
 
 
-def _parts(
-    connection: duckdb.DuckDBPyConnection, layout: Layout, path: Path
-) -> list[tuple[str, str, tuple[tuple[str, str], ...]]]:
-    """(source, partition, units) of a file, in order."""
+def _parts(connection: duckdb.DuckDBPyConnection, layout: Layout, path: Path) -> list[Part]:
+    """What a file holds, in order."""
     if not layout.partition_by:
         return [("", "", ())]
     column = identifier(layout.partition_by[1])
