@@ -109,16 +109,27 @@ def make_plans(
     return [view for view in views if view not in stopped]
 
 
+def as_known(view: PlanView, known: History, snapshot: int) -> PlanView:
+    """A whole plan with what the ledger knows since: the plan itself follows from the bill, and needs no making anew."""
+    plan = standing_in(known, view.plan)
+    to_do = sum((r.saving.effective_monthly.expected for r in plan.recommendations if r.is_to_do), Decimal(0))
+    return replace(view, plan=plan, to_do=to_do, calculation=replace(view.calculation, snapshot=snapshot))
+
+
 def standing_in(known: History, plan: Plan) -> Plan:
     """The plan with what the ledger knows of each recommendation by its day: since when, and what was decided or done."""
     recommendations = []
     for r in plan.recommendations:
         found = known.standing(r.finding.id) if r.finding.id in known else None
-        if found is None or found.status == "gone":  # it came back: the ledger has yet to record it
-            recommendations.append(r if found is None else replace(r, status="open", first_seen=found.first_seen))
+        if found is None:
+            recommendations.append(replace(r, status="new", first_seen=plan.as_of, standing=""))
+        elif found.status == "gone":  # it came back: the ledger has yet to record it
+            recommendations.append(replace(r, status="open", first_seen=found.first_seen, standing=""))
         else:
             recommendations.append(replace(r, status=found.status, first_seen=found.first_seen, standing=found.reason))
-    return replace(plan, recommendations=tuple(recommendations), notes=(*plan.notes, *_set_aside(recommendations)))
+    before = _set_aside(plan.recommendations)
+    notes = [note for note in plan.notes if note not in before]
+    return replace(plan, recommendations=tuple(recommendations), notes=(*notes, *_set_aside(recommendations)))
 
 
 def _set_aside(recommendations: Sequence[Recommendation]) -> list[str]:

@@ -11,7 +11,7 @@ from finops import queries
 from finops.config import Config
 from finops.errors import ConfigError
 from finops.intake.reconcile import PROVISIONAL_DAYS, Trust, trust
-from finops.plans import PlanView, Selection, gated, make_plans, replayed_bills
+from finops.plans import Instrument, PlanView, Selection, gated, instrument_first, make_plans, replayed_bills
 from finops.queries import configured
 
 if TYPE_CHECKING:
@@ -45,6 +45,10 @@ class Weekly:
     months: tuple[queries.MonthEnd, ...]
     budgets: tuple[queries.MonthEnd, ...]
     plans: tuple[PlanView, ...]
+    savings: queries.SavingsReport
+    anomalies: tuple[queries.Anomaly, ...]
+    ml: queries.MlReport
+    instruments: tuple[Instrument, ...]
     teams: tuple[queries.TeamRow, ...]
     expiring: tuple[queries.Expiring, ...]
     sources: tuple[queries.SourceStatus, ...]
@@ -63,6 +67,8 @@ def weekly(reader: Reader, config: Config, where: Sequence[str] = ()) -> Weekly:
         raise ConfigError("no bill is loaded", where=config.warehouse, hint="finops load PATH… or finops demo")
     conditions = tuple(queries.Condition.parse(text) for text in where)
     last = day - timedelta(days=PROVISIONAL_DAYS)
+    plans = tuple(make_plans(reader, config, Selection(), as_of=day, force=True))
+    ml = queries.ml(reader, day, configured.allocation(config))
     week = queries.CostQuery((), first=last - timedelta(days=WEEK_DAYS - 1), last=last, where=conditions)
     return Weekly(
         as_of=day,
@@ -77,7 +83,11 @@ def weekly(reader: Reader, config: Config, where: Sequence[str] = ()) -> Weekly:
         daily=_daily(reader, day, conditions),
         months=tuple(queries.month_ends(reader, day, where=conditions)),
         budgets=tuple(queries.budgets(reader, day, configured.budgets(config))),
-        plans=tuple(make_plans(reader, config, Selection(), as_of=day, force=True)),
+        plans=plans,
+        savings=queries.savings(reader, day),
+        anomalies=tuple(queries.anomalies(reader, day, where=conditions)),
+        ml=ml,
+        instruments=tuple(instrument_first(plans, ml)),
         teams=tuple(queries.allocate(reader, configured.allocation(config), first=day.replace(day=1), last=day)),
         expiring=tuple(queries.expiring(reader, day)),
         sources=tuple(queries.sources(reader)),

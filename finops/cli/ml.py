@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import typer
 
-from finops.cli.costs import loaded
+from finops.cli.costs import WhereOption, conditions, loaded
 from finops.cli.root import AsOfOption, FormatOption, WarehouseOption, app, day, reading, settings
 
 
 @app.command()
 def ml(
     context: typer.Context,
+    where: WhereOption = None,
     as_of: AsOfOption = None,
     warehouse: WarehouseOption = None,
     fmt: FormatOption = "table",
@@ -25,5 +26,5 @@ def ml(
     with reading(config) as reader:
         upto = day(as_of) or loaded(reader)
         views = make_plans(reader, config, Selection(), as_of=upto, force=True)
-        report = queries.ml(reader, upto, configured.allocation(config))
+        report = queries.ml(reader, upto, configured.allocation(config), conditions(where))
         typer.echo(ml_text(reader, report, instrument_first(views, report), fmt))

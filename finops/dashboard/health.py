@@ -6,7 +6,6 @@ from dataclasses import asdict
 
 import streamlit as st
 
-from finops import queries
 from finops.dashboard import panel, state
 
 
@@ -16,6 +15,6 @@ def page() -> None:
     panel.trust_line(at.ask(state.trusted))
     st.header("Data health")
     st.subheader("Sources")
-    panel.table([asdict(row) for row in queries.sources(at.reader)], key="sources", command="finops status")
+    panel.table([asdict(row) for row in at.ask(state.sources)], key="sources", command="finops status")
     st.subheader("Reconciliation")
-    panel.table([asdict(row) for row in queries.reconciliation(at.reader)], key="reconciliation", command="finops status")
+    panel.table([asdict(row) for row in at.ask(state.reconciliation)], key="reconciliation", command="finops status")

@@ -17,6 +17,7 @@ from finops.render import amount, printable
 PALETTE = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#999999")
 SAVING, COST, LEVEL = "#009E73", "#D55E00", "#0072B2"
 LIGHTS: Mapping[str, Literal["green", "orange", "red"]] = {"green": "green", "amber": "orange", "red": "red"}
+NOTHING = "Nothing to show for this scope."
 WORDS = {"green": "tied to the invoice", "amber": "complete, not yet tied to an invoice", "red": "does not reconcile"}
 
 
@@ -30,10 +31,12 @@ def trust_line(trust: Trust, currency: str = "") -> None:
                 st.text(printable(note))
 
 
-def table(rows: Sequence[Mapping[str, object]], *, key: str, command: str, selectable: bool = False) -> int | None:
+def table(
+    rows: Sequence[Mapping[str, object]], *, key: str, command: str, selectable: bool = False, empty: str = NOTHING
+) -> int | None:
     """Rows as text and right-aligned numbers, with a download and the command. The selected row's index, or None."""
     if not rows:
-        st.caption("Nothing to show for this scope.")
+        st.caption(empty)
         source(command)
         return None
     shown = [{name: _cell(value) for name, value in row.items()} for row in rows]
@@ -55,9 +58,18 @@ def table(rows: Sequence[Mapping[str, object]], *, key: str, command: str, selec
     return picked
 
 
+AGE = "finops-age"
+
+
+def dated(age: str) -> None:
+    """How old the numbers of this page are; each panel says so."""
+    st.session_state[AGE] = age
+
+
 def source(command: str) -> None:
-    """The command that gives the same numbers."""
+    """The command that gives the same numbers, and how old they are."""
     st.code(command, language="bash")
+    st.caption(f"Same numbers with this command; {st.session_state.get(AGE, '')}.")
 
 
 def _cell(value: object) -> Any:

@@ -3,49 +3,116 @@
 from __future__ import annotations
 
 import shlex
+from datetime import date, timedelta
+from typing import TypeAlias
 
 import streamlit as st
 
+from finops import queries
 from finops.dashboard import panel, state
+from finops.dashboard.scope import Scope, chosen, scope_bar
 from finops.document import recommendation_document
+from finops.errors import FinopsError
 from finops.model import Act, Recommendation, action_name
 from finops.plans import PlanView
 from finops.portfolio import waterfall_bars
 from finops.render import amount, printable
+from finops.summary.savings import applied_rows, decided_rows
+
+Planned: TypeAlias = tuple[PlanView, Recommendation]
+
+DISMISS_DAYS = 90
+"""Until when a dismissal holds unless another day is chosen: a quarter, after which things have changed."""
 
 
 def page() -> None:
     """Draw the page."""
     at = state.snapshot()
-    views = at.ask(state.plans)
+    scope = scope_bar(at, dated=False)
+    views = at.ask_ledger(state.plans)
     for view in views:
         panel.trust_line(view.trust, view.plan.currency)
     st.header("Plan")
     opened = st.container()
-    everything = [(view, r) for view in views for r in view.plan.recommendations]
-    kinds = st.multiselect("Kind", sorted({r.finding.kind for _, r in everything}), key="plan-kind", placeholder="All")
-    owners = st.multiselect(
-        "Owner", sorted({r.owner for _, r in everything}), key="plan-owner", placeholder="All", format_func=_owner
-    )
-    shown = [
-        (view, r) for view, r in everything if (not kinds or r.finding.kind in kinds) and (not owners or r.owner in owners)
-    ]
+    shown = _filtered([(view, r) for view in views for r in view.plan.recommendations], scope)
     for view in views:
         plan = view.plan
         st.subheader(f"{plan.currency}: {amount(plan.current)} a month, {amount(plan.after)} after the plan")
         panel.chart(panel.waterfall(waterfall_bars(plan), f"{plan.currency} a month"), f"plan-waterfall-{plan.currency}")
     rows = [_row(view, r) for view, r in shown]
+    kinds = st.query_params.get_all("kind")
     picked = panel.table(rows, key="plan", command=" ".join(["finops recommend", *map(shlex.quote, kinds)]), selectable=True)
     wanted = st.query_params.get("id")
-    chosen = shown[picked] if picked is not None else next((pair for pair in everything if pair[1].finding.id == wanted), None)
+    everything = [(view, r) for view in views for r in view.plan.recommendations]
+    one = shown[picked] if picked is not None else next((pair for pair in everything if pair[1].finding.id == wanted), None)
     with opened:
-        if chosen is None:
+        if one is None:
             st.caption("Select a row of the table to see its facts, its range, what was rejected, the SQL and the patch.")
         else:
-            st.query_params["id"] = chosen[1].finding.id
-            _detail(*chosen)
+            st.query_params["id"] = one[1].finding.id
+            _detail(*one)
+            _decide(at, one[1])
+    _set_aside(at.ask_ledger(state.savings))
     for view in views:
         _unknowns(view)
+
+
+def _filtered(everything: list[Planned], scope: Scope) -> list[Planned]:
+    """What the choices of kind, owner and status and the scope leave; the choices are kept in the address."""
+    kind, owner, status = st.columns(3)
+    with kind:
+        kinds = chosen("kind", "Kind", sorted({r.finding.kind for _, r in everything}))
+    with owner:
+        owners = chosen("owner", "Owner", sorted({r.owner for _, r in everything}), label_of=_owner)
+    with status:
+        statuses = chosen("status", "Status", ["new", "open", "dismissed", "applied"])
+    return [
+        (view, r)
+        for view, r in everything
+        if (not kinds or r.finding.kind in kinds)
+        and (not owners or r.owner in owners)
+        and (not statuses or r.status in statuses)
+        and scope.holds(r.finding.scope.provider, r.finding.scope.account)
+    ]
+
+
+def _decide(at: state.Snapshot, recommendation: Recommendation) -> None:
+    """Set it aside, or take that back: the ledger's own words, and the command that does the same."""
+    finding_id = recommendation.finding.id
+    st.text(f"{recommendation.status}, first seen {recommendation.first_seen} {printable(recommendation.standing)}")
+    try:
+        if recommendation.status == "dismissed":
+            if st.button("Open it again", key=f"reopen-{finding_id}"):
+                state.reopen(at, finding_id)
+                st.rerun()
+            panel.source(f"finops dismiss {finding_id} --reopen")
+            return
+        with st.expander("Dismiss"), st.form(f"dismiss-{finding_id}", border=False):
+            until = st.date_input("Until", value=(at.as_of or date.min) + timedelta(days=DISMISS_DAYS), key="dismiss-until")
+            why = st.text_input("Why", key="dismiss-why", placeholder="needed for the audit")
+            by = st.text_input("By", key="dismiss-by", placeholder="who decides")
+            if st.form_submit_button("Dismiss"):
+                state.dismiss(at, finding_id, until=until, why=why, by=by)
+                st.rerun()
+    except FinopsError as error:
+        st.error(str(error))
+        return
+    panel.source(f"finops dismiss {finding_id} --until DATE --why TEXT")
+
+
+def _set_aside(report: queries.SavingsReport) -> None:
+    """What left the plan: done and measured, or gone and why."""
+    st.subheader("Done, and what the bill shows since")
+    panel.table(
+        applied_rows(report.rows),
+        key="applied",
+        command="finops savings",
+        empty="Nothing is seen on the bill to be done yet; three settled days after it is, it stands here with what it saved.",
+    )
+    gone = decided_rows(report.of_status("gone"))
+    if gone:
+        st.subheader("Gone, and why")
+        panel.table(gone, key="gone", command="finops savings")
 
 
 def _owner(name: str) -> str:
@@ -64,6 +131,7 @@ def _row(view: PlanView, recommendation: Recommendation) -> dict[str, object]:
         "owner": recommendation.owner,
         "effort": finding.effort,
         "status": recommendation.status,
+        "first_seen": str(recommendation.first_seen),
         "resource": finding.scope.resource,
     }
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import shlex
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -22,34 +23,44 @@ class Scope:
     last: date
 
     @property
+    def filters(self) -> str:
+        """What it is limited to, as flags of a command."""
+        named = [c.column + "=" + "|".join(c.values) for c in self.where]
+        return "".join(f" --where {shlex.quote(condition)}" for condition in named)
+
+    @property
     def flags(self) -> str:
-        """The same scope as flags of a command."""
-        named = [f" --where '{c.column}={'|'.join(c.values)}'" for c in self.where]
-        return f" --from {self.first} --to {self.last}" + "".join(named)
+        """The same scope as flags of a command, with its days."""
+        return f" --from {self.first} --to {self.last}{self.filters}"
+
+    def holds(self, provider: str, account: str) -> bool:
+        """Whether something of that provider and account is in it; what names no account is in all of its provider's."""
+        named = {"provider": provider, "account": account}
+        return all(not named[c.column] or named[c.column] in c.values for c in self.where)
 
 
-def scope_bar(at: Snapshot) -> Scope:
-    """Draw it in the side bar; the scope that is chosen."""
+def scope_bar(at: Snapshot, *, dated: bool = True) -> Scope:
+    """Draw it in the side bar; the scope that is chosen. Undated pages have no month to choose."""
     where = []
     with st.sidebar:
         for column, label in (("provider", "Provider"), ("account", "Account")):
             rows = at.ask(costs, queries.CostQuery((column,)))
             options = sorted({str(row.keys[0]) for row in rows if row.keys[0]})
-            chosen = _chosen(column, label, options)
-            if chosen:
-                where.append(queries.Condition(column, tuple(chosen)))
+            picked = chosen(column, label, options)
+            if picked:
+                where.append(queries.Condition(column, tuple(picked)))
         months = sorted({str(row.keys[0]) for row in at.ask(costs, queries.CostQuery(("month",)))}, reverse=True)
-        month = _month(months)
-        st.caption(f"Data up to {at.as_of}, snapshot {at.number}")
+        month = _month(months) if dated else months[0]
+        st.caption(f"{at.age[0].upper()}{at.age[1:]}")
     first = date.fromisoformat(f"{month}-01")
     end = (first + timedelta(days=31)).replace(day=1) - timedelta(days=1)
     return Scope(tuple(where), first, min(end, at.as_of or end))
 
 
-def _chosen(name: str, label: str, options: Sequence[str]) -> list[str]:
+def chosen(name: str, label: str, options: Sequence[str], *, label_of: Callable[[str], str] = printable) -> list[str]:
     """A choice of several, from the address and back to it."""
     given = [value for value in st.query_params.get_all(name) if value in options]
-    picked = st.multiselect(label, options, default=given, format_func=printable, key=f"scope-{name}", placeholder="All")
+    picked = st.multiselect(label, options, default=given, format_func=label_of, key=f"scope-{name}", placeholder="All")
     if picked != st.query_params.get_all(name):
         st.query_params[name] = picked
     return list(picked)

@@ -10,15 +10,22 @@ import streamlit as st
 
 from finops import queries
 from finops.config import Config, load_config
+from finops.dashboard import panel
 from finops.errors import FinopsError
 from finops.intake.reconcile import Trust, trust
-from finops.plans import Instrument, PlanView, Selection, instrument_first, make_plans
+from finops.ledger.kept import history
+from finops.ledger.record import decide
+from finops.plans import Instrument, PlanView, Selection, as_known, instrument_first, make_plans
 from finops.queries import configured
 from finops.warehouse.warehouse import Reader, Warehouse
 
 T = TypeVar("T")
 MOST_ANSWERS = 256
 """Answers that a snapshot keeps; past that all are asked anew."""
+
+
+LEDGER = ("plan_runs", "plan_findings", "decisions")
+"""Tables that a dismissal changes: what is asked of all others is answered as before it."""
 
 
 class Snapshot:
@@ -29,20 +36,41 @@ class Snapshot:
         self.number = number
         self.reader: Reader = Warehouse.open(config.warehouse, memory_limit=config.memory_limit).snapshot(number)
         self.as_of: date | None = queries.as_of(self.reader)
+        tables = sorted((n, t.version) for n, t in self.reader.published.tables.items() if n not in LEDGER)
+        self._of_bill = _answers(config.model_dump_json(), repr(tables))
         self._answers: dict[Hashable, object] = {}
+
+    @property
+    def age(self) -> str:
+        """How old the numbers are, as every panel says it."""
+        published = self.reader.published.published_at[:16].replace("T", " ")
+        return f"data up to {self.as_of}, snapshot {self.number} of {published} UTC"
 
     def ask(self, question: Callable[..., T], *about: Hashable) -> T:
         """The answer of `question(self, *about)`, kept. What it raises stops the page with its text."""
+        return self._kept(self._of_bill, question, about)
+
+    def ask_ledger(self, question: Callable[..., T], *about: Hashable) -> T:
+        """The same for a question to the ledger, whose answer a dismissal changes."""
+        return self._kept(self._answers, question, about)
+
+    def _kept(self, answers: dict[Hashable, object], question: Callable[..., T], about: tuple[Hashable, ...]) -> T:
         key = (question, *about)
-        if key not in self._answers:
-            if len(self._answers) >= MOST_ANSWERS:
-                self._answers.clear()
+        if key not in answers:
+            if len(answers) >= MOST_ANSWERS:
+                answers.clear()
             try:
-                self._answers[key] = question(self, *about)
+                answers[key] = question(self, *about)
             except FinopsError as error:
                 st.error(str(error))
                 st.stop()
-        return self._answers[key]  # type: ignore[return-value]
+        return answers[key]  # type: ignore[return-value]
+
+
+@st.cache_resource(max_entries=2, show_spinner=False)
+def _answers(settings: str, tables: str) -> dict[Hashable, object]:  # noqa: ARG001 — the key of the cache
+    """Answers about one state of the bill, whatever the ledger says."""
+    return {}
 
 
 @st.cache_resource(max_entries=4, show_spinner="Opening the warehouse")
@@ -63,12 +91,39 @@ def snapshot() -> Snapshot:
         st.info("No bill is loaded here. Load one, or try the sample company, then reload this page.")
         st.code(f"finops load PATH… --warehouse {config.warehouse}\nfinops demo {config.warehouse}", language="bash")
         st.stop()
+    panel.dated(at.age)
     return at
 
 
-def plans(at: Snapshot) -> list[PlanView]:
-    """One plan a currency; red ones too, which say so."""
+def _made(at: Snapshot) -> list[PlanView]:
     return make_plans(at.reader, at.config, Selection(), force=True)
+
+
+def plans(at: Snapshot) -> list[PlanView]:
+    """One plan a currency; red ones too, which say so. Ask the ledger for them: it knows their status."""
+    known = history(at.reader, at.as_of or date.min)
+    return [as_known(view, known, at.number) for view in at.ask(_made)]
+
+
+def savings(at: Snapshot) -> queries.SavingsReport:
+    """What came of the plans on record."""
+    return queries.savings(at.reader, at.as_of)
+
+
+def anomalies(at: Snapshot, where: tuple[queries.Condition, ...]) -> list[queries.Anomaly]:
+    """What cost more than its past explains."""
+    return queries.anomalies(at.reader, at.as_of or date.min, where=where)
+
+
+def dismiss(at: Snapshot, finding_id: str, *, until: date, why: str, by: str) -> None:
+    """Set a recommendation aside. Raises FinopsError."""
+    warehouse = Warehouse.open(at.config.warehouse, memory_limit=at.config.memory_limit)
+    decide(warehouse, at.config, finding_id, "dismissed", until=until, why=why, by=by or None)
+
+
+def reopen(at: Snapshot, finding_id: str) -> None:
+    """Take the last word on it back. Raises FinopsError."""
+    decide(Warehouse.open(at.config.warehouse, memory_limit=at.config.memory_limit), at.config, finding_id, "reopened")
 
 
 def costs(at: Snapshot, query: queries.CostQuery) -> list[queries.CostRow]:
@@ -93,14 +148,24 @@ def teams(at: Snapshot, first: date, last: date) -> list[queries.TeamRow]:
     return queries.allocate(at.reader, configured.allocation(at.config), first=first, last=last)
 
 
-def ml(at: Snapshot) -> queries.MlReport:
+def ml(at: Snapshot, where: tuple[queries.Condition, ...]) -> queries.MlReport:
     """Every ML answer of the last 30 days."""
-    return queries.ml(at.reader, at.as_of or date.min, configured.allocation(at.config))
+    return queries.ml(at.reader, at.as_of or date.min, configured.allocation(at.config), where)
 
 
-def instruments(at: Snapshot) -> list[Instrument]:
+def instruments(at: Snapshot, where: tuple[queries.Condition, ...]) -> list[Instrument]:
     """What ML answers lack, by the spend at stake."""
-    return instrument_first(at.ask(plans), at.ask(ml))
+    return instrument_first(at.ask(_made), at.ask(ml, where))
+
+
+def sources(at: Snapshot) -> list[queries.SourceStatus]:
+    """What is loaded."""
+    return queries.sources(at.reader)
+
+
+def reconciliation(at: Snapshot) -> list[queries.Reconciled]:
+    """How far each billing period is tied."""
+    return queries.reconciliation(at.reader)
 
 
 def trusted(at: Snapshot) -> Trust:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
@@ -16,6 +16,7 @@ from finops.queries.accelerators import (
     idle_by_owner,
     idle_now,
 )
+from finops.queries.costs import Condition
 from finops.queries.ml_estate import DAYS, Gap, MlEstate, MlLine, ml_estate
 from finops.queries.ml_tokens import TokenRow, tokens
 from finops.queries.ml_units import EndpointRow, RunRow, endpoints, runs
@@ -64,9 +65,9 @@ class MlReport:
         return self.as_of - timedelta(days=DAYS - 1)
 
 
-def ml(reads: Reads, as_of: date, allocation: Allocation) -> MlReport:
-    """The report. Raises ConfigError (an allocation rule's unknown column)."""
-    estate = ml_estate(reads, as_of, allocation)
+def ml(reads: Reads, as_of: date, allocation: Allocation, where: Sequence[Condition] = ()) -> MlReport:
+    """The report of what is in scope. Raises ConfigError (an unknown column of a rule or a condition)."""
+    estate = ml_estate(reads, as_of, allocation, where)
     use = accelerator_use(reads, estate)
     totals = _summed(estate.ml_lines, lambda _: "")
     return MlReport(

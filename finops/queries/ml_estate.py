@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -10,7 +10,7 @@ from typing import Any
 
 from finops.money import MONTH_PER_WINDOW
 from finops.pricing import json_object, number
-from finops.queries.costs import expression
+from finops.queries.costs import Condition, condition_test, expression
 from finops.queries.reads import Reads
 from finops.queries.teams import DAILY_WITH_TAGS, UNTAGGED, Allocation, team_expression
 
@@ -86,6 +86,7 @@ class MlEstate:
     lines: list[MlLine]
     machines: Mapping[str, Machine]
     teams: Mapping[str, str]
+    where: tuple[Condition, ...] = ()
     gaps: list[Gap] = field(default_factory=list)
 
     @property
@@ -119,21 +120,40 @@ class MlEstate:
         self.gaps.append(Gap(missing, named, key, currency, cost * MONTH_PER_WINDOW))
 
 
-def ml_estate(reads: Reads, as_of: date, allocation: Allocation) -> MlEstate:
-    """The lines of the 30 days up to `as_of`, and every machine among them. Raises ConfigError (a rule's unknown column)."""
-    lines = _lines(reads, as_of, allocation)
+def ml_estate(reads: Reads, as_of: date, allocation: Allocation, where: Sequence[Condition] = ()) -> MlEstate:
+    """The lines in scope of the 30 days up to `as_of`, and every machine among them. Raises ConfigError (an unknown column)."""
+    lines = _lines(reads, as_of, allocation, where)
     specs = _specs(reads, as_of)
     machines = _machines(reads, as_of, lines, specs, _models(reads, as_of), allocation.tags)
+    if where:
+        billed = _keys(reads, as_of, where)
+        machines = {key: machine for key, machine in machines.items() if key in billed}
     teams: dict[str, tuple[Decimal, str]] = {}
     for line in lines:
         if line.key and line.team != UNTAGGED:
             teams[line.key] = max(teams.get(line.key, (Decimal(0), "")), (abs(line.cost), line.team))
-    return MlEstate(as_of, lines, machines, {key: team for key, (_, team) in teams.items() if team})
+    return MlEstate(as_of, lines, machines, {key: team for key, (_, team) in teams.items() if team}, tuple(where))
 
 
-def _lines(reads: Reads, as_of: date, allocation: Allocation) -> list[MlLine]:
+def _keys(reads: Reads, as_of: date, where: Sequence[Condition]) -> set[str]:
+    """Every resource with a line in scope."""
+    params: dict[str, object] = {"as_of": as_of}
+    tests = " and ".join(condition_test(condition, True, params) for condition in where)
+    rows = reads.rows(
+        f"""
+        with daily as ({DAILY_WITH_TAGS})
+        select distinct lower(resource_id) as key from daily
+        where charge_date > $as_of::date - {DAYS} and charge_date <= $as_of::date and resource_id is not null and {tests}
+        """,
+        params,
+    )
+    return {row["key"] for row in rows}
+
+
+def _lines(reads: Reads, as_of: date, allocation: Allocation, where: Sequence[Condition]) -> list[MlLine]:
     params: dict[str, object] = {"as_of": as_of}
     team = team_expression(allocation, params)
+    tests = "".join(f" and {condition_test(condition, True, params)}" for condition in where)
     rows = reads.rows(
         f"""
         with daily as ({DAILY_WITH_TAGS})
@@ -157,7 +177,7 @@ def _lines(reads: Reads, as_of: date, allocation: Allocation) -> list[MlLine]:
         from daily
         where
             charge_date > $as_of::date - {DAYS} and charge_date <= $as_of::date
-            and (ml_workload or lower(coalesce(pricing_unit, '')) like '%token%')
+            and (ml_workload or lower(coalesce(pricing_unit, '')) like '%token%'){tests}
         group by
             currency, coalesce(provider, ''), coalesce(account_id, billing_account_id, ''), coalesce(service, ''),
             lower(coalesce(resource_id, '')), coalesce(instance_type, ''), coalesce(sku_meter, sku_id, ''),

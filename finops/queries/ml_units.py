@@ -11,6 +11,7 @@ from typing import Any
 from finops.activity.jobs import Run, run_of_row
 from finops.money import cents
 from finops.queries.accelerators import PARTS, WHOLE
+from finops.queries.costs import Condition, column_name
 from finops.queries.ml_estate import DAYS, GROSS, NO_MODEL, MlEstate
 from finops.queries.reads import Reads
 
@@ -123,6 +124,7 @@ def _priced(reads: Reads, estate: MlEstate) -> list[Priced]:
         """,
         {"as_of": estate.as_of},
     )
+    rows = [row for row in rows if _in_scope(row, estate.where)]
     lines = _machine_lines(reads, estate.as_of, rows)
     billing = _currencies(estate)
     found = []
@@ -145,6 +147,18 @@ def _priced(reads: Reads, estate: MlEstate) -> list[Priced]:
             named = run.sku or "the machine of runs"
             estate.lack(f"price of {named} on the bill", about, currency, billed, row["provider"] or "")
     return found
+
+
+SCOPED = {"ProviderName": "provider", "SubAccountId": "account_id"}
+"""What a run says of itself among the columns that a scope may name; other conditions leave runs as they are."""
+
+
+def _in_scope(run: Mapping[str, Any], where: Sequence[Condition]) -> bool:
+    for condition in where:
+        own = SCOPED.get(column_name(condition.column))
+        if own is not None and ((run[own] or "") in condition.values) == condition.negated:
+            return False
+    return True
 
 
 def _currencies(estate: MlEstate) -> dict[str, str]:

@@ -21,7 +21,7 @@ ZERO = Decimal("0.00")
 class SavingRow:
     """One finding. Amounts are a month unless they say otherwise.
 
-    promised  as the last plan that held it said, with its range
+    promised  as the last plan that held it said, with its range; `stands_since` the plan that put it on record as it stands
     waiting   what leaving it open has cost since it was first seen, in total
     applied   the first day on which the bill shows it
     realised  measured on the bill since, a month; `saved` in total. None where nothing could be measured yet
@@ -39,6 +39,7 @@ class SavingRow:
     status: Status
     approved: bool
     first_seen: date
+    stands_since: date
     streak: int
     low: Decimal
     promised: Decimal
@@ -168,6 +169,7 @@ def _row(standing: Standing, measured: Realised | None, floors: dict[tuple[str, 
         status=standing.status,
         approved=standing.approved,
         first_seen=standing.first_seen,
+        stands_since=entry.as_of,
         streak=standing.streak,
         low=entry.low,
         promised=entry.expected,

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import date, timedelta
 from decimal import Decimal
-from typing import Any, Literal, TypeAlias
+from typing import Any
 
 from finops.charts import Bar, Point
 from finops.intake.reconcile import PROVISIONAL_DAYS
@@ -16,80 +16,18 @@ from finops.portfolio import Plan, Step, waterfall_bars
 from finops.queries import EXPIRY_DAYS, Change, MonthEnd, TeamRow
 from finops.render import amount, plain
 from finops.report import DAILY_DAYS, Weekly
+from finops.summary.blocks import BarChart, Block, Command, Document, LineChart, Paragraph, Row, Section, TableOf
+from finops.summary.ml import ml_tables
 from finops.summary.plan import recommendation_row
+from finops.summary.report_followed import anomaly_section, followed_section, ml_section
 from finops.summary.trust import LIGHTS
 
 ROWS, TEAMS, PERIODS = 10, 20, 3
 """Changes and recommendations, teams, and billing periods that a reader sees; the command below lists them all."""
 
-Row: TypeAlias = Mapping[str, object]
-
-
-@dataclass(frozen=True, slots=True)
-class Paragraph:
-    """One paragraph; `strong` ones must not be passed over."""
-
-    text: str
-    strong: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Command:
-    """The command that gives the same numbers in full."""
-
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class TableOf:
-    """Rows with the same keys; the first row's order is the columns'."""
-
-    rows: tuple[Row, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class BarChart:
-    """Bars on one scale."""
-
-    title: str
-    bars: tuple[Bar, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class LineChart:
-    """One value a day."""
-
-    title: str
-    points: tuple[Point, ...]
-    unit: str
-
-
-Block: TypeAlias = Paragraph | Command | TableOf | BarChart | LineChart
-
-
-@dataclass(frozen=True, slots=True)
-class Section:
-    """A heading and what stands below it."""
-
-    title: str
-    blocks: tuple[Block, ...]
-    level: Literal[2, 3] = 2
-
-
-@dataclass(frozen=True, slots=True)
-class Document:
-    """Title, the trust line and its notes, sections, footer."""
-
-    title: str
-    status: str
-    trust: str
-    notes: tuple[str, ...]
-    sections: tuple[Section, ...]
-    footer: str
-
 
 def document(report: Weekly) -> Document:
-    """Trust first, then spend, month end, plan, teams, commitments, data health."""
+    """Trust first, then spend, what was unusual, month end, plan, what became of it, teams, ML, commitments, data health."""
     trusted, made = report.trust, report.calculation
     book = f"price book {made.price_book}" if made.price_book else "no price book"
     scope = f", scope {' and '.join(report.scope)}" if report.scope else ""
@@ -100,9 +38,12 @@ def document(report: Weekly) -> Document:
         notes=trusted.notes,
         sections=(
             _spend(report),
+            anomaly_section(report),
             _month_end(report),
             *(section for view in report.plans for section in _plan(view.plan, view.trust.status)),
+            followed_section(report),
             _teams(report),
+            ml_section(report),
             _expiring(report),
             _health(report),
         ),
@@ -232,7 +173,7 @@ def _waterfall(plan: Plan, steps: Sequence[Step]) -> tuple[Bar, ...]:
 
 def _recommendation_row(recommendation: Recommendation, currency: str) -> dict[str, object]:
     row = recommendation_row(recommendation, currency, full=True) | recommendation_row(recommendation, currency, full=False)
-    return {name: row[name] for name in ("id", "kind", "resource", "do", "saving", "low", "high", "owner")}
+    return {name: row[name] for name in ("id", "kind", "resource", "do", "saving", "low", "high", "owner", "status")}
 
 
 def _teams(report: Weekly) -> Section:
@@ -291,9 +232,12 @@ def json_document(report: Weekly) -> dict[str, Any]:
         "daily": [{"day": row.keys[0], "currency": row.currency, "effective_cost": row.amount} for row in report.daily],
         "changes": [{"service": change.keys[0], **_change_row(change)} for change in report.changes],
         "month_ends": [asdict(month) for month in report.months],
+        "anomalies": [asdict(one) for one in report.anomalies],
         "budgets": [asdict(month) for month in report.budgets],
         "plans": [_brief(view.document()) for view in report.plans],
+        "savings": asdict(report.savings),
         "teams": [_team_row(row) for row in report.teams],
+        "ml": ml_tables(report.ml, report.instruments, exact=True),
         "expiring": [asdict(row) for row in report.expiring],
         "sources": [asdict(row) for row in report.sources],
         "reconciliation": [asdict(row) for row in report.reconciliation],

@@ -7,7 +7,7 @@ from html import escape
 from importlib.resources import files
 
 from finops import charts, render
-from finops.summary.report import BarChart, Block, Command, Document, LineChart, Paragraph, Section, TableOf
+from finops.summary.blocks import BarChart, Block, Command, Document, LineChart, Paragraph, Section, TableOf
 
 STYLE = files("finops.summary").joinpath("report.css").read_text("utf-8")
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 
 from finops import render
-from finops.summary.report import BarChart, Block, Command, Document, LineChart, Paragraph, TableOf
+from finops.summary.blocks import BarChart, Block, Command, Document, LineChart, Paragraph, TableOf
 
 BLOCK_STARTS = re.compile(r"^(\d+)([.)])|^([-:=])")
 """What would begin a list, a rule or a heading at the start of a line; the rest is escaped everywhere."""

@@ -274,11 +274,38 @@ def poisoned(made: Weekly, name: str) -> Weekly:
         months=tuple(replace(month, name=name) for month in made.months[:1]),
         budgets=tuple(replace(month, name=name, budget=Decimal(1), exceeds=0.9) for month in made.months[:1]),
         plans=(_poisoned_plan(view, name),),
+        anomalies=(_unusual(made, name),),
+        savings=_poisoned_savings(made, name),
+        ml=replace(
+            made.ml,
+            **{part: tuple(replace(row, name=name) for row in getattr(made.ml, part)[:1]) for part in ("platforms", "teams")},
+        ),
+        instruments=tuple(replace(one, missing=name, how=name) for one in made.instruments[:1]),
         teams=tuple(replace(team, team=name) for team in made.teams[:2]),
         expiring=(queries.Expiring(name, name, name, name, made.as_of, 1, None, None, name),),
         sources=tuple(replace(source, source=name, format=name, first_unit=name) for source in made.sources[:1]),
         reconciliation=tuple(replace(row, billing_account=name, against=name, note=name) for row in made.reconciliation[-1:]),
     )
+
+
+def _unusual(made: Weekly, name: str) -> queries.Anomaly:
+    day, one = made.last, Decimal(1)
+    return queries.Anomaly((name, name), name, day, day, 1, True, one, one, one, one, one, name, name, one)
+
+
+def _poisoned_savings(made: Weekly, name: str) -> queries.SavingsReport:
+    """A finding of each kind of standing, all of whose words are `name`."""
+    words = ("kind", "provider", "account", "resource", "owner", "do", "measured", "why")
+    row = replace(made.savings.rows[0], **dict.fromkeys(words, name))
+    rows = (
+        replace(row, status="new", first_seen=made.as_of),
+        replace(row, status="open", waiting=Decimal(5)),
+        replace(row, status="applied", applied=made.last, realised=Decimal(1), saved=Decimal(1)),
+        replace(row, status="open", approved=True),
+        replace(row, status="dismissed"),
+        replace(row, status="gone", stands_since=made.as_of),
+    )
+    return replace(made.savings, rows=rows, notes=(name,))
 
 
 def _poisoned_plan(view: PlanView, name: str) -> PlanView:

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from finops.config import load_config
 from finops.render import amount
+from finops.warehouse.warehouse import Warehouse
 from tests.conftest import Ran
 
 PAGES = ("overview", "costs", "plan", "teams", "ml", "health")
@@ -61,6 +66,100 @@ def test_a_recommendation_opens_from_its_address(
     assert f"{wanted['kind']} {wanted['id']}" in [header.value for header in app.subheader]
     assert {metric.label: metric.value for metric in app.metric}["Expected"] == wanted["saving"]["expected"]
     assert wanted["evidence"]["sql"] in [code.value for code in app.code]
+
+
+@pytest.fixture
+def copied(company: Path, tmp_path: Path) -> Path:
+    """The sample company's warehouse, to write to."""
+    return Path(shutil.copytree(company, tmp_path / "warehouse"))
+
+
+def opened(page: str, warehouse: Path, monkeypatch: pytest.MonkeyPatch, **address: str | list[str]) -> AppTest:
+    monkeypatch.setenv("FINOPS_WAREHOUSE", str(warehouse))
+    app = AppTest.from_string(f"from finops.dashboard import {page}\n{page}.page()\n", default_timeout=120)
+    for name, value in address.items():
+        app.query_params[name] = value
+    return app.run()
+
+
+def frame(app: AppTest, column: str) -> Any:
+    """The first table with such a column."""
+    return next(table.value for table in app.dataframe if column in table.value.columns)
+
+
+def test_every_panel_says_how_old_it_is(company: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for page in PAGES:
+        app = shown(page, company, monkeypatch)
+        ages = [caption.value for caption in app.caption if "data up to 2026-10-31, snapshot" in caption.value]
+        assert len(ages) >= len([code for code in app.code if code.value.startswith("finops ")])
+
+
+def test_the_overview_names_what_is_new(company: Path, monkeypatch: pytest.MonkeyPatch, finops: Callable[..., Ran]) -> None:
+    found = json.loads(finops("savings", "--warehouse", company, "--format", "json").out)
+    new = [row["id"] for row in found["rows"] if row["status"] == "new"]
+    app = shown("overview", company, monkeypatch)
+    listed = list(frame(app, "waiting")["id"])
+    assert listed
+    assert set(listed) <= set(new)
+    stages = frame(app, "stage")
+    identified = {row["currency"]: float(row["identified"]) for row in found["totals"]}
+    assert dict(zip(stages["currency"], stages["a_month"], strict=True)).keys() == identified.keys()
+    assert {r.currency: r.a_month for r in stages.itertuples() if r.stage == "identified"} == identified
+
+
+def test_the_plan_is_filtered_by_status_and_scope_from_its_address(company: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    app = opened("plan", company, monkeypatch, status="new", provider="AWS")
+    assert not app.exception
+    table = frame(app, "effort")
+    assert set(table["status"]) == {"new"}
+    whole = frame(shown("plan", company, monkeypatch), "effort")
+    assert 0 < len(table) < len(whole)
+    assert app.sidebar.multiselect[0].value == ["AWS"]
+    assert any("--where provider=AWS" in code.value for code in opened("ml", company, monkeypatch, provider="AWS").code)
+
+
+def test_a_recommendation_is_dismissed_and_opened_again(
+    copied: Path, monkeypatch: pytest.MonkeyPatch, finops: Callable[..., Ran]
+) -> None:
+    documents = json.loads(finops("recommend", "--warehouse", copied, "--format", "json").out)
+    wanted = documents[0]["recommendations"][0]["id"]
+
+    def status() -> tuple[str, str]:
+        found = json.loads(finops("savings", "--warehouse", copied, "--format", "json").out)
+        row = next(row for row in found["rows"] if row["id"] == wanted)
+        return row["status"], row["why"]
+
+    app = opened("plan", copied, monkeypatch, id=wanted)
+    app.text_input(key="dismiss-by").set_value("ana")
+    submit = next(button for button in app.button if button.label == "Dismiss")
+    submit.click().run()
+    assert "says why" in app.error[0].value
+    assert status()[0] != "dismissed"
+
+    app.text_input(key="dismiss-why").set_value("needed for the audit")
+    next(button for button in app.button if button.label == "Dismiss").click().run()
+    assert not app.exception
+    assert not app.error
+    assert status() == ("dismissed", "until 2027-01-29 by ana: needed for the audit")
+    assert dict(zip(frame(app, "effort")["id"], frame(app, "effort")["status"], strict=True))[wanted] == "dismissed"
+
+    app.button(key=f"reopen-{wanted}").click().run()
+    assert status()[0] in ("new", "open")
+
+
+def test_a_dismissal_makes_no_plan_anew(copied: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from finops.dashboard import state
+
+    app = opened("plan", copied, monkeypatch)
+    made: list[object] = []
+    monkeypatch.setattr(state, "make_plans", lambda *a, **k: made.append(a))
+    wanted = frame(app, "effort")["id"][0]
+    monkeypatch.setenv("FINOPS_WAREHOUSE", str(copied))
+    state.decide(Warehouse.open(str(copied)), load_config(), wanted, "dismissed", by="ana", why="audit", until=date(2027, 3, 1))
+    app.run()
+    assert not app.exception
+    assert made == []
+    assert dict(zip(frame(app, "effort")["id"], frame(app, "effort")["status"], strict=True))[wanted] == "dismissed"
 
 
 def test_the_scope_is_kept_in_the_address(company: Path, monkeypatch: pytest.MonkeyPatch, finops: Callable[..., Ran]) -> None:
