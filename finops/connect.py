@@ -225,7 +225,7 @@ class Stream:
     reach_days   how far back the first load goes
     restates_days  days after its end for which the provider still changes a day or month: it is fetched again until then;
                  of a snapshot: the days for which it is good enough
-    unit         the one unit of a snapshot that is replaced whole ('' where the unit is the day)
+    units        the units of the table that a snapshot replaces, where they are not its day
     permissions  what it needs, in the provider's own names; `Connector.probe` tries each
     plan         (connection, window) → the parts of the window, with what they will cost
     fetch        (connection, part, window) → pages, or the blobs of an export's month
@@ -241,7 +241,7 @@ class Stream:
     fetch: Callable[[Any, Part, Window], Iterator[Rows] | Iterator[Blob]]
     reach_days: int = 0
     restates_days: int = 0
-    unit: str = ""
+    units: tuple[str, ...] = ()
     kept: tuple[tuple[int, int], ...] = ()
 
 

@@ -44,7 +44,7 @@ def plan(connection: Connection, window: Window) -> Sequence[Part]:
     """One part a month of each export, back to the month in which the window starts."""
     parts = []
     for uri in connection.settings.exports:
-        bucket, prefix = _location(uri)
+        bucket, prefix = location(uri)
         found = _months(connection, bucket, prefix)
         if not found:
             hint = "give the folder that holds `metadata` and `data`, or the months of a legacy report; new exports take a day"
@@ -74,21 +74,6 @@ def fetch(connection: Connection, part: Part, _: Window) -> Iterator[Blob]:
         yield _blob(connection, export, key, str(listed[key]["ETag"]), int(listed[key]["Size"]))
 
 
-def readable(connection: Connection) -> None:
-    """Read the first byte of every export's newest manifest. Raises AccessError, SourceError."""
-    for uri in connection.settings.exports:
-        bucket, prefix = _location(uri)
-        for export in list(_months(connection, bucket, prefix).values())[-1:]:
-            connection.call("s3", "GetObject", Bucket=bucket, Key=export.key, Range="bytes=0-0")["Body"].close()
-
-
-def listable(connection: Connection) -> None:
-    """List every export's folder. Raises AccessError, SourceError."""
-    for uri in connection.settings.exports:
-        bucket, prefix = _location(uri)
-        connection.call("s3", "ListObjectsV2", Bucket=bucket, Prefix=prefix, MaxKeys=1)
-
-
 BILLING = Stream(
     name="billing",
     title="billing exports",
@@ -101,7 +86,13 @@ BILLING = Stream(
 )
 
 
-def _location(uri: str) -> tuple[str, str]:
+def first_manifest(connection: Connection, uri: str) -> list[Export]:
+    """One manifest of what lies at this location, if there is any."""
+    return list(_months(connection, *location(uri)).values())[-1:]
+
+
+def location(uri: str) -> tuple[str, str]:
+    """Bucket and folder of an `exports` setting. Raises ConfigError."""
     match = re.fullmatch(r"s3://([a-z0-9][a-z0-9.-]+)(?:/(.*?))?/?", uri)
     if not match:
         raise ConfigError(f"`{uri}` is no S3 location", where="exports", hint="s3://bucket/prefix/export")

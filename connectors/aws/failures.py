@@ -35,6 +35,8 @@ def errors(permission: str, where: str, secrets: Callable[[], tuple[str, ...]]) 
     except FinopsError:
         raise
     except sdk.ClientError as error:
+        if error.operation_name == "AssumeRole":  # behind any call
+            permission = "sts:AssumeRole"
         raise _answered(error, permission, where, secrets()) from None
     except (
         sdk.NoCredentialsError,

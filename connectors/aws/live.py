@@ -1,40 +1,32 @@
-"""AWS as a live source: its streams, and how a permission is tried."""
+"""AWS as a live source: its settings, its streams, and how a permission is tried."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import logging
 
-from connectors.aws.exports import BILLING, listable, readable
+from connectors.aws.commitments import COMMITMENTS
+from connectors.aws.exports import BILLING
+from connectors.aws.hub import ADVICE
+from connectors.aws.probes import probe
+from connectors.aws.resources import inventory
+from connectors.aws.resources_ec2 import EC2
+from connectors.aws.resources_services import SERVICES
 from connectors.aws.session import Connection
 from connectors.aws.settings import AwsSettings
-from connectors.aws.totals import TOTALS, reachable
-from connectors.aws.utilization import UTILIZATION, asked, listed
+from connectors.aws.spot import SPOT
+from connectors.aws.totals import TOTALS
+from connectors.aws.utilization import UTILIZATION
 from finops.connect import Connector, Counts
 
-STREAMS = (BILLING, TOTALS, UTILIZATION)
+STREAMS = (BILLING, TOTALS, UTILIZATION, inventory((*EC2, *SERVICES)), COMMITMENTS, SPOT, ADVICE)
 
 
 def connect(settings: AwsSettings, counts: Counts) -> Connection:
     """Raises ImportError without the SDK."""
     import boto3  # noqa: F401
 
+    logging.getLogger("botocore").setLevel(logging.ERROR)  # it logs tracebacks of what is raised to us anyway
     return Connection(settings, counts)
-
-
-PROBES: Mapping[str, Callable[[Connection], object]] = {
-    "s3:ListBucket": listable,
-    "s3:GetObject": readable,
-    "ce:GetCostAndUsage": reachable,
-    "cloudwatch:ListMetrics": listed,
-    "cloudwatch:GetMetricData": asked,
-    "ec2:DescribeRegions": lambda connection: connection.call("ec2", "DescribeRegions"),
-}
-"""Permission → the smallest read-only call that needs it."""
-
-
-def probe(connection: Connection, permission: str) -> None:
-    """Raises AccessError where the permission is missing."""
-    PROBES[permission](connection)
 
 
 CONNECTOR = Connector(

@@ -25,6 +25,7 @@ ACTIONS = {
     "s3:ListObjectsV2": "s3:ListBucket",
     "s3:ListBuckets": "s3:ListAllMyBuckets",
     "s3:GetBucketLifecycleConfiguration": "s3:GetLifecycleConfiguration",
+    "s3:GetObjectLockConfiguration": "s3:GetBucketObjectLockConfiguration",
     "s3:PutBucketLifecycleConfiguration": "s3:PutLifecycleConfiguration",
 }
 """Operations whose permission bears another name (AWS Service Authorization Reference)."""
@@ -191,11 +192,15 @@ class Connection:
 
     def secrets(self) -> tuple[str, ...]:
         """What no message may hold."""
-        found: list[str] = []
+        found: list[str | None] = []
         for session in self._sessions.values():
-            credentials = session.get_credentials()
-            if credentials is not None:
-                found += [credentials.access_key, credentials.secret_key, credentials.token]
+            try:
+                credentials = session.get_credentials()
+                held = credentials.get_frozen_credentials() if credentials is not None else None
+            except Exception:  # noqa: S112 — a role that is refused has given no credentials
+                continue
+            if held is not None:
+                found += [held.access_key, held.secret_key, held.token]
         return tuple(value for value in found if value)
 
 

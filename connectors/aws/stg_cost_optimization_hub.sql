@@ -16,25 +16,8 @@ final as (
         account_id,
         region,
         nullif(resource_arn, '') as resource_id,
-        case action_type
-            when 'Delete' then 'idle'
-            when 'Stop' then 'idle'
-            when 'Rightsize' then 'rightsizing'
-            when 'ScaleIn' then 'autoscaling'
-            when 'Upgrade' then 'modernize'
-            when 'MigrateToGraviton' then 'modernize'
-            when 'PurchaseSavingsPlans' then 'commitments'
-            when 'PurchaseReservedInstances' then 'commitments'
-        end as kind,
-        case action_type
-            when 'Rightsize' then 'Resize'
-            when 'Upgrade' then 'Resize'
-            when 'MigrateToGraviton' then 'Resize'
-            when 'ScaleIn' then 'Scale'
-            when 'PurchaseSavingsPlans' then 'Commit'
-            when 'PurchaseReservedInstances' then 'Commit'
-            else action_type
-        end as action,
+        hub.kind,
+        coalesce(hub.action, action_type) as action,
         current_resource_summary as current_setting,
         recommended_resource_summary as target_setting,
         coalesce(estimated_monthly_savings_after_discount, estimated_monthly_savings_before_discount) as saving_monthly,
@@ -44,6 +27,7 @@ final as (
             source := recommendation_source
         )) as varchar) as raw
     from raw
+    left join aws_hub_actions as hub using (action_type)
 
 )
 

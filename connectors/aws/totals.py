@@ -47,17 +47,6 @@ def _rows(account: str, day: dict[str, Any]) -> Iterator[tuple[object, ...]]:
                 yield "AWS", account, group["Keys"][0], charge_date, metric, exact, currency, not day.get("Estimated", False)
 
 
-def reachable(connection: Connection) -> None:
-    """One day, one metric. Raises AccessError."""
-    connection.call(
-        "ce",
-        "GetCostAndUsage",
-        TimePeriod={"Start": "2026-01-01", "End": "2026-01-02"},
-        Granularity="MONTHLY",
-        Metrics=["UnblendedCost"],
-    )
-
-
 TOTALS = Stream(
     name="totals",
     title="Cost Explorer totals",

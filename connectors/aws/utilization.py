@@ -13,7 +13,7 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import cache
 from importlib import resources
 from typing import Any
@@ -121,24 +121,6 @@ def fetch(connection: Connection, part: Part, window: Window) -> Iterator[Rows]:
             if shared:  # a resized instance's agent reports under two sets of dimensions in one hour: the first counts
                 rows = [row for row in rows if _first(row, shared, seen)]
             yield Rows(COLUMNS, rows)
-
-
-def listed(connection: Connection) -> None:
-    """List one namespace where each account is read first. Raises AccessError."""
-    for account in connection.accounts():
-        region = connection.regions(account.role)[0]
-        connection.call("cloudwatch", "ListMetrics", region=region, role=account.role, Namespace="AWS/EC2")
-
-
-def asked(connection: Connection) -> None:
-    """Ask for one hour of one metric. Raises AccessError."""
-    metric = {"Namespace": "AWS/EC2", "MetricName": "CPUUtilization"}
-    queries = [{"Id": "m0", "MetricStat": {"Metric": metric, "Period": 3600, "Stat": "Average"}}]
-    start, end = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 1, 1, tzinfo=UTC)
-    for account in connection.accounts():
-        region = connection.regions(account.role)[0]
-        where: dict[str, Any] = {"region": region, "role": account.role}
-        connection.call("cloudwatch", "GetMetricData", **where, MetricDataQueries=queries, StartTime=start, EndTime=end)
 
 
 UTILIZATION = Stream(

@@ -40,8 +40,8 @@ def units(stream: Stream, window: Window) -> tuple[str, ...]:
     """The table's units that a window replaces, whether or not it holds a row of them."""
     if stream.divided == "export":
         return ()
-    if stream.unit:
-        return (stream.unit,)
+    if stream.units:
+        return stream.units
     if stream.divided == "snapshot":
         return (f"{window.start:%Y-%m-%d}",)
     return tuple(unit_of(stream, w) for w in _between(stream, window.start.date(), window.end))

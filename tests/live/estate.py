@@ -30,3 +30,98 @@ def put_estate(url: str) -> None:
                 }
             ],
         )
+
+
+def put_resources(url: str) -> dict[str, str]:
+    """One of each kind of thing that is read; name → id."""
+    ec2, autoscaling, rds = client(url, "ec2"), client(url, "autoscaling"), client(url, "rds")
+    (reservation,) = [
+        ec2.run_instances(
+            ImageId="ami-03cf127a",
+            InstanceType="m5.xlarge",
+            MinCount=1,
+            MaxCount=1,
+            TagSpecifications=[{"ResourceType": "instance", "Tags": [{"Key": "team", "Value": "data"}]}],
+        )
+    ]
+    instance = reservation["Instances"][0]["InstanceId"]
+    volume = ec2.create_volume(AvailabilityZone="us-east-1a", Size=40, VolumeType="gp3", Iops=4000)["VolumeId"]
+    snapshot = ec2.create_snapshot(VolumeId=volume)["SnapshotId"]
+    vpc = ec2.create_vpc(CidrBlock="10.9.0.0/16")["Vpc"]["VpcId"]
+    subnets = [
+        ec2.create_subnet(VpcId=vpc, CidrBlock=f"10.9.{n}.0/24", AvailabilityZone=f"us-east-1{zone}")["Subnet"]["SubnetId"]
+        for n, zone in enumerate("ab")
+    ]
+    free = ec2.allocate_address(Domain="vpc")["AllocationId"]
+    gateway = ec2.create_nat_gateway(SubnetId=subnets[0], AllocationId=ec2.allocate_address(Domain="vpc")["AllocationId"])
+    autoscaling.create_launch_configuration(LaunchConfigurationName="lc", ImageId="ami-03cf127a", InstanceType="c5.large")
+    autoscaling.create_auto_scaling_group(
+        AutoScalingGroupName="web", LaunchConfigurationName="lc", MinSize=1, MaxSize=4, DesiredCapacity=2,
+        AvailabilityZones=["us-east-1a", "us-east-1b"],
+    )  # fmt: skip
+    autoscaling.put_scaling_policy(
+        AutoScalingGroupName="web",
+        PolicyName="cpu",
+        PolicyType="TargetTrackingScaling",
+        TargetTrackingConfiguration={
+            "PredefinedMetricSpecification": {"PredefinedMetricType": "ASGAverageCPUUtilization"},
+            "TargetValue": 60.0,
+        },
+    )
+    database = rds.create_db_instance(
+        DBInstanceIdentifier="catalog", DBInstanceClass="db.r5.xlarge", Engine="postgres", AllocatedStorage=100, MultiAZ=True,
+        MasterUsername="root", MasterUserPassword="not-a-secret-1",
+    )["DBInstance"]["DBInstanceArn"]  # fmt: skip
+    balancer = client(url, "elbv2").create_load_balancer(Name="web", Subnets=subnets)["LoadBalancers"][0]["LoadBalancerArn"]
+    target = client(url, "elbv2").create_target_group(Name="web", Protocol="HTTP", Port=80, VpcId=vpc)["TargetGroups"][0]
+    client(url, "elbv2").create_listener(
+        LoadBalancerArn=balancer, Protocol="HTTP", Port=80,
+        DefaultActions=[{"Type": "forward", "TargetGroupArn": target["TargetGroupArn"]}],
+    )  # fmt: skip
+    return {
+        "instance": instance, "volume": volume, "snapshot": snapshot, "address": free, "database": database,
+        "gateway": gateway["NatGateway"]["NatGatewayId"], "balancer": balancer, **_services(url, subnets),
+    }  # fmt: skip
+
+
+def _services(url: str, subnets: list[str]) -> dict[str, str]:
+    sagemaker, eks, s3 = client(url, "sagemaker"), client(url, "eks"), client(url, "s3")
+    role = "arn:aws:iam::123456789012:role/x"
+    sagemaker.create_model(ModelName="m", ExecutionRoleArn=role, PrimaryContainer={"Image": "i"})
+    variant = {"VariantName": "AllTraffic", "ModelName": "m", "InitialInstanceCount": 2, "InstanceType": "ml.g4dn.xlarge"}
+    sagemaker.create_endpoint_config(EndpointConfigName="c", ProductionVariants=[variant])
+    endpoint = sagemaker.create_endpoint(EndpointName="vision", EndpointConfigName="c")["EndpointArn"]
+    sagemaker.create_notebook_instance(NotebookInstanceName="nb", InstanceType="ml.t3.medium", RoleArn=role)
+    client(url, "application-autoscaling").register_scalable_target(
+        ServiceNamespace="sagemaker",
+        ResourceId="endpoint/vision/variant/AllTraffic",
+        ScalableDimension="sagemaker:variant:DesiredInstanceCount",
+        MinCapacity=2,
+        MaxCapacity=6,
+    )
+    cluster = eks.create_cluster(name="prod", roleArn=role, resourcesVpcConfig={"subnetIds": subnets})["cluster"]["arn"]
+    eks.create_nodegroup(
+        clusterName="prod", nodegroupName="cpu", subnets=subnets, nodeRole=role, instanceTypes=["m5.xlarge"],
+        scalingConfig={"minSize": 1, "maxSize": 5, "desiredSize": 3},
+    )  # fmt: skip
+    s3.create_bucket(Bucket="lake")
+    s3.put_bucket_lifecycle_configuration(
+        Bucket="lake",
+        LifecycleConfiguration={
+            "Rules": [
+                {
+                    "ID": "r",
+                    "Status": "Enabled",
+                    "Filter": {"Prefix": "tmp/"},
+                    "Expiration": {"Days": 9},
+                    "Transitions": [{"Days": 5, "StorageClass": "GLACIER_IR"}],
+                }
+            ]
+        },
+    )
+    client(url, "ecr").create_repository(repositoryName="images")
+    client(url, "redshift").create_cluster(
+        ClusterIdentifier="dev", NodeType="ra3.4xlarge", MasterUsername="root", MasterUserPassword="Not-a-secret-1",
+        NumberOfNodes=2, ClusterType="multi-node",
+    )  # fmt: skip
+    return {"endpoint": endpoint, "cluster": cluster}

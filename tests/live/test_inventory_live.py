@@ -1,0 +1,93 @@
+"""What there is in an account, as resources: ids as the bill has them, properties by the open format's names."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from typing import Any
+
+from finops.warehouse.warehouse import Warehouse
+from tests.live.company import client, fetched, rows, source
+from tests.live.conftest import NOW
+from tests.live.contract import Aws, Fault
+from tests.live.estate import put_resources
+
+HERE = "arn:aws:ec2:us-east-1:123456789012"
+
+
+def inventory(url: str, **settings: Any) -> Any:
+    return source(url, streams=["inventory"], **settings)
+
+
+def resources(warehouse: Warehouse) -> dict[str, dict[str, Any]]:
+    found = rows(warehouse, "select * from resources")
+    return {row["resource_id"]: row | {"properties": json.loads(row["properties"])} for row in found}
+
+
+def test_every_kind_of_thing(cloud: Aws, warehouse: Warehouse) -> None:
+    ids = put_resources(cloud.url)
+    report = fetched(warehouse, inventory(cloud.url))
+    assert report.failures == ()
+    found = resources(warehouse)
+    machine = found[ids["instance"]]
+    assert (machine["resource_type"], machine["sku"], machine["state"]) == ("AWS::EC2::Instance", "m5.xlarge", "running")
+    assert json.loads(machine["tags"]) == {"team": "data"}
+    assert {"vcpu": 4, "memory_gib": 16, "operating_system": "Windows"}.items() <= machine["properties"].items()
+    volume = found[ids["volume"]]
+    assert (volume["state"], volume["attached_to"]) == ("available", None)
+    assert {"size_gib": 40, "iops": 4000, "volume_type": "gp3"}.items() <= volume["properties"].items()
+    assert found[f"{HERE}:snapshot/{ids['snapshot']}"]["attached_to"] == ids["volume"]
+    assert found[f"{HERE}:elastic-ip/{ids['address']}"]["state"] == "unassociated"
+    assert found[f"{HERE}:natgateway/{ids['gateway']}"]["sku"] == "nat"
+    database = found[ids["database"]]["properties"]
+    assert {"vcpu": 4, "memory_gib": 32, "deployment": "Multi-AZ", "engine": "postgres"}.items() <= database.items()
+    assert found[ids["balancer"]]["sku"] == "alb"
+    assert found[ids["balancer"]]["properties"]["target_count"] == 0
+    endpoint = found[ids["endpoint"]]
+    assert endpoint["sku"] == "ml.g4dn.xlarge"
+    expected = {"variant": "AllTraffic", "instance_count": 2, "min_replicas": 2, "max_replicas": 6, "gpu_count": 1, "vcpu": 4}
+    assert expected.items() <= endpoint["properties"].items()
+    assert found[ids["cluster"]]["resource_type"] == "AWS::EKS::Cluster"
+    (pool,) = [row for row in found.values() if row["resource_type"] == "AWS::EKS::Nodegroup"]
+    assert (pool["attached_to"], pool["sku"]) == (ids["cluster"], "m5.xlarge")
+    assert {"min_nodes": 1, "max_nodes": 5, "desired": 3, "vcpu": 4}.items() <= pool["properties"].items()
+    (group,) = [row for row in found.values() if row["resource_type"] == "AWS::AutoScaling::AutoScalingGroup"]
+    assert {"min_nodes": 1, "max_nodes": 4, "instances": 2, "vcpu": 2}.items() <= group["properties"].items()
+    assert group["properties"]["scaling"] == "target ASGAverageCPUUtilization 60"
+    assert found["lake"]["properties"]["lifecycle_rules"] == [
+        {"expire_days": 9, "prefix": "tmp/", "transitions": [{"days": 5, "storage_class": "GLACIER_IR"}]}
+    ]
+    kinds = {row["resource_type"] for row in found.values()}
+    assert kinds >= {"AWS::SageMaker::NotebookInstance", "AWS::ECR::Repository", "AWS::Redshift::Cluster"}
+    assert {row["account_id"] for row in found.values()} == {"123456789012"}
+
+
+def test_what_is_gone_is_gone_from_the_days_snapshot(cloud: Aws, warehouse: Warehouse) -> None:
+    ec2 = client(cloud.url, "ec2")
+    volume = ec2.create_volume(AvailabilityZone="us-east-1a", Size=8)["VolumeId"]
+    fetched(warehouse, inventory(cloud.url))
+    assert volume in resources(warehouse)
+    ec2.delete_volume(VolumeId=volume)
+    fetched(warehouse, inventory(cloud.url), now=NOW + timedelta(hours=2))
+    assert volume not in resources(warehouse)
+    fetched(warehouse, inventory(cloud.url), now=NOW + timedelta(days=1))
+    assert len(rows(warehouse, "select distinct unit from coverage where stream = 'resources'")) == 2
+
+
+def test_a_member_account_is_read_through_its_role(cloud: Aws, warehouse: Warehouse) -> None:
+    role = "arn:aws:iam::111122223333:role/finops"
+    report = fetched(warehouse, inventory(cloud.url, member_roles=[role], external_id="given-by-us"))
+    assert report.failures == ()
+    (assumed,) = [asked for permission, asked in cloud.requests if permission == "sts:AssumeRole"]
+    assert (assumed["RoleArn"], assumed["ExternalId"]) == (role, "given-by-us")
+    cloud.fail("sts:AssumeRole", *[Fault(403, "AccessDenied")] * 9)
+    report = fetched(warehouse, inventory(cloud.url, member_roles=[role.replace("1111", "4444")]))
+    cloud.faults.clear()
+    assert "denied" in report.failures[0]
+
+
+def test_all_enabled_regions_are_read_unless_some_are_named(cloud: Aws, warehouse: Warehouse) -> None:
+    cloud.answer("ec2:DescribeRegions", {"Regions": [{"RegionName": "us-east-1"}, {"RegionName": "eu-west-1"}]})
+    volume = client(cloud.url, "ec2", "eu-west-1").create_volume(AvailabilityZone="eu-west-1a", Size=8)["VolumeId"]
+    fetched(warehouse, inventory(cloud.url, regions=[]))
+    assert resources(warehouse)[volume]["region"] == "eu-west-1"
