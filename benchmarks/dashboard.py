@@ -30,7 +30,7 @@ from benchmarks import cur
 
 ROOT = Path(__file__).parents[1]
 REPORT = ROOT / "docs" / "dashboard-benchmarks.md"
-PAGES = {"overview": "Overview", "costs": "Costs", "plan": "Plan", "teams": "Teams", "ml": "ML", "health": "Data health"}
+PAGES = {"": "Overview", "costs": "Costs", "plan": "Plan", "teams": "Teams", "ml": "ML", "health": "Data health"}
 FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-sync"]
 PAINT_S, INTERACTION_S = 1.5, 0.5
 

@@ -8,6 +8,7 @@ from finops import queries
 from finops.dashboard import panel, state
 from finops.dashboard.scope import scope_bar
 
+NAMELESS = "(none)"
 DIMENSIONS = ("service", "account_name", "region", "category", "resource", "charge", "sku", "provider")
 
 
@@ -25,22 +26,25 @@ def page() -> None:
     command = f"finops costs --by {by} --metric {metric}{scope.flags}"
     found = at.ask(state.costs, query)
     for currency in dict.fromkeys(row.currency for row in found):
-        largest = [{"name": str(r.keys[0] or ""), "cost": float(r.amount)} for r in found if r.currency == currency][:15]
+        largest = [{"name": str(r.keys[0] or NAMELESS), "cost": float(r.amount)} for r in found if r.currency == currency][:15]
         st.subheader(f"{currency} by {by}")
         panel.chart(panel.bars(largest, x="cost", y="name", unit=currency), f"costs-{currency}")
         days = at.ask(state.costs, queries.CostQuery(("day", by), metric, scope.first, scope.last, scope.where))
         names = {row["name"] for row in largest[:8]}
         daily = [
-            {"day": str(r.keys[0]), "name": str(r.keys[1] or ""), "cost": float(r.amount)}
+            {"day": str(r.keys[0]), "name": str(r.keys[1] or NAMELESS), "cost": float(r.amount)}
             for r in days
-            if r.currency == currency and str(r.keys[1] or "") in names
+            if r.currency == currency and str(r.keys[1] or NAMELESS) in names
         ]
         panel.chart(panel.stacked(daily, x="day", y="cost", colour="name", unit=f"{currency} a day"), f"daily-{currency}")
-    rows = [{by: row.keys[0], "currency": row.currency, f"{metric}_cost": row.amount, "charges": row.charges} for row in found]
+    rows = [
+        {by: row.keys[0] or NAMELESS, "currency": row.currency, f"{metric}_cost": row.amount, "charges": row.charges}
+        for row in found
+    ]
     panel.table(rows, key="costs", command=command)
     st.subheader("Against the period before")
     changed = [
-        {by: change.keys[0], "currency": change.currency, "before": change.before, "after": change.after}
+        {by: change.keys[0] or NAMELESS, "currency": change.currency, "before": change.before, "after": change.after}
         | {
             "change": change.change,
             "usage": change.usage,

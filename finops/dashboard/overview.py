@@ -63,7 +63,8 @@ def _followed(report: queries.SavingsReport) -> None:
     )
     st.subheader("Savings, from found to cash")
     stages = [{"currency": total.currency} | row for total in report.totals for row in stage_rows(total)]
-    panel.table(stages, key="savings", command="finops savings", empty="No plan is on record yet: finops load records one.")
+    found = f"The {len(report.plans)} plans on record found nothing to save." if report.plans else "; ".join(report.notes)
+    panel.table(stages, key="savings", command="finops savings", empty=found)
 
 
 def _months(months: list[queries.MonthEnd], scope: Scope) -> None:
@@ -81,7 +82,7 @@ def _ends(month: queries.MonthEnd) -> str:
     if month.expected is None:
         return "month end: unknown, less than two weeks of history"
     text = f"month end {amount(month.expected)}"
-    if month.low is not None and month.high is not None:
+    if month.low is not None and month.high is not None and month.low < month.high:
         text += f" ({amount(month.low)} to {amount(month.high)}, four times in five)"
     if month.budget is not None:
         text += f"; budget {amount(month.budget)}"

@@ -17,6 +17,9 @@ from finops.render import amount, printable
 PALETTE = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#999999")
 SAVING, COST, LEVEL = "#009E73", "#D55E00", "#0072B2"
 LIGHTS: Mapping[str, Literal["green", "orange", "red"]] = {"green": "green", "amber": "orange", "red": "red"}
+WIDE = ("resource", "do", "why", "how")
+"""Columns of long texts: a screen shows their beginning, so that the amounts beside them are on it too."""
+
 NOTHING = "Nothing to show for this scope."
 WORDS = {"green": "tied to the invoice", "amber": "complete, not yet tied to an invoice", "red": "does not reconcile"}
 
@@ -41,7 +44,8 @@ def table(
         return None
     shown = [{name: _cell(value) for name, value in row.items()} for row in rows]
     money = {name for row in rows for name, value in row.items() if isinstance(value, Decimal)}
-    columns = {name: st.column_config.NumberColumn(name, format="accounting") for name in sorted(money)}
+    columns: dict[str, Any] = {name: st.column_config.NumberColumn(name, format="accounting") for name in sorted(money)}
+    columns |= {name: st.column_config.TextColumn(name, width="medium") for name in WIDE if name in shown[0]}
     picked: int | None = None
     if selectable:
         event = st.dataframe(
@@ -68,8 +72,7 @@ def dated(age: str) -> None:
 
 def source(command: str) -> None:
     """The command that gives the same numbers, and how old they are."""
-    st.code(command, language="bash")
-    st.caption(f"Same numbers with this command; {st.session_state.get(AGE, '')}.")
+    st.code(f"{command}  # {st.session_state.get(AGE, '')}", language="bash", wrap_lines=True)
 
 
 def _cell(value: object) -> Any:
@@ -90,8 +93,8 @@ def bars(rows: Sequence[Mapping[str, Any]], *, x: str, y: str, unit: str) -> alt
     """Horizontal bars, largest first; `unit` stands on the axis."""
     chart: alt.Chart = alt.Chart(_data(rows)).mark_bar(color=LEVEL)
     figure: alt.Chart = chart.encode(
-        x=alt.X(f"{x}:Q", title=unit, axis=alt.Axis(format=",.0f")),
-        y=alt.Y(f"{y}:N", sort="-x", title=None),
+        x=alt.X(f"{x}:Q", title=unit, axis=_money_axis([row[x] for row in rows])),
+        y=alt.Y(f"{y}:N", sort="-x", title=None, axis=alt.Axis(labelLimit=260)),
         tooltip=[alt.Tooltip(f"{y}:N"), alt.Tooltip(f"{x}:Q", format=",.2f", title=unit)],
     )
     return figure
@@ -104,7 +107,7 @@ def stacked(rows: Sequence[Mapping[str, Any]], *, x: str, y: str, colour: str, u
         .mark_bar()
         .encode(
             x=alt.X(f"{x}:T", title=None),
-            y=alt.Y(f"{y}:Q", title=unit, axis=alt.Axis(format=",.0f")),
+            y=alt.Y(f"{y}:Q", title=unit, axis=_money_axis([row[y] for row in rows])),
             color=alt.Color(f"{colour}:N", scale=alt.Scale(range=list(PALETTE)), title=None),
             tooltip=[alt.Tooltip(f"{x}:T"), alt.Tooltip(f"{colour}:N"), alt.Tooltip(f"{y}:Q", format=",.2f", title=unit)],
         )
@@ -119,14 +122,20 @@ def waterfall(rows: Sequence[Mapping[str, Any]], unit: str) -> alt.Chart:
         alt.Chart(_data(rows))
         .mark_bar()
         .encode(
-            x=alt.X("step:N", sort=None, title=None),
-            y=alt.Y("start:Q", title=unit, axis=alt.Axis(format=",.0f")),
+            x=alt.X("step:N", sort=None, title=None, axis=alt.Axis(labelAngle=-30, labelOverlap=False)),
+            y=alt.Y("start:Q", title=unit, axis=_money_axis([row["end"] for row in rows])),
             y2="end:Q",
             color=alt.Color("kind:N", scale=kinds, title=None),
             tooltip=[alt.Tooltip("step:N"), alt.Tooltip("amount:Q", format=",.2f", title=unit)],
         )
     )
     return figure
+
+
+def _money_axis(amounts: Sequence[float]) -> alt.Axis:
+    """Whole units of the currency, or cents where all that is drawn is small."""
+    is_small = max((abs(amount) for amount in amounts), default=0.0) < 20
+    return alt.Axis(format=",.2f" if is_small else ",.0f", tickCount=8)
 
 
 def _data(rows: Sequence[Mapping[str, Any]]) -> alt.InlineData:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from datetime import date, timedelta
+from decimal import Decimal
 from typing import TypeAlias
 
 import streamlit as st
@@ -140,12 +141,13 @@ def _detail(view: PlanView, recommendation: Recommendation) -> None:
     document = recommendation_document(recommendation)
     saving, currency = document["saving"], view.plan.currency
     st.subheader(f"{document['kind']} {document['id']}")
-    st.text(printable(f"{document['resource']}\n{document['why']}"))
+    for text in (document["resource"], document["why"]):
+        st.text(printable(text))
     low, expected, high, alone = st.columns(4)
-    low.metric(f"Low, {currency} a month", f"{saving['low']}")
-    expected.metric("Expected", f"{saving['expected']}")
-    high.metric("High", f"{saving['high']}")
-    alone.metric("Alone", f"{saving['alone']}")
+    low.metric(f"Low, {currency} a month", amount(Decimal(saving["low"])))
+    expected.metric("Expected", amount(Decimal(saving["expected"])))
+    high.metric("High", amount(Decimal(saving["high"])))
+    alone.metric("Alone", amount(Decimal(saving["alone"])))
     facts = [{name: fact[name] for name in ("name", "value", "unit", "source")} for fact in document["evidence"]["facts"]]
     panel.table(
         [{k: str(v) for k, v in fact.items()} for fact in facts], key="facts", command=f"finops explain {document['id']}"

@@ -51,7 +51,7 @@ def scope_bar(at: Snapshot, *, dated: bool = True) -> Scope:
                 where.append(queries.Condition(column, tuple(picked)))
         months = sorted({str(row.keys[0]) for row in at.ask(costs, queries.CostQuery(("month",)))}, reverse=True)
         month = _month(months) if dated else months[0]
-        st.caption(f"{at.age[0].upper()}{at.age[1:]}")
+        st.caption(f"{at.age[0].upper()}{at.age[1:]}, {at.published}")
     first = date.fromisoformat(f"{month}-01")
     end = (first + timedelta(days=31)).replace(day=1) - timedelta(days=1)
     return Scope(tuple(where), first, min(end, at.as_of or end))

@@ -43,8 +43,12 @@ class Snapshot:
     @property
     def age(self) -> str:
         """How old the numbers are, as every panel says it."""
-        published = self.reader.published.published_at[:16].replace("T", " ")
-        return f"data up to {self.as_of}, snapshot {self.number} of {published} UTC"
+        return f"data up to {self.as_of}, snapshot {self.number}"
+
+    @property
+    def published(self) -> str:
+        """When that was."""
+        return f"published {self.reader.published.published_at[:16].replace('T', ' ')} UTC"
 
     def ask(self, question: Callable[..., T], *about: Hashable) -> T:
         """The answer of `question(self, *about)`, kept. What it raises stops the page with its text."""

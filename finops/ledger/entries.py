@@ -127,6 +127,11 @@ class History:
     def __contains__(self, finding_id: str) -> bool:
         return finding_id in self._entries
 
+    @property
+    def plan_days(self) -> list[date]:
+        """The days of the recorded plans, those without a finding too."""
+        return sorted({run.as_of for runs in self._runs.values() for run in runs})
+
     def find(self, prefix: str) -> list[str]:
         """The ids that begin so."""
         return sorted(finding_id for finding_id in self._entries if finding_id.startswith(prefix))

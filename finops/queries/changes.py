@@ -8,7 +8,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
-from finops.queries.costs import METRIC_COLUMNS, CostQuery, column_name, condition_test, expression
+from finops.queries.costs import METRIC_COLUMNS, CostQuery, column_name, condition_test, expression, in_daily
 from finops.queries.reads import Reads
 
 ZERO = Decimal(0)
@@ -67,20 +67,48 @@ def changes(reads: Reads, query: CostQuery) -> list[Change]:
         raise ValueError("a comparison needs its first and last day")
     before = previous(query.first, query.last)
     groups: dict[tuple[tuple[object, ...], str], list[Item]] = {}
-    for row in reads.rows(*_items(query, before)):
+    for row in reads.rows(*_items(query, before, daily=_is_in_daily(reads, query))):
         keys = tuple(row[f"k{i}"] for i in range(len(query.by)))
         groups.setdefault((keys, row["currency"]), []).append(_item(row))
     found = [explain(keys, currency, items) for (keys, currency), items in groups.items()]
     return sorted(found, key=lambda c: (c.currency, -abs(c.change), str(c.keys)))
 
 
-def _items(query: CostQuery, before: tuple[date, date]) -> tuple[str, Mapping[str, object]]:
+def _is_in_daily(reads: Reads, query: CostQuery) -> bool:
+    """Whether the daily mart tells the same: its grain keeps every price apart, but not the currency that it is priced in."""
+    names = [column_name(name) for name in (*query.by, *(condition.column for condition in query.where))]
+    if not all(in_daily(name) for name in names):
+        return False
+    priced = "select 1 from charges where PricingCurrency is distinct from BillingCurrency and PricingCurrency is not null"
+    return not reads.rows(f"{priced} limit 1")
+
+
+OF_DAILY = {"SkuPriceId": "sku_price_id", "PricingUnit": "pricing_unit", "PricingQuantity": "pricing_quantity"}
+"""Columns of the daily mart that nobody asks for by name, beside `DAILY_COLUMNS`."""
+
+
+PRICED = """
+    -- effective cost in the pricing currency is what the exchange rate can be told from
+    case
+        when PricingCurrency is null or PricingCurrency = BillingCurrency or coalesce(EffectiveCost, 0) = 0
+            then coalesce({cost}, 0)
+        -- a quotient is a floating number, whose sum depends on the order of lines
+        else coalesce(cast({cost} * PricingCurrencyEffectiveCost / EffectiveCost as decimal(38, 12)), {cost}, 0)
+    end
+"""
+
+
+def _items(query: CostQuery, before: tuple[date, date], *, daily: bool) -> tuple[str, Mapping[str, object]]:
     params: dict[str, object] = {"first": query.first, "last": query.last, "from": before[0]}
-    tests = ["cast(ChargePeriodStart as date) between $from and $last"]
-    tests += [condition_test(condition, False, params) for condition in query.where]
-    keys = ", ".join(f"{expression(column_name(name), False)} as k{i}" for i, name in enumerate(query.by))
-    cost = expression(METRIC_COLUMNS[query.metric], False)
-    period = "case when cast(ChargePeriodStart as date) >= $first then 1 else 0 end"
+    day, cost = expression("day", daily), expression(METRIC_COLUMNS[query.metric], daily)
+    tests = [f"{day} between $from and $last"]
+    tests += [condition_test(condition, daily, params) for condition in query.where]
+    keys = ", ".join(f"{expression(column_name(name), daily)} as k{i}" for i, name in enumerate(query.by))
+    period = f"case when {day} >= $first then 1 else 0 end"
+    named = {name: column if daily else name for name, column in OF_DAILY.items()}
+    item = ("RegionId", "SkuId", "SkuPriceId", "SkuMeter", "PricingCategory", "ChargeCategory")
+    items = ", ".join(named.get(name) or expression(name, daily) for name in item)
+    priced = f"coalesce({cost}, 0)" if daily else PRICED.format(cost=cost)
     sums = ", ".join(
         f"sum({what}) filter (where period = {number})::decimal(38, 12) as {name}{number}"
         for number in (0, 1)
@@ -93,19 +121,13 @@ def _items(query: CostQuery, before: tuple[date, date]) -> tuple[str, Mapping[st
             select
                 {keys + "," if keys else ""}
                 {period} as period,
-                BillingCurrency as currency,
-                coalesce(PricingUnit, '') as unit,
-                concat_ws('/', RegionId, SkuId, SkuPriceId, SkuMeter, PricingCategory, ChargeCategory) as item,
-                coalesce(PricingQuantity, 0) as quantity,
+                {"currency" if daily else "BillingCurrency"} as currency,
+                coalesce({named["PricingUnit"]}, '') as unit,
+                concat_ws('/', {items}) as item,
+                coalesce({named["PricingQuantity"]}, 0) as quantity,
                 coalesce({cost}, 0) as cost,
-                -- effective cost in the pricing currency is what the exchange rate can be told from
-                case
-                    when PricingCurrency is null or PricingCurrency = BillingCurrency or coalesce(EffectiveCost, 0) = 0
-                        then coalesce({cost}, 0)
-                    -- a quotient is a floating number, whose sum depends on the order of lines
-                    else coalesce(cast({cost} * PricingCurrencyEffectiveCost / EffectiveCost as decimal(38, 12)), {cost}, 0)
-                end as priced
-            from charges
+                {priced} as priced
+            from {"resource_daily" if daily else "charges"}
             where {" and ".join(tests)}
         )
         select {by} currency, unit, item, {sums} from lines group by {by} currency, unit, item

@@ -100,10 +100,10 @@ def savings(reads: Reads, day: date | None = None) -> SavingsReport:
     measured = _measured(reads, [s.entry for s in standings if s.entry.state == "applied"], settled)
     floors = _below_floor(reads, asked)
     rows = tuple(_row(standing, measured.get(standing.entry.finding_id), floors) for standing in standings)
-    plans = sorted({e.as_of for s in standings for e in known.entries(s.entry.finding_id)})
+    plans = known.plan_days
     currencies = dict.fromkeys(row.currency for row in rows)
     totals = tuple(_total(currency, [row for row in rows if row.currency == currency]) for currency in currencies)
-    return SavingsReport(asked, settled, tuple(plans), totals, rows, _notes(standings, floors))
+    return SavingsReport(asked, settled, tuple(plans), totals, rows, _notes(plans, floors))
 
 
 def _measured(reads: Reads, applied: Sequence[Entry], settled: date) -> dict[str, Realised]:
@@ -211,11 +211,11 @@ def _sum(amounts: Iterable[Decimal | None]) -> Decimal:
     return sum((amount for amount in amounts if amount is not None), ZERO)
 
 
-def _notes(standings: Sequence[Standing], floors: dict[tuple[str, str], str]) -> tuple[str, ...]:
+def _notes(plans: Sequence[date], floors: dict[tuple[str, str], str]) -> tuple[str, ...]:
     notes = [
         f"{provider} in {currency} stays below the floor of contract {contract}: what is saved there leaves no cash"
         for (provider, currency), contract in floors.items()
     ]
-    if not standings:
+    if not plans:
         notes.append("no plan is on record yet: the next finops load records one")
     return tuple(notes)

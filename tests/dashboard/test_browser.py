@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -78,7 +80,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def page(browser: Browser) -> Iterator[Page]:
-    opened = browser.new_page(viewport={"width": 1400, "height": 1600})
+    opened = browser.new_page(viewport={"width": 1400, "height": 2600})
     opened.set_default_timeout(PATIENCE_MS)
     yield opened
     opened.close()
@@ -86,6 +88,7 @@ def page(browser: Browser) -> Iterator[Page]:
 
 def settled(page: Page, name: str) -> None:
     """The script has run to its end and nothing is red; a picture of it is kept."""
+    expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning")
     expect(page.get_by_test_id("stStatusWidget")).to_have_count(0)
     expect(page.get_by_test_id("stSkeleton")).to_have_count(0)
     expect(page.get_by_test_id("stException")).to_have_count(0)
@@ -100,11 +103,36 @@ def test_every_page_is_reached_by_clicking(page: Page, address: str, finops: Cal
         expect(page.get_by_text(amount(Decimal(month["actual"])), exact=True).first).to_be_visible()
     expect(page.get_by_role("heading", name="What changed")).to_be_visible()
     settled(page, "overview")
-    for title in ("Costs", "Plan", "Teams", "Data health"):
+    for title in ("Costs", "Plan", "Teams", "ML", "Data health"):
         page.get_by_role("link", name=title, exact=True).click()
         expect(page.get_by_role("heading", name=title, exact=True)).to_be_visible()
         expect(page.get_by_text("Trust", exact=False).first).to_be_visible()
         settled(page, title.lower().replace(" ", "-"))
+
+
+def test_dark_pages_are_dark(browser: Browser, address: str) -> None:
+    page = browser.new_page(viewport={"width": 1400, "height": 2600}, color_scheme="dark")
+    page.set_default_timeout(PATIENCE_MS)
+    for path, title in (("", "Overview"), ("plan", "Plan"), ("ml", "ML")):
+        page.goto(f"{address}/{path}")
+        expect(page.get_by_role("heading", name=title, exact=True)).to_be_visible()
+        settled(page, f"dark-{title.lower()}")
+    ground = page.evaluate("getComputedStyle(document.querySelector('[data-testid=\"stApp\"]')).backgroundColor")
+    red, green, blue = (int(part) for part in re.findall(r"\d+", ground)[:3])
+    assert max(red, green, blue) < 60, ground
+    page.close()
+
+
+def test_a_link_shows_what_is_new_of_one_provider(page: Page, address: str, finops: Callable[..., Ran], company: Path) -> None:
+    page.goto(f"{address}/plan?status=new&provider=AWS")
+    expect(page.get_by_role("heading", name="Plan", exact=True)).to_be_visible()
+    settled(page, "plan-new")
+    with page.expect_download() as download:
+        page.get_by_test_id("stDownloadButton").first.get_by_role("button").click()
+    with Path(download.value.path()).open() as file:
+        listed = {row["id"] for row in csv.DictReader(file)}
+    documents = json.loads(finops("recommend", "--new", "--warehouse", company, "--format", "json").out)
+    assert listed == {r["id"] for d in documents for r in d["recommendations"] if r["provider"] == "AWS"}
 
 
 def test_a_link_opens_a_recommendation(page: Page, address: str, finops: Callable[..., Ran], company: Path) -> None:
@@ -112,7 +140,8 @@ def test_a_link_opens_a_recommendation(page: Page, address: str, finops: Callabl
     wanted = documents[0]["recommendations"][0]
     page.goto(f"{address}/plan?id={wanted['id']}")
     expect(page.get_by_role("heading", name=f"{wanted['kind']} {wanted['id']}")).to_be_visible()
-    expect(page.get_by_text(wanted["saving"]["expected"], exact=True).first).to_be_visible()
+    expect(page.get_by_text(amount(Decimal(wanted["saving"]["expected"])), exact=True).first).to_be_visible()
+    expect(page.get_by_text("Dismiss", exact=True).first).to_be_visible()
     settled(page, "recommendation")
 
 
