@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -14,7 +13,6 @@ from finops.errors import ConfigError, FinopsError
 from finops.intake.load import load
 from finops.intake.report import LoadReport
 from finops.intake.take import Tell
-from finops.ledger.record import recorded
 from finops.live.run import Options, load_live
 
 if TYPE_CHECKING:
@@ -33,19 +31,16 @@ def load_sources(
     replace_source: bool = False,
     max_api_cost: Decimal | None = None,
     now: datetime | None = None,
-    on_record: bool = True,
     progress: Tell | None = None,
 ) -> LoadReport:
     """One delivery from `paths`; without paths one a configured source, each complete before the next begins.
 
-    The plan of the bill as it then stands is put `on_record`, so that later ones can tell what is new, done or gone.
     A configured source that fails is in the report's `failures`, and the others go on. `now` is when what is fetched is
     fetched (default: the clock). Raises Refused (nothing of the paths was loaded), ConfigError where there is nothing to load
     or where providers' calls would cost more than `max_api_cost`.
     """
     if paths or invoice is not None:
-        done = load(warehouse, paths, source=source, invoice=invoice, replace_source=replace_source, progress=progress)
-        return _on_record(warehouse, config, done, progress) if on_record else done
+        return load(warehouse, paths, source=source, invoice=invoice, replace_source=replace_source, progress=progress)
     if not config.sources:
         raise ConfigError("no path is given, and finops.toml names no source", hint="finops load PATH…, or finops init")
     if source is not None and source not in {entry.name for entry in config.sources}:
@@ -61,7 +56,7 @@ def load_sources(
         moment = (now or datetime.now(UTC)).replace(microsecond=0)
         options = Options(moment, max_api_cost, replace_source)
         report += load_live(warehouse, live, options, progress or _silent)
-    return _on_record(warehouse, config, report, progress) if on_record else report
+    return report
 
 
 def _files(warehouse: Warehouse, entry: Source, replace_source: bool, progress: Tell | None) -> LoadReport:
@@ -79,13 +74,3 @@ def _files(warehouse: Warehouse, entry: Source, replace_source: bool, progress: 
 
 def _silent(_: str) -> None:
     """Progress goes nowhere."""
-
-
-def _on_record(warehouse: Warehouse, config: Config, report: LoadReport, progress: Tell | None) -> LoadReport:
-    """The report with one sentence about the plan; a delivery that changed nothing has the plan that is on record."""
-    if not report.changed:
-        return report
-    if progress is not None:
-        progress("making the plan")
-    note = recorded(warehouse, config)
-    return replace(report, notes=(*report.notes, note)) if note else report

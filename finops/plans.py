@@ -81,7 +81,7 @@ def make_plans(
     made = plans(reader, day, kinds=selection.kinds, thresholds=config.recommenders, owners=owners)
     if not made:
         raise ConfigError(f"no bill is loaded of the 30 days up to {day}", where=config.warehouse, hint="finops status")
-    calculation = queries.calculation(reader, reader.published.number)
+    calculation = queries.calculation(reader, reader.published.content)
     of_currency = queries.sources_by_currency(reader)
     replayed = replayed_bills(reader, day)
     advice = reader.rows("select * from vendor_recommendations")
@@ -92,7 +92,7 @@ def make_plans(
         mine = [replay for replay in replayed if replay.currency == plan.currency]
         opinions, others = _opinions(advice, plan)
         to_do = sum((r.saving.effective_monthly.expected for r in plan.recommendations if r.is_to_do), Decimal(0))
-        views.append(PlanView(_shown(plan, selection), gated(tied, mine), calculation, opinions, others, to_do))
+        views.append(PlanView(plan, gated(tied, mine), calculation, opinions, others, to_do))
     stopped = [view for view in views if view.trust.status == "red" and not force]
     if stopped:
         notes = "; ".join(f"{view.plan.currency}: {note}" for view in stopped for note in view.trust.notes)
@@ -106,14 +106,14 @@ def make_plans(
                 where=config.warehouse,
                 hint="finops status names a residual; load what is missing, or recommend --force",
             )
-    return [view for view in views if view not in stopped]
+    return narrowed([view for view in views if view not in stopped], selection)
 
 
-def as_known(view: PlanView, known: History, snapshot: int) -> PlanView:
+def as_known(view: PlanView, known: History) -> PlanView:
     """A whole plan with what the ledger knows since: the plan itself follows from the bill, and needs no making anew."""
     plan = standing_in(known, view.plan)
     to_do = sum((r.saving.effective_monthly.expected for r in plan.recommendations if r.is_to_do), Decimal(0))
-    return replace(view, plan=plan, to_do=to_do, calculation=replace(view.calculation, snapshot=snapshot))
+    return replace(view, plan=plan, to_do=to_do)
 
 
 def standing_in(known: History, plan: Plan) -> Plan:
@@ -169,6 +169,11 @@ def _opinions(advice: Sequence[dict[str, Any]], plan: Plan) -> tuple[tuple[Opini
     opinions = opinions_of_rows(advice, plan.as_of, plan.currency)
     acts = [r.finding for r in plan.recommendations]
     return opinions, unshared(opinions, acts, [(kept.finding, kept.why) for kept in plan.keeps], plan.undecided)
+
+
+def narrowed(views: Sequence[PlanView], selection: Selection) -> list[PlanView]:
+    """The same plans with the selected recommendations alone."""
+    return [replace(view, plan=_shown(view.plan, selection)) for view in views]
 
 
 def _shown(plan: Plan, selection: Selection) -> Plan:

@@ -76,7 +76,7 @@ def weekly(reader: Reader, config: Config, where: Sequence[str] = ()) -> Weekly:
         last=last,
         scope=tuple(where),
         trust=gated(trust(reader, day), replayed_bills(reader, day)),
-        calculation=queries.calculation(reader, reader.published.number),
+        calculation=queries.calculation(reader, reader.published.content),
         begins=queries.first_days(reader),
         totals=tuple(queries.changes(reader, week)),
         changes=tuple(queries.changes(reader, replace(week, by=("service",)))),

@@ -374,6 +374,10 @@ CORE: tuple[Table, ...] = (
 """Every core table; all carry `x_source` (added by the engine where a table does not list it)."""
 
 
+LEDGER = frozenset(t.name for t in (PLAN_RUNS, PLAN_FINDINGS, DECISIONS))
+"""Tables that tell of plans, not of the estate: no plan is made of them."""
+
+
 def table(name: str) -> Table:
     """The core table of that name. Raises KeyError."""
     return {t.name: t for t in CORE}[name]

@@ -16,7 +16,8 @@ ByOption = Annotated[str | None, typer.Option("--by", help="Who says so (default
 def savings(
     context: typer.Context,
     record: Annotated[
-        bool, typer.Option("--record", help="First put the plan of that day on record (finops load does it for the last day).")
+        bool,
+        typer.Option("--record", help="First put that day's plan on record (finops recommend does so for the last day)."),
     ] = False,
     as_of: AsOfOption = None,
     warehouse: WarehouseOption = None,

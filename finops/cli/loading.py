@@ -25,7 +25,6 @@ def load(
     max_api_cost: Annotated[
         str | None, typer.Option("--max-api-cost", help="Refuse if providers' calls would cost more.", metavar="USD")
     ] = None,
-    no_plan: Annotated[bool, typer.Option("--no-plan", help="Do not put the plan of the new bill on record.")] = False,
     warehouse: WarehouseOption = None,
     fmt: FormatOption = "table",
 ) -> None:
@@ -40,7 +39,6 @@ def load(
             config,
             paths or [],
             source=source,
-            on_record=not no_plan,
             invoice=invoice,
             replace_source=replace_source,
             max_api_cost=amount(max_api_cost, "--max-api-cost"),

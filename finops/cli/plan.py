@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from finops.cli.root import AsOfOption, FormatOption, WarehouseOption, app, day, progress, reading, settings
+from finops.cli.root import AsOfOption, FormatOption, WarehouseOption, app, day, opened, progress, reading, say, settings
 
 
 @app.command(add_help_option=False)
@@ -27,7 +27,8 @@ def recommend(
     help_wanted: Annotated[bool, typer.Option("--help", help="This text; with a KIND, its thresholds.")] = False,
 ) -> None:
     """The plan: what to do, in which order, and what it saves; one for each currency."""
-    from finops.plans import Selection, make_plans
+    from finops.ledger.record import recorded
+    from finops.plans import Selection, make_plans, narrowed
     from finops.summary.explanation import thresholds_text
     from finops.summary.plan import plans_text
 
@@ -38,8 +39,10 @@ def recommend(
     selection = Selection(tuple(kinds or ()), owner, new, min_saving)
     with reading(config) as reader, progress() as tell:
         tell("making the plan")
-        plans = make_plans(reader, config, selection, as_of=day(as_of), force=force)
-    typer.echo(plans_text(plans, fmt))
+        plans = make_plans(reader, config, Selection(selection.kinds), as_of=day(as_of), force=force)
+    typer.echo(plans_text(narrowed(plans, selection), fmt))
+    if not kinds and as_of is None and not force and (note := recorded(opened(config), config, plans)):
+        say(note)
     if fail_on is not None and any(float(plan.to_do) >= fail_on for plan in plans):
         raise typer.Exit(3)
 

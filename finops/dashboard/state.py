@@ -24,10 +24,6 @@ MOST_ANSWERS = 256
 """Answers that a snapshot keeps; past that all are asked anew."""
 
 
-LEDGER = ("plan_runs", "plan_findings", "decisions")
-"""Tables that a dismissal changes: what is asked of all others is answered as before it."""
-
-
 class Snapshot:
     """One published state, and each question that pages have asked of it with its answer."""
 
@@ -36,8 +32,7 @@ class Snapshot:
         self.number = number
         self.reader: Reader = Warehouse.open(config.warehouse, memory_limit=config.memory_limit).snapshot(number)
         self.as_of: date | None = queries.as_of(self.reader)
-        tables = sorted((n, t.version) for n, t in self.reader.published.tables.items() if n not in LEDGER)
-        self._of_bill = _answers(config.model_dump_json(), repr(tables))
+        self._of_bill = _answers(config.model_dump_json(), self.reader.published.content)
         self._answers: dict[Hashable, object] = {}
 
     @property
@@ -72,7 +67,7 @@ class Snapshot:
 
 
 @st.cache_resource(max_entries=2, show_spinner=False)
-def _answers(settings: str, tables: str) -> dict[Hashable, object]:  # noqa: ARG001 — the key of the cache
+def _answers(settings: str, content: int) -> dict[Hashable, object]:  # noqa: ARG001 — the key of the cache
     """Answers about one state of the bill, whatever the ledger says."""
     return {}
 
@@ -106,7 +101,7 @@ def _made(at: Snapshot) -> list[PlanView]:
 def plans(at: Snapshot) -> list[PlanView]:
     """One plan a currency; red ones too, which say so. Ask the ledger for them: it knows their status."""
     known = history(at.reader, at.as_of or date.min)
-    return [as_known(view, known, at.number) for view in at.ask(_made)]
+    return [as_known(view, known) for view in at.ask(_made)]
 
 
 def savings(at: Snapshot) -> queries.SavingsReport:

@@ -68,12 +68,14 @@ def record(
     return Recorded(asked, len(opened), len(new), of_state["applied"], of_state["gone"], changed)
 
 
-def recorded(warehouse: Warehouse, config: Config) -> str:
-    """The plan of a new bill on record, in one sentence for the report of a load; also where there is none to record."""
+def recorded(warehouse: Warehouse, config: Config, views: Sequence[PlanView]) -> str:
+    """The whole plans of the last day on record, in one sentence; also where they cannot be, '' where they were."""
     try:
-        done = record(warehouse, config)
+        done = record(warehouse, config, views=views)
     except FinopsError as error:
-        return f"no plan is on record of this bill: {error.what}"
+        return f"the plan is not on record: {error.what}"
+    except OSError as error:
+        return f"the plan is not on record: the warehouse cannot be written ({error.strerror or type(error).__name__})"
     if not done.changed:
         return ""
     parts = [f"{done.new} new"] + [f"{n} {word}" for n, word in ((done.applied, "applied"), (done.gone, "gone")) if n]

@@ -20,7 +20,7 @@ PLAN_RUNS = Table(
     partition="strftime(as_of, '%Y-%m')",
     required=("as_of", "currency", "rules"),
 )
-"""One row a recorded plan of a currency; plans are recorded by a load, never by a reading command."""
+"""One row a recorded plan of a currency; a plan is recorded when `finops recommend` shows it."""
 
 PLAN_FINDINGS = Table(
     name="plan_findings",

@@ -217,5 +217,5 @@ def _notes(plans: Sequence[date], floors: dict[tuple[str, str], str]) -> tuple[s
         for (provider, currency), contract in floors.items()
     ]
     if not plans:
-        notes.append("no plan is on record yet: the next finops load records one")
+        notes.append("no plan is on record yet: finops recommend records one")
     return tuple(notes)

@@ -75,5 +75,5 @@ def anomalies_text(reader: Reader, found: Sequence[queries.Anomaly], by: Sequenc
 
 
 def _document(reader: Reader, content: dict[str, object]) -> str:
-    calculation = asdict(queries.calculation(reader, reader.published.number))
+    calculation = asdict(queries.calculation(reader, reader.published.content))
     return render.document({"schema": 1, "calculation": calculation} | content)

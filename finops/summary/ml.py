@@ -43,7 +43,7 @@ def ml_text(reader: Reader, report: queries.MlReport, missing: Sequence[Instrume
     """JSON: one document. CSV: one row a measure. Tables else; an empty one says what it would need."""
     tables = ml_tables(report, missing, exact=fmt in ("json", "csv"))
     if fmt == "json":
-        calculation = asdict(queries.calculation(reader, reader.published.number))
+        calculation = asdict(queries.calculation(reader, reader.published.content))
         period: dict[str, object] = {"as_of": report.as_of, "from": report.first, "to": report.as_of, "totals": report.totals}
         period |= {"promotional_credits": report.credits}
         return render.document({"schema": 1, "calculation": calculation} | period | tables)

@@ -24,7 +24,7 @@ def allocation_text(reader: Reader, rows: Sequence[queries.TeamRow], period: Seq
         sums[row.currency] = sums.get(row.currency, Decimal(0)) + row.total
     if fmt == "json":
         return render.document(
-            {"schema": 1, "calculation": asdict(queries.calculation(reader, reader.published.number))}
+            {"schema": 1, "calculation": asdict(queries.calculation(reader, reader.published.content))}
             | {"from": period[0], "to": period[1], "totals": sums, "rows": listed}
         )
     text = render.rows(listed, fmt)
@@ -38,6 +38,6 @@ def month_end_text(reader: Reader, rows: Sequence[queries.MonthEnd], fmt: render
     """One row a budget or currency: actual, nowcast, expected with its range, budget and how likely it is exceeded."""
     listed: list[dict[str, object]] = [asdict(row) for row in rows]
     if fmt == "json":
-        calculation = asdict(queries.calculation(reader, reader.published.number))
+        calculation = asdict(queries.calculation(reader, reader.published.content))
         return render.document({"schema": 1, "calculation": calculation, "rows": listed})
     return render.rows(listed, fmt)

@@ -44,7 +44,10 @@ class TableState:
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """A snapshot. Number 0 is the empty state before anything is published."""
+    """A snapshot. Number 0 is the empty state before anything is published.
+
+    content  number of the last snapshot that changed more than the ledger: what is computed of both is the same
+    """
 
     number: int = 0
     tables: Mapping[str, TableState] = field(default_factory=dict)
@@ -55,6 +58,7 @@ class Published:
     tool_version: str = __version__
     calculation_version: str = CALCULATION_VERSION
     warehouse_schema: int = SCHEMA
+    content: int = 0
 
     @property
     def time(self) -> datetime | None:
@@ -117,4 +121,4 @@ def _parse(document: dict[str, Any], storage: Storage) -> Published:
         )
         for name, state in document["tables"].items()
     }
-    return Published(**{**document, "tables": tables, "notes": tuple(document["notes"])})
+    return Published(**{"content": document["number"], **document, "tables": tables, "notes": tuple(document["notes"])})

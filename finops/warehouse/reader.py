@@ -29,7 +29,7 @@ CALL = re.compile(r"\b([a-z_]\w*)\(\$(\w+)\)")
 class Reader:
     """Views are made when a statement first names them: of a remote warehouse only those files are fetched.
 
-    Statements are functions of the snapshot and their parameters (no clock, no chance), so each is run once a snapshot.
+    Statements are functions of the tables that they read and their parameters (no clock, no chance): each is run once.
     """
 
     def __init__(self, storage: Storage, published: Published, memory_limit: str) -> None:
@@ -48,10 +48,21 @@ class Reader:
     def arrow(self, sql: str, params: Mapping[str, object] | None = None) -> pa.Table:
         """The result as an Arrow table."""
         bound = dict(params or {})
-        found = self._results.find(sql, bound)
+        path = self._results.path(sql, bound, self._reads(sql))
+        found = self._results.find(path)
         if found is None:
             found = self._run(self._kept(sql, bound), bound)
-            self._results.keep(sql, bound, found)
+            self._results.keep(path, found)
+        return found
+
+    def _reads(self, sql: str) -> set[str]:
+        """The tables and models that a statement names, and those that they read."""
+        found: set[str] = set()
+        asked = [sql]
+        while asked:
+            named = {self._known[word] for word in _words(asked.pop()) if word in self._known} - found
+            found |= named
+            asked += [self._models[name].sql for name in named if name in self._models]
         return found
 
     def _run(self, sql: str, params: Mapping[str, object]) -> pa.Table:
@@ -97,7 +108,7 @@ class Reader:
 
     def _prepare(self, sql: str) -> None:
         """Create the views and macros that a statement may name, and those that they name."""
-        for word in sorted({found.lower() for found in WORD.findall(sql)} & self._known.keys()):
+        for word in sorted(_words(sql) & self._known.keys()):
             if word in self._made:  # by one of those before, which read it
                 continue
             name = self._known[word]
@@ -142,3 +153,7 @@ class Reader:
         self._connection.execute("set allowed_paths = $1", [files])
         self._connection.execute("set enable_external_access = false")
         self._connection.execute("set lock_configuration = true")
+
+
+def _words(sql: str) -> set[str]:
+    return {found.lower() for found in WORD.findall(sql)}

@@ -1,12 +1,12 @@
-"""What statements say of a published snapshot, kept beside it: a snapshot never changes, so neither does the answer."""
+"""What statements say of published tables, kept beside them: files never change, so neither does what is said of them."""
 
 from __future__ import annotations
 
 import hashlib
 import os
-import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from functools import cache
 from pathlib import Path
 
 import pyarrow as pa
@@ -16,56 +16,67 @@ from finops.warehouse.published import Published
 from finops.warehouse.storage import Storage
 
 FOLDER = "_results"
-"""Derived, and only ever of one snapshot: it may be deleted at any time."""
+"""Derived: it may be deleted at any time."""
 
 LARGEST = 32 * 2**20
 """Bytes of a result that is kept; one that is larger is read about as fast from its tables."""
 
 MOST = 256 * 2**20
-"""Bytes of all results together; what comes after is not kept."""
+"""Bytes of all results together; beyond, the oldest go."""
 
 
 class Results:
-    """Results of one snapshot by statement and parameters. Who may not write to the warehouse has none kept."""
+    """Results by statement, parameters and what the statement reads. Who may not write to the warehouse has none kept."""
 
     def __init__(self, storage: Storage, published: Published) -> None:
-        files = (f"{table}/{file.path}" for table, state in sorted(published.tables.items()) for file in state.files)
-        known = "\n".join((pa.__version__, *(f"{model.name} {model.hash}" for model in models()), *files))
-        self._all = storage.root / FOLDER
-        self._folder = self._all / f"{published.number}-{hashlib.sha256(known.encode()).hexdigest()[:16]}"
+        self._folder = storage.root / FOLDER
         self._there = published.number > 0 and storage.root.is_dir()
+        self._published = published
 
-    def find(self, sql: str, params: Mapping[str, object]) -> pa.Table | None:
+    def path(self, sql: str, params: Mapping[str, object], reads: Iterable[str]) -> Path:
+        """Where the result is, if it is kept. `reads`: the tables and models that the statement comes to read."""
+        asked = [pa.__version__, sql, *(f"{name} = {value!r}" for name, value in sorted(params.items()))]
+        asked += [f"{name} {self._version(name)}" for name in sorted(reads)]
+        return self._folder / f"{hashlib.sha256(chr(10).join(asked).encode()).hexdigest()}.arrow"
+
+    def find(self, path: Path) -> pa.Table | None:
         """The kept result; None where there is none, or where it is damaged."""
         try:
-            with pa.memory_map(str(self._path(sql, params))) as file:
+            with pa.memory_map(str(path)) as file:
                 return pa.ipc.open_file(file).read_all()
         except (OSError, pa.ArrowInvalid):
             return None
 
-    def keep(self, sql: str, params: Mapping[str, object], result: pa.Table) -> None:
-        """Keep it for whoever asks next; the results of other snapshots go."""
+    def keep(self, path: Path, result: pa.Table) -> None:
+        """Keep it for whoever asks the same next."""
         if not self._there or result.nbytes > LARGEST:
             return
         try:
-            self._begin()
-            if sum(path.stat().st_size for path in self._folder.iterdir()) + result.nbytes > MOST:
-                return
+            self._folder.mkdir(exist_ok=True)
             handle, partial = tempfile.mkstemp(dir=self._folder)
             with os.fdopen(handle, "wb") as out, pa.ipc.new_file(out, result.schema) as writer:
                 writer.write_table(result)
-            Path(partial).rename(self._path(sql, params))
+            Path(partial).rename(path)
+            self._bounded()
         except OSError:  # no space, or not ours to write: the answer is right all the same
             return
 
-    def _begin(self) -> None:
-        if self._folder.is_dir():
-            return
-        self._folder.mkdir(parents=True)
-        for other in self._all.iterdir():
-            if other != self._folder:
-                shutil.rmtree(other, ignore_errors=True)
+    def _bounded(self) -> None:
+        found = sorted((file.stat().st_mtime, file.stat().st_size, file) for file in self._folder.iterdir())
+        excess = sum(size for _, size, _ in found) - MOST
+        for _, size, file in found:
+            if excess <= 0:
+                return
+            file.unlink(missing_ok=True)
+            excess -= size
 
-    def _path(self, sql: str, params: Mapping[str, object]) -> Path:
-        asked = "\n".join((sql, *(f"{name} = {value!r}" for name, value in sorted(params.items()))))
-        return self._folder / f"{hashlib.sha256(asked.encode()).hexdigest()}.arrow"
+    def _version(self, name: str) -> str:
+        """What the content of a table or model depends on, beside what it reads itself."""
+        state = self._published.tables.get(name)
+        files = sorted(file.path for file in state.files) if state else []
+        return f"{_hashes().get(name, '')} {' '.join(files)}"
+
+
+@cache
+def _hashes() -> dict[str, str]:
+    return {model.name: model.hash for model in models()}

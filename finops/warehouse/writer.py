@@ -11,7 +11,7 @@ import duckdb
 
 from finops.errors import DataError
 from finops.models import Model, models
-from finops.tables import TAG_SETS, Table
+from finops.tables import LEDGER, TAG_SETS, Table
 from finops.warehouse.build import Builder
 from finops.warehouse.delta import Commits
 from finops.warehouse.derived import write_database
@@ -109,9 +109,12 @@ class Writer:
         """Run the audits and write the snapshot document. Raises DataError (audits) or BusyError; nothing is published then."""
         self.on_step("audit")
         warnings = self._builder.audit()
+        number, tables = self._base.number + 1, dict(self._store.states)
+        changed = {name for name in tables if tables[name] != self._base.tables.get(name)}
         published = Published(
-            number=self._base.number + 1,
-            tables=dict(self._store.states),
+            number=number,
+            content=self._base.content if changed <= LEDGER else number,
+            tables=tables,
             models=dict(self._builder.hashes),
             published_at=datetime.now(UTC).isoformat(timespec="seconds"),
             price_book=self._price_book(),

@@ -37,7 +37,7 @@ def test_a_second_load_downloads_and_stages_nothing(aws: str, warehouse: Warehou
     again = fetched(warehouse, billing(aws))
     assert (first.changed, again.changed, again.lines) == (True, False, ())
     assert (calls(first)["s3:GetObject"], calls(again)["s3:GetObject"]) == (4, 2)  # the manifests alone
-    assert warehouse.published().number == 2  # the bill, and the plan that is on record of it
+    assert warehouse.published().number == 1
 
 
 def test_only_the_file_that_changed_is_fetched(aws: str, warehouse: Warehouse, tmp_path: Path) -> None:

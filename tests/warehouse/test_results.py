@@ -1,14 +1,15 @@
-"""Results of a snapshot are kept and found again; what is damaged, large or another snapshot's is asked anew."""
+"""Results are kept and found again; what is damaged, large or of other files is asked anew."""
 
 from __future__ import annotations
 
+import os
 from datetime import date
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
 
-from finops.tables import CHARGES
+from finops.tables import CHARGES, RATES
 from finops.warehouse import results
 from finops.warehouse.warehouse import Warehouse
 from tests.warehouse.bills import charges
@@ -28,7 +29,7 @@ def load(folder: Path, rows: int) -> Warehouse:
 
 
 def kept(folder: Path) -> list[Path]:
-    return sorted(folder.glob("_results/*/*.arrow"))
+    return sorted(folder.glob("_results/*.arrow"))
 
 
 def ask(warehouse: Warehouse, sql: str = TOTAL, **params: object) -> tuple[list[dict[str, object]], bool]:
@@ -54,14 +55,22 @@ def test_parameters_are_part_of_the_question(tmp_path: Path) -> None:
     assert ask(warehouse, UNTIL, as_of=date(2025, 12, 31)) == (before, False)
 
 
-def test_a_publication_ends_what_was_kept(tmp_path: Path) -> None:
+def test_other_files_of_a_table_are_another_question(tmp_path: Path) -> None:
     before, _ = ask(load(tmp_path, 3))
-    (old,) = kept(tmp_path)
     after, asked = ask(load(tmp_path, 5))
     assert asked
     assert before != after
-    (new,) = kept(tmp_path)
-    assert new.parent != old.parent
+
+
+def test_a_publication_that_leaves_the_tables_alone_leaves_their_results(tmp_path: Path) -> None:
+    warehouse = load(tmp_path, 3)
+    first = (ask(warehouse)[0], ask(warehouse, UNTIL, as_of=date(2026, 1, 31))[0])
+    with warehouse.writer() as writer:
+        rate = "select 's' as x_source, date '2026-01-01' as date, 'EUR' as from_currency, 'USD' as to_currency, 1.1 as rate"
+        writer.replace(RATES, [("s", "", "2026-01")], rate)
+        writer.publish()
+    assert ask(warehouse) == (first[0], False)
+    assert ask(warehouse, UNTIL, as_of=date(2026, 1, 31)) == (first[1], False)
 
 
 def test_a_damaged_result_is_asked_anew(tmp_path: Path) -> None:
@@ -84,12 +93,15 @@ def test_strangers_statements_and_large_results_are_not_kept(tmp_path: Path, mon
     assert ask(warehouse) == (first, True)
 
 
-def test_all_results_together_have_a_bound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_beyond_the_bound_the_oldest_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     warehouse = load(tmp_path, 3)
     ask(warehouse)
-    monkeypatch.setattr(results, "MOST", kept(tmp_path)[0].stat().st_size)
+    (old,) = kept(tmp_path)
+    os.utime(old, (1, 1))
+    monkeypatch.setattr(results, "MOST", old.stat().st_size + 16)
     ask(warehouse, UNTIL, as_of=date(2026, 1, 1))
-    assert len(kept(tmp_path)) == 1
+    (new,) = kept(tmp_path)
+    assert new != old
 
 
 def test_who_may_not_write_reads_all_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
