@@ -7,6 +7,7 @@ import logging
 from connectors.aws.commitments import COMMITMENTS
 from connectors.aws.exports import BILLING
 from connectors.aws.hub import ADVICE
+from connectors.aws.prices import PRICES
 from connectors.aws.probes import probe
 from connectors.aws.resources import inventory
 from connectors.aws.resources_ec2 import EC2
@@ -18,7 +19,7 @@ from connectors.aws.totals import TOTALS
 from connectors.aws.utilization import UTILIZATION
 from finops.connect import Connector, Counts
 
-STREAMS = (BILLING, TOTALS, UTILIZATION, inventory((*EC2, *SERVICES)), COMMITMENTS, SPOT, ADVICE)
+STREAMS = (BILLING, TOTALS, UTILIZATION, inventory((*EC2, *SERVICES)), COMMITMENTS, PRICES, SPOT, ADVICE)
 
 
 def connect(settings: AwsSettings, counts: Counts) -> Connection:

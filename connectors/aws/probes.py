@@ -66,6 +66,8 @@ CALLS: Mapping[str, tuple[str, str, Mapping[str, Any]]] = {
     "ecr:DescribeRepositories": ("ecr", "DescribeRepositories", {"maxResults": 1}),
     "redshift:DescribeClusters": ("redshift", "DescribeClusters", {"MaxRecords": 20}),
     "savingsplans:DescribeSavingsPlans": ("savingsplans", "DescribeSavingsPlans", {"maxResults": 1}),
+    "savingsplans:DescribeSavingsPlansOfferingRates": ("savingsplans", "DescribeSavingsPlansOfferingRates", {"maxResults": 1}),
+    "pricing:GetProducts": ("pricing", "GetProducts", {"ServiceCode": "AmazonEC2", "MaxResults": 1}),
     "ec2:DescribeReservedInstances": ("ec2", "DescribeReservedInstances", {}),
     "rds:DescribeReservedDBInstances": ("rds", "DescribeReservedDBInstances", {"MaxRecords": 20}),
     "elasticache:DescribeReservedCacheNodes": ("elasticache", "DescribeReservedCacheNodes", {"MaxRecords": 20}),

@@ -40,6 +40,8 @@ SERVICES = {
 
 UNKNOWN_TO_THE_EMULATOR: dict[str, dict[str, Any]] = {
     "savingsplans:DescribeSavingsPlans": {"savingsPlans": []},
+    "savingsplans:DescribeSavingsPlansOfferingRates": {"searchResults": []},
+    "pricing:GetProducts": {"FormatVersion": "aws_v1", "PriceList": []},
     "ec2:DescribeReservedInstances": {"ReservedInstances": []},
     "rds:DescribeReservedDBInstances": {"ReservedDBInstances": []},
     "elasticache:DescribeReservedCacheNodes": {"ReservedCacheNodes": []},

@@ -135,32 +135,26 @@ def test_a_page_token_that_comes_twice_is_an_error(estate: Aws, tmp_path: Path, 
         assert "one page token twice" in report.failures[0], (permission, report.failures)
 
 
+PAGED = (
+    "cloudwatch", "ec2", "rds", "sagemaker", "lambda", "elbv2", "autoscaling", "eks", "ecr", "redshift", "elasticache",
+    "application-autoscaling", "cost-optimization-hub", "pricing",
+)  # fmt: skip
+
+
 def pagination() -> list[tuple[str, str, tuple[str, str]]]:
-    """Service, operation, (token of the answer, list of the answer) of every operation that botocore pages."""
-    session = botocore.session.get_session()
-    found = []
-    for service in (
-        "s3",
-        "ce",
-        "cloudwatch",
-        "ec2",
-        "rds",
-        "sagemaker",
-        "lambda",
-        "elbv2",
-        "autoscaling",
-        "eks",
-        "ecr",
-        "redshift",
-        "application-autoscaling",
-    ):
-        for operation, page in (
-            session.get_component("data_loader").load_service_model(service, "paginators-1")["pagination"].items()
-        ):
-            if isinstance(page["output_token"], str) and service != "s3":
+    """Service, operation, (token of the answer, list of the answer) of every operation that botocore pages, and more."""
+    loader = botocore.session.get_session().get_component("data_loader")
+    found = [
+        ("ce", "GetCostAndUsage", ("NextPageToken", "ResultsByTime")),
+        ("savingsplans", "DescribeSavingsPlans", ("nextToken", "savingsPlans")),
+        ("savingsplans", "DescribeSavingsPlansOfferingRates", ("nextToken", "searchResults")),
+    ]
+    for service in PAGED:
+        for operation, page in loader.load_service_model(service, "paginators-1")["pagination"].items():
+            if isinstance(page["output_token"], str):
                 result = page["result_key"] if isinstance(page["result_key"], str) else page["result_key"][0]
                 found.append((service, operation, (page["output_token"], result)))
-    return [*found, ("ce", "GetCostAndUsage", ("NextPageToken", "ResultsByTime"))]
+    return found
 
 
 def test_a_clock_that_is_wrong_is_said(estate: Aws, warehouse: Warehouse) -> None:
