@@ -21,6 +21,7 @@ from tests.live.company import BUCKET, fetched, rows, source
 from tests.live.conftest import KEY_ID, NOW, SECRET
 from tests.live.contract import Aws, Fault, Reset
 from tests.live.estate import put_estate, put_resources
+from tests.live.test_prices_live import product
 
 STREAMS = {stream.name: stream for stream in CONNECTOR.streams}
 FREE = {"sts:GetCallerIdentity"}
@@ -83,6 +84,8 @@ def test_keys_are_unique_and_required_columns_are_there(estate: Aws, warehouse: 
 def test_what_is_asked_is_what_the_stream_and_the_policy_name(estate: Aws, tmp_path: Path, name: str) -> None:
     if name in ("inventory", "spot"):
         put_resources(estate.url)
+    machine = product({"instanceType": "m5.xlarge", "operatingSystem": "Linux"}, "0.192")
+    estate.answer("pricing:GetProducts", {"PriceList": [machine]}, {"PriceList": []})
     estate.answer("ec2:DescribeRegions", {"Regions": [{"RegionName": "us-east-1"}]})
     used = asked(estate, name, tmp_path, regions=[])
     assert used - FREE == set(STREAMS[name].permissions)
