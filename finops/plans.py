@@ -93,7 +93,12 @@ def make_plans(
         opinions, others = _opinions(advice, plan)
         to_do = sum((r.saving.effective_monthly.expected for r in plan.recommendations if r.is_to_do), Decimal(0))
         views.append(PlanView(plan, gated(tied, mine), calculation, opinions, others, to_do))
-    stopped = [view for view in views if view.trust.status == "red" and not force]
+    return narrowed(views if force else _tied(views, config.warehouse), selection)
+
+
+def _tied(views: Sequence[PlanView], where: str) -> list[PlanView]:
+    """Those whose bill is not red. Raises DataError where none is left."""
+    stopped = [view for view in views if view.trust.status == "red"]
     if stopped:
         notes = "; ".join(f"{view.plan.currency}: {note}" for view in stopped for note in view.trust.notes)
         log.warning(
@@ -103,10 +108,10 @@ def make_plans(
         if len(stopped) == len(views):
             raise DataError(
                 f"no recommendation can stand on this bill: {notes}",
-                where=config.warehouse,
+                where=where,
                 hint="finops status names a residual; load what is missing, or recommend --force",
             )
-    return narrowed([view for view in views if view not in stopped], selection)
+    return [view for view in views if view not in stopped]
 
 
 def as_known(view: PlanView, known: History) -> PlanView:

@@ -19,10 +19,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from finops.money import CENT
-from finops.queries import Reads
+
+if TYPE_CHECKING:
+    from finops.queries import Reads
 
 BRIDGES = ("tax", "support", "credit")
 PROVISIONAL_DAYS = 3

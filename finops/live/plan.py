@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from finops import plugins
 from finops.config import Source, connector_settings
@@ -18,8 +18,10 @@ from finops.errors import ConfigError, FinopsError, SourceError
 from finops.live.cache import Shelf
 from finops.live.meter import Meter, added, cost
 from finops.live.windows import missing
-from finops.queries import Reads
 from finops.window import Window
+
+if TYPE_CHECKING:
+    from finops.queries import Reads
 
 log = logging.getLogger("finops.live")
 

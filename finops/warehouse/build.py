@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
+from typing import TypeVar
 
 import duckdb
 
@@ -21,6 +23,7 @@ AMOUNT = re.compile(r"(^|_)(cost|price|amount|credit|saving|quantity)$")
 """Columns that hold money, or quantities that money is computed from."""
 
 Part = tuple[str, str]
+T = TypeVar("T")
 
 
 class Bench:
@@ -60,21 +63,37 @@ class Builder:
 
     def audit(self, checks: Sequence[Audit] | None = None) -> list[str]:
         """Run every audit on what changed; the warnings. Raises DataError for the first error, naming its rows."""
-        warnings = []
-        for check in audits() if checks is None else checks:
-            if not any(self._store.changed.get(name) for name in check.reads):
-                continue
-            for name in check.reads:
-                # The whole period, of all sources: two of them may hold one account.
-                periods = {partition for _, partition in self._store.changed.get(name, ())}
-                self._bench.view(name, [file for file in self._current(name) if file.partition in periods])
-            found = self._bench.connection.sql(check.sql).limit(5).to_arrow_table().to_pylist()
-            if found and check.severity == "error":
-                raise DataError(f"audit {check.name} failed: {check.title} {_shown(found)}")
-            warnings += [f"{check.title} {_shown(found)}"] if found else []
-        for model in self._models:
-            self._conserved(model)
-        return warnings
+        asked = [
+            check
+            for check in (audits() if checks is None else checks)
+            if any(self._store.changed.get(name) for name in check.reads)
+        ]
+        jobs: list[Callable[[Bench], str]] = [partial(self._audited, check) for check in asked]
+        jobs += [partial(self._conserved, model) for model in self._models]
+        said = self._side_by_side(jobs)
+        return [warning for warning in said if warning]
+
+    def _side_by_side(self, jobs: Sequence[Callable[[Bench], T]]) -> list[T]:
+        """What each job makes on a bench, in the order of the jobs. Raises what the first job that fails raises."""
+        count = len(self._benches)
+
+        def of_bench(number: int) -> list[Future[T]]:
+            return [_settled(job, self._benches[number]) for job in jobs[number::count]]
+
+        with ThreadPoolExecutor(max_workers=count) as pool:
+            done = list(pool.map(of_bench, range(count)))
+        return [done[place % count][place // count].result() for place in range(len(jobs))]
+
+    def _audited(self, check: Audit, bench: Bench) -> str:
+        """The warning of an audit, '' where it finds nothing. Raises DataError where it is an error."""
+        for name in check.reads:
+            # The whole period, of all sources: two of them may hold one account.
+            periods = {partition for _, partition in self._store.changed.get(name, ())}
+            bench.view(name, [file for file in self._current(name) if file.partition in periods])
+        found = bench.connection.sql(check.sql).limit(5).to_arrow_table().to_pylist()
+        if found and check.severity == "error":
+            raise DataError(f"audit {check.name} failed: {check.title} {_shown(found)}")
+        return f"{check.title} {_shown(found)}" if found else ""
 
     def _build(self, model: Model) -> None:
         self._store.step(f"build {model.name}")
@@ -107,20 +126,17 @@ class Builder:
     def _parts(self, model: Model, layout: Layout, parts: Sequence[Part], aligned: Sequence[str], rest: set[str]) -> None:
         """Each part is built from the files of its part alone, some side by side, then all are committed together."""
 
-        def built(bench: Bench, mine: Sequence[Part]) -> list[Landed]:
+        for bench in self._benches:
             for name in rest:
                 bench.view(name, None)
-            landed = []
-            for part in mine:
-                for name in aligned:
-                    bench.view(name, self._files(name, {part}))
-                landed += self._store.land(bench.connection, layout, self._select(model, layout))
-            return landed
 
-        count = len(self._benches)
-        with ThreadPoolExecutor(max_workers=count) as pool:
-            done = list(pool.map(built, self._benches, (parts[number::count] for number in range(count))))
-        landed = sorted((new for of_bench in done for new in of_bench), key=lambda new: (new.file.source, new.file.partition))
+        def built(part: Part, bench: Bench) -> list[Landed]:
+            for name in aligned:
+                bench.view(name, self._files(name, {part}))
+            return self._store.land(bench.connection, layout, self._select(model, layout))
+
+        jobs: list[Callable[[Bench], list[Landed]]] = [partial(built, part) for part in parts]
+        landed = [new for of_part in self._side_by_side(jobs) for new in of_part]
         gone = [file for file in self._current(layout.name) if (file.source, file.partition) in set(parts)]
         self._store.swap(layout, landed, gone, [])
 
@@ -173,14 +189,14 @@ class Builder:
     def _files(self, name: str, parts: set[Part]) -> list[DataFile]:
         return [file for file in self._current(name) if (file.source, file.partition) in parts]
 
-    def _conserved(self, model: Model) -> None:
-        """The model sums to the charges, for every source, billing period and currency that changed."""
+    def _conserved(self, model: Model, bench: Bench) -> str:
+        """'' where the model sums to the charges, for every source, period and currency that changed. Else DataError."""
         changed = self._store.changed.get("charges", set()) | self._store.changed.get(model.name, set())
         if not model.conserves or not changed:
-            return
-        self._bench.view("charges", self._files("charges", changed))
-        self._bench.view(model.name, self._files(model.name, changed))
-        found = self._bench.connection.sql(_conservation(model)).limit(5).to_arrow_table().to_pylist()
+            return ""
+        bench.view("charges", self._files("charges", changed))
+        bench.view(model.name, self._files(model.name, changed))
+        found = bench.connection.sql(_conservation(model)).limit(5).to_arrow_table().to_pylist()
         if found:
             wrong = next(
                 r
@@ -188,6 +204,17 @@ class Builder:
                 if any((row[f"mart_{r.mart_column}"] or 0) != (row[r.charge_column] or 0) for row in found)
             )
             raise DataError(f"{model.name}.{wrong.mart_column} does not sum to {wrong.charge_column} {_shown(found)}")
+        return ""
+
+
+def _settled(job: Callable[[Bench], T], bench: Bench) -> Future[T]:
+    """The job's outcome, be it an error."""
+    outcome: Future[T] = Future()
+    try:
+        outcome.set_result(job(bench))
+    except BaseException as error:
+        outcome.set_exception(error)
+    return outcome
 
 
 def _conservation(model: Model) -> str:
