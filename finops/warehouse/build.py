@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
@@ -25,6 +26,9 @@ AMOUNT = re.compile(r"(^|_)(cost|price|amount|credit|saving|quantity)$")
 Part = tuple[str, str]
 T = TypeVar("T")
 
+WHOLE: tuple[Part, ...] = (("", ""),)
+"""The one part of a model that is built whole."""
+
 
 class Bench:
     """A connection with a schema of its own, whose views are what a model reads while it is built."""
@@ -43,6 +47,16 @@ class Bench:
         self.connection.execute(f"create or replace view {self._schema}.{identifier(name)} as {sql}")
 
 
+@dataclass(frozen=True, slots=True)
+class Rebuild:
+    """The parts of a model that are to be built; `aligned` are the inputs that are kept in the same parts."""
+
+    model: Model
+    layout: Layout
+    parts: tuple[Part, ...]
+    aligned: frozenset[str]
+
+
 class Builder:
     """The models of one writer. `hashes` are those of the models as they stand in the tables."""
 
@@ -56,10 +70,17 @@ class Builder:
         self.hashes = dict(hashes)
 
     def build(self) -> None:
-        for model in self._models:
-            if not model.is_macro:
-                self._build(model)
-            self.hashes[model.name] = model.hash
+        """Rebuild what is stale: models that do not read each other side by side, as the parts of each are."""
+        for generation in _generations([model for model in self._models if not model.is_macro]):
+            plans = [plan for model in generation if (plan := self._planned(model)) is not None]
+            jobs = [partial(self._built, plan, part) for plan in plans for part in plan.parts]
+            landed = iter(self._side_by_side(jobs))
+            for plan in plans:
+                new = [file for _ in plan.parts for file in next(landed)]
+                name = plan.layout.name
+                gone = [f for f in self._current(name) if plan.parts == WHOLE or (f.source, f.partition) in set(plan.parts)]
+                self._store.swap(plan.layout, new, gone, [])
+        self.hashes.update({model.name: model.hash for model in self._models})
 
     def audit(self, checks: Sequence[Audit] | None = None) -> list[str]:
         """Run every audit on what changed; the warnings. Raises DataError for the first error, naming its rows."""
@@ -95,50 +116,32 @@ class Builder:
             raise DataError(f"audit {check.name} failed: {check.title} {_shown(found)}")
         return f"{check.title} {_shown(found)}" if found else ""
 
-    def _build(self, model: Model) -> None:
+    def _planned(self, model: Model) -> Rebuild | None:
+        """What of a model is to be built; None where all of it stands."""
         self._store.step(f"build {model.name}")
         for name in model.reads:
             self._bench.view(name, [])
-        columns = self._columns(model)
-        layout = mart_layout(model, columns)
+        layout = mart_layout(model, self._columns(model))
         state = self._store.states.get(model.name)
         stale = state is None or self.hashes.get(model.name) != model.hash
         if not model.incremental:
-            if stale or any(self._store.changed.get(name) for name in model.reads):
-                self._whole(model, layout, state)
-            return
-        aligned = [name for name in sorted(model.reads) if self._aligned(name, layout)]
-        rest = set(model.reads) - set(aligned)
-        everything = stale or any(self._store.changed.get(name) for name in rest)
+            if not stale and not any(self._store.changed.get(name) for name in model.reads):
+                return None
+            self._shape(layout, state)
+            return Rebuild(model, layout, WHOLE, frozenset())
+        aligned = frozenset(name for name in model.reads if self._aligned(name, layout))
+        everything = stale or any(self._store.changed.get(name) for name in model.reads - aligned)
         parts = self._all_parts(aligned) if everything else self._changed_parts(aligned)
         if everything and state is not None:
             parts |= {(file.source, file.partition) for file in state.files}
         self._shape(layout, state)
-        self._parts(model, layout, sorted(parts), aligned, rest)
+        return Rebuild(model, layout, tuple(sorted(parts)), aligned)
 
-    def _whole(self, model: Model, layout: Layout, state: TableState | None) -> None:
-        for name in model.reads:
-            self._bench.view(name, None)
-        self._shape(layout, state)
-        landed = self._store.land(self._bench.connection, layout, self._select(model, layout))
-        self._store.swap(layout, landed, self._current(layout.name), [])
-
-    def _parts(self, model: Model, layout: Layout, parts: Sequence[Part], aligned: Sequence[str], rest: set[str]) -> None:
-        """Each part is built from the files of its part alone, some side by side, then all are committed together."""
-
-        for bench in self._benches:
-            for name in rest:
-                bench.view(name, None)
-
-        def built(part: Part, bench: Bench) -> list[Landed]:
-            for name in aligned:
-                bench.view(name, self._files(name, {part}))
-            return self._store.land(bench.connection, layout, self._select(model, layout))
-
-        jobs: list[Callable[[Bench], list[Landed]]] = [partial(built, part) for part in parts]
-        landed = [new for of_part in self._side_by_side(jobs) for new in of_part]
-        gone = [file for file in self._current(layout.name) if (file.source, file.partition) in set(parts)]
-        self._store.swap(layout, landed, gone, [])
+    def _built(self, plan: Rebuild, part: Part, bench: Bench) -> list[Landed]:
+        """One part of a model, from the files of that part alone where its inputs are kept in the same parts."""
+        for name in plan.model.reads:
+            bench.view(name, self._files(name, {part}) if name in plan.aligned else None)
+        return self._store.land(bench.connection, plan.layout, self._select(plan.model, plan.layout))
 
     def _shape(self, layout: Layout, state: TableState | None) -> None:
         if state is not None and state.columns != layout.columns:
@@ -176,10 +179,10 @@ class Builder:
         other = next((model for model in self._models if model.name == name), None)
         return other is not None and bool(other.incremental) and (other.incremental[1] == layout.partition_by[1])
 
-    def _all_parts(self, names: Sequence[str]) -> set[Part]:
+    def _all_parts(self, names: Iterable[str]) -> set[Part]:
         return {(file.source, file.partition) for name in names for file in self._current(name)}
 
-    def _changed_parts(self, names: Sequence[str]) -> set[Part]:
+    def _changed_parts(self, names: Iterable[str]) -> set[Part]:
         return set().union(*(self._store.changed.get(name, set()) for name in names))
 
     def _current(self, name: str) -> tuple[DataFile, ...]:
@@ -205,6 +208,16 @@ class Builder:
             )
             raise DataError(f"{model.name}.{wrong.mart_column} does not sum to {wrong.charge_column} {_shown(found)}")
         return ""
+
+
+def _generations(ordered: Sequence[Model]) -> list[list[Model]]:
+    """Models in their order, cut where one reads another."""
+    found: list[list[Model]] = []
+    for model in ordered:
+        if not found or model.reads & {other.name for other in found[-1]}:
+            found.append([])
+        found[-1].append(model)
+    return found
 
 
 def _settled(job: Callable[[Bench], T], bench: Bench) -> Future[T]:
