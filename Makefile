@@ -33,8 +33,9 @@ check: $(INSTALLED) ## style, types, SQL, dependency rule, CI workflow
 real: $(INSTALLED) ## the checks on real billing data, where it is at hand
 	FINOPS_SHARED="$(abspath $(SHARED))" $(BIN)/python -m pytest tests/real -n 2 --dist worksteal
 
-bench: $(INSTALLED) ## speed and memory, then the bars on real traces where they are at hand: writes docs/benchmarks.md, docs/bars.md
+bench: $(INSTALLED) browser ## speed and memory, the dashboard in a browser, then the bars on real traces where they are at hand: writes docs/benchmarks.md, docs/bars.md
 	$(BIN)/python -m benchmarks.load --write
+	$(BIN)/python -m benchmarks.dashboard --write
 	if [ -d "$(SHARED)/data/traces" ]; then $(BIN)/python -m benchmarks.traces all --data "$(SHARED)/data/traces" --write; fi
 
 docs: $(INSTALLED) ## write docs/reference.md from the code

@@ -72,7 +72,8 @@ def dated(age: str) -> None:
 
 def source(command: str) -> None:
     """The command that gives the same numbers, and how old they are."""
-    st.code(f"{command}  # {st.session_state.get(AGE, '')}", language="bash", wrap_lines=True)
+    mark = "  # " if "  # " not in command else " "
+    st.code(f"{command}{mark}{st.session_state.get(AGE, '')}", language="bash", wrap_lines=True)
 
 
 def _cell(value: object) -> Any:

@@ -20,6 +20,9 @@ from finops.portfolio import waterfall_bars
 from finops.render import amount, printable
 from finops.summary.savings import applied_rows, decided_rows
 
+EVIDENCE_DAYS = 90
+"""What recommenders look back at."""
+
 Planned: TypeAlias = tuple[PlanView, Recommendation]
 
 DISMISS_DAYS = 90
@@ -41,8 +44,7 @@ def page() -> None:
         st.subheader(f"{plan.currency}: {amount(plan.current)} a month, {amount(plan.after)} after the plan")
         panel.chart(panel.waterfall(waterfall_bars(plan), f"{plan.currency} a month"), f"plan-waterfall-{plan.currency}")
     rows = [_row(view, r) for view, r in shown]
-    kinds = st.query_params.get_all("kind")
-    picked = panel.table(rows, key="plan", command=" ".join(["finops recommend", *map(shlex.quote, kinds)]), selectable=True)
+    picked = panel.table(rows, key="plan", command=_command(scope), selectable=True)
     wanted = st.query_params.get("id")
     everything = [(view, r) for view in views for r in view.plan.recommendations]
     one = shown[picked] if picked is not None else next((pair for pair in everything if pair[1].finding.id == wanted), None)
@@ -51,7 +53,7 @@ def page() -> None:
             st.caption("Select a row of the table to see its facts, its range, what was rejected, the SQL and the patch.")
         else:
             st.query_params["id"] = one[1].finding.id
-            _detail(*one)
+            _detail(at, *one)
             _decide(at, one[1])
     _set_aside(at.ask_ledger(state.savings))
     for view in views:
@@ -75,6 +77,41 @@ def _filtered(everything: list[Planned], scope: Scope) -> list[Planned]:
         and (not statuses or r.status in statuses)
         and scope.holds(r.finding.scope.provider, r.finding.scope.account)
     ]
+
+
+def _command(scope: Scope) -> str:
+    """The command with every choice that it knows, and in words what the page has left out beyond it."""
+    kinds, owners, statuses = (st.query_params.get_all(name) for name in ("kind", "owner", "status"))
+    parts = ["finops recommend", *map(shlex.quote, kinds)]
+    further = [condition.column for condition in scope.where]
+    if len(owners) == 1:
+        parts.append(f"--owner {shlex.quote(owners[0])}")
+    else:
+        further += ["owner"] if owners else []
+    if statuses == ["new"]:
+        parts.append("--new")
+    else:
+        further += ["status"] if statuses else []
+    return " ".join(parts) + (f"  # then by {', '.join(further)};" if further else "")
+
+
+def _daily(at: state.Snapshot, recommendation: Recommendation, currency: str) -> None:
+    """What the resource has cost each day, by meter: the evidence that a reader looks at first."""
+    resource = recommendation.finding.scope.resource
+    if not resource or at.as_of is None:
+        return
+    where = (queries.Condition("resource", (resource,)),)
+    first = at.as_of - timedelta(days=EVIDENCE_DAYS - 1)
+    found = at.ask(state.costs, queries.CostQuery(("day", "SkuMeter"), first=first, last=at.as_of, where=where))
+    rows = [
+        {"day": str(r.keys[0]), "name": str(r.keys[1] or "(no meter)"), "cost": float(r.amount)}
+        for r in found
+        if r.currency == currency
+    ]
+    if rows:
+        panel.chart(panel.stacked(rows, x="day", y="cost", colour="name", unit=f"{currency} a day"), "evidence")
+        command = f"finops costs --by day,SkuMeter --from {first} --where {shlex.quote('resource=' + resource)}"
+        panel.source(command)
 
 
 def _decide(at: state.Snapshot, recommendation: Recommendation) -> None:
@@ -137,7 +174,7 @@ def _row(view: PlanView, recommendation: Recommendation) -> dict[str, object]:
     }
 
 
-def _detail(view: PlanView, recommendation: Recommendation) -> None:
+def _detail(at: state.Snapshot, view: PlanView, recommendation: Recommendation) -> None:
     document = recommendation_document(recommendation)
     saving, currency = document["saving"], view.plan.currency
     st.subheader(f"{document['kind']} {document['id']}")
@@ -148,6 +185,7 @@ def _detail(view: PlanView, recommendation: Recommendation) -> None:
     expected.metric("Expected", amount(Decimal(saving["expected"])))
     high.metric("High", amount(Decimal(saving["high"])))
     alone.metric("Alone", amount(Decimal(saving["alone"])))
+    _daily(at, recommendation, currency)
     facts = [{name: fact[name] for name in ("name", "value", "unit", "source")} for fact in document["evidence"]["facts"]]
     panel.table(
         [{k: str(v) for k, v in fact.items()} for fact in facts], key="facts", command=f"finops explain {document['id']}"

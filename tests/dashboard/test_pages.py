@@ -14,9 +14,11 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from finops.config import load_config
+from finops.intake.load import load
 from finops.render import amount
 from finops.warehouse.warehouse import Warehouse
 from tests.conftest import Ran
+from tests.intake.delivery import text
 
 PAGES = ("overview", "costs", "plan", "teams", "ml", "health")
 
@@ -146,6 +148,33 @@ def test_a_recommendation_is_dismissed_and_opened_again(
 
     app.button(key=f"reopen-{wanted}").click().run()
     assert status()[0] in ("new", "open")
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_small_bill_without_a_plan_on_record_teaches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, page: str) -> None:
+    bill = tmp_path / "bill.csv"
+    bill.write_text(text())
+    load(Warehouse.open(str(tmp_path / "w")), [bill])
+    app = shown(page, tmp_path / "w", monkeypatch)
+    assert not app.exception
+    assert not app.error
+    captions = " ".join(caption.value for caption in app.caption)
+    taught = {
+        "overview": ["less than two weeks of history", "the next finops load records one", "No budget is set"],
+        "plan": ["Nothing is seen on the bill to be done yet"],
+        "ml": ["no machine with a known accelerator is billed"],
+    }
+    for words in taught.get(page, []):
+        assert words in captions
+
+
+def test_a_resource_s_days_are_beside_its_facts(
+    company: Path, monkeypatch: pytest.MonkeyPatch, finops: Callable[..., Ran]
+) -> None:
+    documents = json.loads(finops("recommend", "idle", "--warehouse", company, "--format", "json").out)
+    wanted = next(r for d in documents for r in d["recommendations"] if r["resource"].startswith("i-"))
+    app = opened("plan", company, monkeypatch, id=wanted["id"])
+    assert any(f"--where resource={wanted['resource']}" in code.value for code in app.code)
 
 
 def test_a_dismissal_makes_no_plan_anew(copied: Path, monkeypatch: pytest.MonkeyPatch) -> None:
