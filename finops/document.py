@@ -7,6 +7,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
+from finops.agreements import Floor
 from finops.intake.reconcile import Trust
 from finops.model import Act, Action, Fact, Recommendation, action_name
 from finops.money import cents
@@ -36,6 +37,7 @@ def plan_document(
         "waterfall": [
             {"step": step.name, ("monthly" if step.is_level else "saving"): money(step.amount)} for step in plan.steps
         ],
+        "agreements": [floor_document(floor) for floor in plan.floors],
         "verdicts": {"act": len(plan.recommendations), "keep": len(plan.keeps), "unknown": plan.unknown_verdicts},
         "recommendations": [recommendation_document(r, opinions) for r in plan.recommendations],
         "unknowns": [
@@ -50,6 +52,13 @@ def plan_document(
             for o in others
         ],
         "failed": [{"kind": f.kind, "error": f.error} for f in plan.failed],
+    }
+
+
+def floor_document(floor: Floor) -> dict[str, Any]:
+    """A negotiated floor, in amounts of twelve months: what of the plan's saving leaves the bank less, and what does not."""
+    return {"contract": floor.contract, "provider": floor.provider} | {
+        name: money(getattr(floor, name)) for name in ("floor", "eligible", "headroom", "saving", "cash", "shortfall")
     }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from finops.bill.simulate import Bill, Line, keys_of
+from finops.bill.simulate import Bill, Line, Outcome, keys_of
 from finops.model import Change, Effect, Finding
 
 
@@ -13,14 +13,14 @@ def quoted(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def saving_sql(bill: Bill, key: str, effect: Effect, stranded: Decimal, finding: Finding) -> str:
+def saving_sql(bill: Bill, key: str, effect: Effect, outcome: Outcome, finding: Finding) -> str:
     """One select that returns what the effect takes off the bill a month, alone: lines × what is left of them."""
     branches = [_branch(bill, change, bill.lines(key)) for change in effect.changes]
     cases = "\n            ".join(branches)
     anew = sum((_anew(bill, change, bill.lines(key)) for change in effect.changes), Decimal(0))
     saved = f"case\n            {cases}\n            else 0\n        end" if branches else "0"
-    subtract = "".join(f" - {amount:f}" for amount in (effect.adds, stranded, anew) if amount)
-    plus = f" + {effect.cut:f}" if effect.cut else ""
+    subtract = "".join(f" - {amount:f}" for amount in (effect.adds, outcome.stranded, anew) if amount)
+    plus = "".join(f" + {amount:f}" for amount in (effect.cut, outcome.gained) if amount)
     recurs = "charge_category = 'Usage' and coalesce(charge_class, '') = '' and coalesce(commitment_id, '') = ''"
     times = _run_rate(bill, key, recurs)
     return f"""with lines as (

@@ -178,7 +178,7 @@ class Scale:
 
 @dataclass(frozen=True, slots=True)
 class Commit:
-    """Buy a commitment. `hourly` is in the plan's currency per hour (spend) or in `unit` (usage)."""
+    """Buy a commitment. `hourly` is in the plan's currency per hour (spend) or in `unit` (usage); `first` of it at once."""
 
     instrument: str
     term: str
@@ -186,6 +186,7 @@ class Commit:
     hourly: Decimal
     unit: str
     target: str
+    first: Decimal = Decimal(0)
 
 
 Action: TypeAlias = Delete | Stop | Schedule | Resize | Reconfigure | Move | UseSpot | Scale | Commit
@@ -199,6 +200,7 @@ class Change:
     sku          the machine that replaces them; a commitment follows only where it covers that one
     covered      False leaves covered lines alone (reserved units that are not a saving)
     spot         what becomes of the lines is spot capacity, which no commitment covers, now or later
+    steady       the share of their cost that goes on in every hour, where hours are taken away; None: all that is left
     """
 
     factor: Decimal
@@ -207,10 +209,13 @@ class Change:
     sku: str = ""
     covered: bool = True
     spot: bool = False
+    steady: Decimal | None = None
 
     def __post_init__(self) -> None:
         if not 0 <= self.factor <= 1:
             raise ValueError(f"{self.factor} is no share of a cost")
+        if self.steady is not None and not 0 <= self.steady <= 1:
+            raise ValueError(f"{self.steady} is no share of a cost")
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,10 +9,13 @@ from functools import cache
 from importlib import resources
 from itertools import pairwise
 
-from finops.model import Act, Finding, action_name
+from finops.model import Act, Action, Commit, Finding, action_name
 
 BOUND = re.compile(r"\b(min|max|target) (\d+)")
 """The numbers of a scaler's policy in words: `min 2, max 9, target 70%`."""
+
+PAYMENTS = {"none": "No Upfront", "partial": "Partial Upfront", "all": "All Upfront"}
+"""How order forms call what is paid on the first day."""
 
 
 @cache
@@ -37,7 +40,8 @@ def patch_of(finding: Finding) -> str:
 
     Every value is quoted for a POSIX shell: resource ids come from files that anyone may have written. A value with a control
     character gives no patch: a line break would end a comment of the template, and what follows it would be run.
-    {minimum} {maximum} and {percent} are the numbers of a scaler's policy.
+    {minimum} {maximum} and {percent} are the numbers of a scaler's policy. The type of a commitment is its provider's name and
+    its instrument's (of one that is renewed, with that word behind).
     """
     if not isinstance(finding.verdict, Act):
         return ""
@@ -64,10 +68,32 @@ def patch_of(finding: Finding) -> str:
         "group": _segment(resource, "resourcegroups"),
         "workspace": _segment(resource, "workspaces"),
         "parent": _segment(resource, "accounts"),
+        "order": _segment(resource, "reservationorders"),
+        "reservation": _segment(resource, "reservations"),
     }
+    values |= _purchase(action)
     if not all(value.isprintable() for value in values.values()):
         return ""
     return template.format(**{name: shlex.quote(value) for name, value in values.items()}).strip()
+
+
+def _purchase(action: Action) -> dict[str, str]:
+    """What a purchase is called on order forms: amounts, and the term in several spellings (ISO 8601, seconds, months)."""
+    if not isinstance(action, Commit):
+        return {}
+    count, unit = action.term[:-1], action.term[-1:].upper()
+    months = (int(count) if count.isdigit() else 0) * (12 if unit == "Y" else 1)
+    return {
+        "first": str(action.first or action.hourly),
+        "hourly": str(action.hourly),
+        "term": f"P{count}{unit}",
+        "months": str(months),
+        "seconds": str(months * 365 * 24 * 3600 // 12),
+        "payment": {"none": "No Upfront", "partial": "Partial Upfront", "all": "All Upfront"}.get(
+            action.payment, action.payment
+        ),
+        "currency": action.unit.partition("/")[0],
+    }
 
 
 def _segment(resource: str, name: str) -> str:

@@ -7,11 +7,13 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
 
+from finops.agreements import Agreements, Floor
 from finops.bill.simulate import ZERO, Bill, Outcome, keys_of
 from finops.evidence import saving_sql
 from finops.model import (
     WATCH,
     Act,
+    Commit,
     Delete,
     Estimate,
     Finding,
@@ -95,6 +97,7 @@ class Plan:
     failed: tuple[Failure, ...] = ()
     notes: tuple[str, ...] = field(default=())
     undecided: tuple[Finding, ...] = ()
+    floors: tuple[Floor, ...] = ()
 
     @property
     def current(self) -> Decimal:
@@ -205,14 +208,14 @@ class Sequencer:
                 continue
             text = f"{proposed.finding.kind}: {_words(proposed.act)} would save {cents(proposed.alone.net)} alone"
             rejected[winner.finding.id] = (*rejected.get(winner.finding.id, ()), text)
-        return sorted(chosen, key=lambda p: (ORDER.index(p.finding.kind), -p.alone.net, p.finding.id)), rejected
+        return sorted(chosen, key=_turn), rejected
 
     def _apply(self, proposed: Proposed, rejected: tuple[str, ...]) -> None:
         finding = proposed.finding
         outcome = self.bill.apply(finding.bill_key, proposed.act.effect)
         net, stranded = self._net + outcome.net, self._stranded + outcome.stranded
         step = cents(net) - cents(self._net)
-        if step <= 0:
+        if step <= 0 and not _renews(proposed.act):
             self.bill.undo(outcome)
             self._kept.append(Kept(finding, _nothing_left(outcome)))
             return
@@ -228,15 +231,22 @@ class Sequencer:
         owners: tuple[Sequence[str], Sequence[str]] = (("owner", "team"), ("environment", "env")),
         how: Mapping[str, str] | None = None,
         notes: Sequence[str] = (),
+        agreements: Agreements | None = None,
     ) -> Plan:
         """The plan so far. `owners` are the tag keys of owner and environment, `how` says how to supply what is missing."""
         ranked = sorted(self._taken, key=lambda t: (-_weight(t), t.finding.id))
         left = self._left()
+        agreed = agreements or Agreements()
+        yearly = [(self._charged_by(t), 12 * t.net, t.act.saving.cash_12m - 12 * _expected(t)) for t in ranked]
+        cash = agreed.cash(yearly, self.currency, self.as_of)
         return Plan(
             as_of=self.as_of,
             currency=self.currency,
             steps=self._steps(kinds),
-            recommendations=tuple(self._recommendation(t, rank, owners, left) for rank, t in enumerate(ranked, 1)),
+            recommendations=tuple(
+                self._recommendation(t, rank, owners, left, cash[rank - 1]) for rank, t in enumerate(ranked, 1)
+            ),
+            floors=agreed.floors_of(yearly, self.currency),
             keeps=tuple(self._kept),
             unknowns=missing_facts(self._open_questions(), how or {}),
             unknown_verdicts=len(self._unknown),
@@ -244,6 +254,11 @@ class Sequencer:
             failed=tuple(failed),
             notes=tuple(notes),
         )
+
+    def _charged_by(self, taken: Taken) -> str:
+        """Who charges for the resource: a seller in a marketplace, or the provider."""
+        lines = self.before.lines(taken.finding.bill_key)
+        return max(lines, key=lambda line: line.cost).provider if lines else taken.finding.scope.provider
 
     def _open_questions(self) -> list[Finding]:
         """What is unknown of resources that stay."""
@@ -269,19 +284,24 @@ class Sequencer:
         return left
 
     def _recommendation(
-        self, taken: Taken, rank: int, owners: tuple[Sequence[str], Sequence[str]], left: Mapping[str, Sequence[Kept]]
+        self,
+        taken: Taken,
+        rank: int,
+        owners: tuple[Sequence[str], Sequence[str]],
+        left: Mapping[str, Sequence[Kept]],
+        cash: Decimal,
     ) -> Recommendation:
         finding = taken.finding
         beside = [kept for kept in left.get(finding.bill_key, ()) if kept.finding.kind != finding.kind]
         others = [f"{kept.finding.kind}: {kept.why}" for kept in beside]
         evidence = finding.evidence
         if not evidence.sql:
-            sql = saving_sql(self.before, finding.bill_key, taken.act.effect, taken.alone.stranded, finding)
+            sql = saving_sql(self.before, finding.bill_key, taken.act.effect, taken.alone, finding)
             finding = replace(finding, evidence=replace(evidence, sql=sql))
         return Recommendation(
             finding=finding,
             rank=rank,
-            saving=_in_plan(taken.act.saving, taken.net),
+            saving=_in_plan(taken.act.saving, taken.net, cash),
             alone=cents(taken.alone.net),
             stranded=taken.stranded,
             status="new",
@@ -316,6 +336,12 @@ def _deletes(act: Act) -> bool:
     return isinstance(act.action, (Delete, Stop))
 
 
+def _turn(proposed: Proposed) -> tuple[int, Decimal, bool, str]:
+    """Whose turn it is: by kind, then by saving; of equal ones those first that leave commitments where they are."""
+    alone = proposed.alone
+    return ORDER.index(proposed.finding.kind), -cents(alone.net), alone.gained != 0, proposed.finding.id
+
+
 def _excludes(winner: Taken | Proposed, other: Proposed) -> bool:
     """Whether, of two actions on one resource, only one can be taken."""
     if not other.finding.bill_key or not {*keys_of(winner.finding.bill_key)} & {*keys_of(other.finding.bill_key)}:
@@ -324,6 +350,11 @@ def _excludes(winner: Taken | Proposed, other: Proposed) -> bool:
         return True
     both = (winner.act.action, other.act.action)
     return any(all(isinstance(action, group) for action in both) for group in ((Resize,), (Schedule, Scale)))
+
+
+def _renews(act: Act) -> bool:
+    """Whether it keeps what today's bill has: it saves nothing of that bill, and has a date."""
+    return isinstance(act.action, Commit) and act.saving.effective_monthly.expected == 0
 
 
 def _words(act: Act) -> str:
@@ -346,14 +377,17 @@ def _weight(taken: Taken) -> Decimal:
     return taken.net * Decimal(str(taken.act.confidence))
 
 
-def _in_plan(alone: Saving, net: Decimal) -> Saving:
-    """The saving of the finding, with its range and its year scaled to what is left of it in the plan."""
+def _expected(taken: Taken) -> Decimal:
+    return taken.act.saving.effective_monthly.expected
+
+
+def _in_plan(alone: Saving, net: Decimal, cash: Decimal) -> Saving:
+    """The saving of the finding with its range scaled to what is left of it in the plan, and what that leaves in the bank."""
     expected = alone.effective_monthly.expected
     scale = net / expected if expected else Decimal(1)
     low = min(net, cents(alone.effective_monthly.low * scale))
     high = max(net, cents(alone.effective_monthly.high * scale))
-    once = alone.cash_12m - 12 * expected
-    return replace(alone, effective_monthly=Estimate(low, net, high), cash_12m=cents(12 * net + once))
+    return replace(alone, effective_monthly=Estimate(low, net, high), cash_12m=cash)
 
 
 def _tag(tags: Mapping[str, str], keys: Sequence[str]) -> str:

@@ -13,6 +13,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from finops import plugins
+from finops.agreements import SPENT, Agreements, agreements_of
 from finops.bill.simulate import Bill, Line
 from finops.commitment.levels import Commitment, commitment_of_row
 from finops.errors import ConfigError
@@ -20,6 +21,7 @@ from finops.model import KINDS, Act, Finding
 from finops.money import MONTH_PER_WINDOW
 from finops.patches import patch_of
 from finops.portfolio import Failure, Plan, Sequencer
+from finops.precedence import rules
 from finops.pricing import PriceBook, price_of_row
 from finops.profile import Series, series_of
 from finops.queries import Reads
@@ -136,7 +138,9 @@ def plans(
         # what portfolios judge is asked for last, as it is judged
         order = sorted(active, key=lambda kind: isinstance(active[kind], PortfolioRecommender))
         candidates = {kind: engine.submit(_candidates, run, kind, active[kind]) for kind in order}
-        result = [_plan(run, currency, bill, active, candidates, owners or Owners()) for currency, bill in bills.items()]
+        agreed = engine.submit(_agreed, reads, as_of)
+        whose = owners or Owners()
+        result = [_plan(run, currency, bill, active, candidates, whose, agreed) for currency, bill in bills.items()]
     return sorted(result, key=lambda plan: -plan.current)
 
 
@@ -155,7 +159,7 @@ def bills_of_month(run: Run) -> dict[str, Bill]:
     for row in run.rows("select * from bill_month($as_of) order by all"):
         lines.setdefault(row["currency"], []).append(line_of_row(row))
     commitments = list(_commitments(run))
-    return {currency: Bill(of_currency, commitments) for currency, of_currency in sorted(lines.items())}
+    return {currency: Bill(of_currency, commitments, rules=rules()) for currency, of_currency in sorted(lines.items())}
 
 
 def line_of_row(row: Mapping[str, Any]) -> Line:
@@ -205,6 +209,7 @@ def _plan(
     active: Mapping[str, Recommender | PortfolioRecommender],
     candidates: Mapping[str, Future[list[dict[str, Any]]]],
     owners: Owners,
+    agreed: Future[Agreements],
 ) -> Plan:
     sequencer = Sequencer(bill, currency, run.as_of)
     prices = run.prices.of_currency(currency)
@@ -221,7 +226,13 @@ def _plan(
         if isinstance(portfolio, PortfolioRecommender):
             rows = [row for row in candidates[kind].result() if row.get("currency", currency) == currency]
             sequencer.take(_judged(kind, portfolio.judge_all(rows, after), failed))
-    return sequencer.plan(kinds=list(active), failed=[*run.failed, *failed], owners=(owners.owner, owners.environment), how=HOW)
+    whose = (owners.owner, owners.environment)
+    every = [*run.failed, *failed]
+    return sequencer.plan(kinds=list(active), failed=every, owners=whose, how=HOW, agreements=agreed.result())
+
+
+def _agreed(reads: Reads, as_of: date) -> Agreements:
+    return agreements_of(reads.rows("select * from contracts"), reads.rows(SPENT, {"as_of": as_of}), as_of)
 
 
 def _judged(kind: str, findings: Iterable[Finding], failed: list[Failure]) -> list[Finding]:

@@ -162,7 +162,9 @@ class Autoscaling:
             why = f"no work for {work.quiet_hours / 24:.0f} days; what runs on the nodes all the same is no use of them"
         if starts:
             why += f", {starts:.0f} starts a month of {boot:g} minutes, which are billed and waited for"
-        return self._act(profile, Scale(f"{least:g}", "0"), saved, why, facts, context, (f"{least:g} nodes wait at all hours",))
+        return self._act(
+            profile, Scale(f"{least:g}", "0"), (saved, 0.0), why, facts, context, (f"{least:g} nodes wait at all hours",)
+        )
 
     # ---- replicas: as many as the requests need
 
@@ -184,9 +186,8 @@ class Autoscaling:
             return Judged(Unknown(("properties boot_minutes",)))
         group = Group(boot=max(1, math.ceil(boot)), minimum=floor)
         start = _first(samples, len(load))
-        found = found_policy(
-            load, group, budget=self.budget, highest=self.highest_target, minute=start.hour * 60 + start.minute
-        )
+        minute = start.hour * 60 + start.minute
+        found = found_policy(load, group, budget=self.budget, highest=self.highest_target, minute=minute)
         if found is None:
             why = f"no target holds {1 - self.budget:.2%} of its load when a replica takes {boot:g} minutes to start"
             return Judged(Keep(why))
@@ -202,7 +203,8 @@ class Autoscaling:
             f"instead of {count:g}, {found.fit.unserved:.3%} of the load beyond capacity"
         )
         explanation = _policy_text(found, load, boot, profile, start)
-        judged = self._act(profile, Scale(_now(profile, count), target), saved, why, facts, context, explanation)
+        shares = (saved, found.group.minimum / count)
+        judged = self._act(profile, Scale(_now(profile, count), target), shares, why, facts, context, explanation)
         return replace(judged, rejected=(from_zero(load, boot),))
 
     def _floor(self, profile: Profile, count: float) -> int:
@@ -219,17 +221,18 @@ class Autoscaling:
         self,
         profile: Profile,
         action: Scale,
-        saved: float,
+        shares: tuple[float, float],
         why: str,
         facts: tuple[Fact, ...],
         context: Context,
         explanation: tuple[str, ...],
     ) -> Judged:
+        # of today's cost: what is saved, and what goes on in every hour
         units = sorted({line.unit for line in hourly_lines(profile, context)})
         if not units:
             return Judged(Unknown(("charges by the hour",)), facts)
-        left = Decimal(repr(round(1 - saved, 9)))
-        effect = Effect(tuple(Change(left, unit=unit) for unit in units))
+        left, steady = (Decimal(repr(round(share, 9))) for share in (1 - shares[0], min(shares[1], 1 - shares[0])))
+        effect = Effect(tuple(Change(left, unit=unit, steady=steady) for unit in units))
         net = context.bill.value(profile.bill_key, effect).net
         if net <= 0:
             return Judged(Keep("a commitment covers it: fewer units would save nothing before it ends"), facts, explanation)

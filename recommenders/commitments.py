@@ -3,51 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import astuple, dataclass
-from datetime import timedelta
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Annotated, ClassVar
 
 import numpy as np
 from pydantic import Field
 
+from finops.commitment.advice import STEP, Sized, acted, dates, finding, frontier_lines, held, kept, renewals
 from finops.commitment.demand import METERS, commitment_sql
-from finops.commitment.estate import Estate, demand_of_rows, history, kept_of_contracted, paid_of_list, residual_shares
-from finops.commitment.levels import Floats, Level, best_level, break_even_month, evaluate, ladder
+from finops.commitment.estate import (
+    Estate,
+    after_plan,
+    demand_of_rows,
+    history_of,
+    kept_of_contracted,
+    paid_of_list,
+    terms_of,
+    touched_of,
+)
+from finops.commitment.levels import best_level, evaluate
 from finops.commitment.offers import Meter, Offer, offers, term_months
 from finops.commitment.policy import BROAD, NARROW, outlook, siblings
-from finops.commitment.risk import Risk, frontier, risk_of, safe_share, successor
-from finops.model import WATCH, Act, Commit, Effect, Estimate, Evidence, Fact, Finding, Keep, Saving, Scope, Unknown, Verdict
-from finops.money import DAYS_PER_WINDOW, HOURS_PER_MONTH, cents
+from finops.commitment.risk import frontier, risk_of, safe_share, successor
+from finops.model import WATCH, Finding, Keep, Scope, Unknown
+from finops.money import HOURS_PER_MONTH, cents
 from finops.recommend import Context, Row
-
-STEP = Decimal("0.001")
-"""Providers sell commitments in thousandths of the currency per hour."""
-
-RENEWAL_DAYS = 30
-"""How far ahead the end of a term is announced."""
-
-FULL_USE = Decimal("0.99")
-"""The used share of its cost from which a commitment counts as used to the full."""
 
 PROVEN_DAYS = 365
 """A family that has not run for a whole term gives no evidence that it will run for the next one."""
 
 ABSTAINS = "abstains from a lock on one family"
-
-
-@dataclass(frozen=True, slots=True)
-class Sized:
-    """A commitment to buy: its level, what it does to the hours seen, and what its term may bring."""
-
-    offer: Offer
-    meters: tuple[Meter, ...]
-    amount: Decimal
-    level: Level
-    share: float
-    risk: Risk | None
-    frontier: tuple[Risk, ...]
-    days: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,22 +59,27 @@ class Commitments:
     candidates: ClassVar[str] = METERS
 
     def judge_all(self, candidates: Sequence[Row], context: Context, /) -> Iterable[Finding]:
-        yield from _renewals(context)
+        yield from renewals(context)
+        yield from held(context)
         rows = [row for row in candidates if not row["past"]]
-        residual = residual_shares(context)
-        demand = demand_of_rows(rows, residual, context)
+        past = [row for row in candidates if row["past"] and row["resources"] is None]
+        named = (row for row in candidates if row["resources"] is not None)
+        begun = {name: hour // 24 for row in named for name, hour in zip(row["resources"], row["starts"], strict=True)}
+        today, touched = demand_of_rows(rows, context), touched_of(context)
+        terms = terms_of(today, touched)
+        demand = after_plan(today, terms)
         providers = sorted({meter.provider for meter in demand})
         estate = Estate(
             context,
-            residual,
+            terms,
             demand,
-            history([row for row in candidates if row["past"]], demand, context.as_of),
+            history_of(past, rows, today, touched, begun, context.as_of),
             {p: paid_of_list([row for row in rows if row["provider"] == p]) for p in providers},
             frozenset(row["provider"] for row in rows if max(row["hours"]) > 1),
         )
-        kept = kept_of_contracted(rows)
+        automatic = kept_of_contracted(rows)
         for provider in providers:
-            meters = {meter: kept.get(meter, 1.0) for meter in demand if meter.provider == provider}
+            meters = {meter: automatic.get(meter, 1.0) for meter in demand if meter.provider == provider}
             yield from self._of_provider(provider, meters, estate)
 
     def _of_provider(self, provider: str, meters: Mapping[Meter, float], estate: Estate) -> Iterable[Finding]:
@@ -100,7 +91,7 @@ class Commitments:
             cost = sum(float(estate.demand[meter].mean()) for meter in meters)
             if not any(0 < term_months(p.key.term or "") <= longest for p in prices):
                 missing = f"price of commitments of {provider} in {context.currency}"
-                yield _finding(provider, "", Unknown((missing,)), (), context, cost=cost)
+                yield finding(provider, "", Unknown((missing,)), (), context, cost=cost)
             return
         broad = _best_discounts([offer for offer in sold if not offer.locks])
         instruments = list(dict.fromkeys(offer.instrument for offer in sold))
@@ -125,7 +116,7 @@ class Commitments:
             for offer in variants[:1]:
                 cost = sum(float(estate.demand[meter].mean()) for meter in free[offer.label])
                 why = "the automatic discounts of this usage are already larger than the commitment's"
-                yield _finding(offer.provider, offer.label, Keep(why), (), estate.context, cost=cost)
+                yield finding(offer.provider, offer.label, Keep(why), (), estate.context, cost=cost)
             return
         sized.sort(key=lambda s: (-s.level.saving, s.offer.months, s.offer.payment))
         best = sized[0]
@@ -133,7 +124,7 @@ class Commitments:
             why = "what is left to cover does not run enough hours to pay for a commitment"
             if best.share == 0:
                 why = f"{WATCH}: the chance that its term costs more than it saves is above {self.loss_chance:.0%}"
-            yield _kept(best, why, estate)
+            yield kept(best, why, estate)
             return
         yield self._bought(best, sized[1:], estate)
 
@@ -163,9 +154,7 @@ class Commitments:
             offer = variants[0]
             meters = [meter for meter in offer.discounts if meter not in estate.taken]
             cost = sum(float(estate.demand[meter].mean()) for meter in meters)
-            yield _finding(
-                offer.provider, offer.label, Keep(f"{ABSTAINS}: {'; '.join(reasons)}"), (), estate.context, cost=cost
-            )
+            yield finding(offer.provider, offer.label, Keep(f"{ABSTAINS}: {'; '.join(reasons)}"), (), estate.context, cost=cost)
 
     def _left(self, meters: Sequence[Meter], estate: Estate) -> str:
         """Why this family is not to be relied on; empty where nothing speaks against it."""
@@ -184,8 +173,11 @@ class Commitments:
         discounts = np.array([offer.discounts[meter] for meter in meters])
         instead = np.array([(broad or {}).get(meter, 0.0) for meter in meters])
         extra = 1 - (1 - discounts) / (1 - instead)
-        best = min(best_level(hourly[-hours:], extra) for hours in (self.short_hours, self.long_hours))
         long = hourly[-self.long_hours :]
+        term_days = round(offer.months * 365 / 12)
+        term, rates = estate.term(meters, extra, term_days, moving=broad is None)
+        levels = [best_level(hourly[-hours:], extra) for hours in (self.short_hours, self.long_hours)]
+        best = min(*levels, best_level(term, rates))
         covered = best / max(1e-9, float(1 - extra.mean()))
         past = estate.past(meters, moving=broad is None)
         if broad is None:
@@ -201,7 +193,15 @@ class Commitments:
         level = evaluate(long, discounts, float(amount) * paid)
         points = frontier(view, covered, off)
         return Sized(
-            offer, tuple(meters), amount, level, share, risk_of(view, covered * (share or 1.0), off), points, len(past)
+            offer,
+            tuple(meters),
+            amount,
+            level,
+            share,
+            risk_of(view, covered * (share or 1.0), off),
+            points,
+            len(past),
+            len(term),
         )
 
     def _bought(self, sized: Sized, others: Sequence[Sized], estate: Estate, key: str = "") -> Finding:
@@ -210,15 +210,15 @@ class Commitments:
         estate.taken.update(sized.meters)
         hourly = np.column_stack([estate.demand[meter] for meter in sized.meters])[-self.long_hours :]
         discounts = np.array([offer.discounts[meter] for meter in sized.meters])
-        verdict, facts = self._act(sized, hourly, discounts, estate)
-        terms = [(astuple(meter), offer.discounts[meter], estate.residual.get(meter, 1.0)) for meter in sized.meters]
+        verdict, facts = acted(sized, hourly, discounts, self.slices, estate)
+        terms = [(term, offer.discounts[meter]) for meter in sized.meters for term in estate.terms[meter]]
         sql = commitment_sql(terms, level.commitment, context.as_of, context.currency)
         rejected = tuple(
             f"{other.offer.label}: {cents(Decimal(repr(other.level.saving * HOURS_PER_MONTH))):,} {context.currency} a month"
             for other in others
         )
         scope = Scope(offer.provider, service=offer.label, resource=key)
-        return _finding(
+        return finding(
             offer.provider,
             f"{offer.label} {key}".strip(),
             verdict,
@@ -227,57 +227,9 @@ class Commitments:
             cost=float(hourly.sum(axis=1).mean()),
             sql=sql,
             scope=scope,
-            explanation=(*self._dates(sized, context), *_frontier_lines(sized, context)),
+            explanation=(*dates(sized, self.slices, context), *frontier_lines(sized, context)),
             rejected=rejected,
         )
-
-    def _act(self, sized: Sized, hourly: Floats, discounts: Floats, estate: Estate) -> tuple[Act, tuple[Fact, ...]]:
-        offer, level, amount, currency = sized.offer, sized.level, sized.amount, estate.context.currency
-        daily = offer.provider in estate.coarse
-        monthly = cents(Decimal(repr(level.saving)) * HOURS_PER_MONTH)
-        less = {cut: evaluate(hourly * (1 - cut), discounts, level.commitment).saving for cut in (0.1, 0.2, 0.3)}
-        low = min(monthly, cents(Decimal(repr(less[0.2])) * HOURS_PER_MONTH))
-        even = break_even_month(level, offer.months)
-        facts = (
-            Fact("commitment", amount, f"{currency} an hour, at list rates", "demand_hourly"),
-            Fact("use of the commitment", round(level.used, 4), "of 1", "demand_hourly"),
-            Fact("least use that pays", round(level.commitment / (level.saving + level.commitment), 4), "of 1", "prices"),
-            Fact("break-even", round(even, 1), f"months of {offer.months}", "demand_hourly"),
-            *(Fact(f"saving at {cut:.0%} less use", round(s * HOURS_PER_MONTH, 2), "a month", "") for cut, s in less.items()),
-            *_risk_facts(sized),
-        )
-        parts = " + ".join(str(part) for part in ladder(amount, self.slices, STEP))
-        prepaid = f", {offer.payment} upfront" if offer.upfront else ""
-        target = f"{offer.instrument} {offer.term}, {amount} {currency}/h{prepaid}"
-        action = Commit(offer.instrument, offer.term, offer.payment or "none", amount, f"{currency}/h", target)
-        assumes = ["usage stays as all other actions leave it"]
-        if daily:
-            assumes.append("usage is even within each day: the bill has no hours")
-        if sized.risk is None:
-            assumes.append(f"the risk of the term is not known: {sized.days} days of history")
-        if offer.months > 12:
-            assumes.append("chances are those of the first year")
-        early = level.commitment * offer.upfront * HOURS_PER_MONTH * max(0, offer.months - 12)
-        cash = monthly * 12 - cents(Decimal(repr(early)))
-        saving = Saving(Estimate(low, monthly, monthly), cash, Decimal(0), currency, assumes=tuple(assumes))
-        why = (
-            f"exact optimum of the last 7 and 30 days, the lower; repaid after {even:.1f} of {offer.months} months; buy {parts}"
-        )
-        if sized.share < 1:
-            why = f"{sized.share:.0%} of the {why}"
-        return Act(action, saving, 0.6 if daily else 0.8, why, Effect(adds=-monthly)), facts
-
-    def _dates(self, sized: Sized, context: Context) -> Iterable[str]:
-        """The ladder: what to buy when, so that a slice can be left out where use has fallen."""
-        months = sized.offer.months / self.slices
-        for index, part in enumerate(ladder(sized.amount, self.slices, STEP)):
-            start = context.as_of + timedelta(days=1 + round(index * months * 365 / 12))
-            yield f"buy {part} {context.currency}/h on {start}"
-
-
-def _kept(sized: Sized, why: str, estate: Estate) -> Finding:
-    cost = float(np.sum([estate.demand[meter][-720:].mean() for meter in sized.meters]))
-    return _finding(sized.offer.provider, sized.offer.label, Keep(why), _risk_facts(sized), estate.context, cost=cost)
 
 
 def _best_discounts(plans: Sequence[Offer]) -> dict[Meter, float]:
@@ -287,79 +239,3 @@ def _best_discounts(plans: Sequence[Offer]) -> dict[Meter, float]:
         for meter, discount in offer.discounts.items():
             found[meter] = max(found.get(meter, 0.0), discount)
     return found
-
-
-def _risk_facts(sized: Sized) -> tuple[Fact, ...]:
-    risk = sized.risk
-    if risk is None:
-        return ()
-    source = f"year-ahead level changes of {sized.days} days of demand_hourly"
-    return (
-        Fact("chance of a loss over the term", round(risk.loss_chance, 3), "of 1", source),
-        Fact("saving in the worst case in 20", round(risk.tail * HOURS_PER_MONTH, 2), "a month", source),
-        Fact("saving expected over the term", round(risk.expected * HOURS_PER_MONTH, 2), "a month", source),
-    )
-
-
-def _frontier_lines(sized: Sized, context: Context) -> Iterable[str]:
-    top = max((risk.level for risk in sized.frontier), default=0.0)
-    for risk in sized.frontier:
-        if top > 0:
-            money = cents(Decimal(repr(risk.expected)) * HOURS_PER_MONTH)
-            share = risk.level / top * 1.25
-            yield (
-                f"at {share:.0%} of the optimum: {money:,} {context.currency} a month expected, loss in {risk.loss_chance:.0%}"
-            )
-
-
-def _finding(
-    provider: str,
-    instrument: str,
-    verdict: Verdict,
-    facts: tuple[Fact, ...],
-    context: Context,
-    *,
-    cost: float,
-    sql: str = "",
-    scope: Scope | None = None,
-    explanation: tuple[str, ...] = (),
-    rejected: tuple[str, ...] = (),
-) -> Finding:
-    """`cost` is the on-demand cost an hour of what could be covered."""
-    return Finding(
-        recommender="commitments",
-        kind="commitments",
-        scope=scope or Scope(provider, service=instrument),
-        verdict=verdict,
-        evidence=Evidence(facts, context.window, 1.0, sql),
-        as_of=context.as_of,
-        monthly_cost=cents(Decimal(repr(cost)) * HOURS_PER_MONTH),
-        currency=context.currency,
-        effort="medium",
-        reversible=False,
-        resource_type="commitment",
-        billed_as=f"\x1fcommitment {provider} {instrument}",
-        explanation=explanation,
-        rejected=rejected,
-    )
-
-
-def _renewals(context: Context) -> Iterable[Finding]:
-    """Commitments that lapse soon and are used to the full: no saving against a bill that has them, a cost when they end."""
-    for key, commitment in context.bill.commitments.items():
-        end, days = commitment.term_end, commitment.days_in_force(context.as_of)
-        if end is None or not 0 < (end - context.as_of).days <= RENEWAL_DAYS or days <= 0:
-            continue
-        lines = [line for line in context.bill.every_line() if line.commitment == key]
-        used = [line for line in lines if line.category == "Usage"]
-        paid, cost = (sum((line.cost for line in of), Decimal(0)) for of in (lines, used))
-        whole = Decimal(DAYS_PER_WINDOW) / days
-        kept = cents(sum((line.on_demand - line.cost for line in used), Decimal(0)) * whole)
-        if cost <= 0 or cost < FULL_USE * paid or kept <= 0:
-            continue
-        count = f"{commitment.quantity:g}" if commitment.quantity else ""
-        what = " ".join(part for part in (commitment.instrument, count, commitment.sku) if part)
-        money = f"{cents(cost * whole):,} {context.currency} a month"
-        why = f"{WATCH}: {what} lapses on {end}; renewing it for {money} keeps {kept:,} {context.currency} a month"
-        scope = Scope(commitment.provider, commitment.account, service=commitment.instrument, resource=commitment.id)
-        yield _finding(commitment.provider, commitment.instrument, Keep(why), (), context, cost=0.0, scope=scope)

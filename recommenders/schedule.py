@@ -290,7 +290,8 @@ class Schedules:
         if left > self.most_hours:
             return Keep("watch: it is off already for most of what a schedule would save")
         meters = sorted({(line.unit, line.meter) for line in lines})
-        effect = Effect(tuple(Change(Decimal(str(round(left, 9))), unit=unit, meter=meter) for unit, meter in meters))
+        share = Decimal(str(round(left, 9)))
+        effect = Effect(tuple(Change(share, unit=unit, meter=meter, steady=Decimal(0)) for unit, meter in meters))
         net = cents(context.bill.value(profile.bill_key, effect).net)
         if net <= 0:
             return Keep("watch: nothing would be saved; a commitment covers its hours and nothing else could use it")

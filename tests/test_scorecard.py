@@ -15,21 +15,10 @@ from finops.cli import app
 
 SAMPLE = Path(__file__).parent.parent / "sample_data"
 
-OPEN = {
-    "reservation 1m ptu 100": "a renewal saves nothing of today's bill: the plan says it as a watched Keep",
-}
-"""Answers that are no step of the plan, by target, and why."""
-
-PENDING = {
-    40: "commitments looks back 30 days, not over the twelve months of a term",
-}
+PENDING: dict[int, str] = {}
 """Plants that are not found, or not within their tolerance, by number, and why: exactly those, so that none is forgotten."""
 
-WRONG = {
-    ("commitments", "USD", "savings_plan_compute"): "looks back 30 days: buys for machines that came 80 days ago",
-    ("commitments", "USD", "savings_plan_sagemaker"): "looks back 30 days: buys for endpoints that came months ago",
-    ("commitments", "EUR", "savings_plan_compute"): "buys for the hours in which the cluster of plant 6 works",
-}
+WRONG: dict[tuple[str, str, str], str] = {}
 """Acts that are no answer, by kind, currency and the first word of the target, and why: exactly those."""
 
 
@@ -62,7 +51,7 @@ def same(recommendation: Mapping[str, Any], answer: Mapping[str, str]) -> bool:
     return (
         recommendation["kind"] == answer["kind"]
         and recommendation["provider"] == answer["provider"]
-        and recommendation["resource"].lower() == answer["resource"].lower()
+        and (recommendation["resource"].lower() == answer["resource"].lower() or answer["action"] == "Commit")
         and recommendation["currency"] == answer["currency"]
         and action["type"] == answer["action"]
         and answer["target"] in ("", action["to"])
@@ -82,24 +71,23 @@ def test_every_plant_is_acted_on_with_its_target_and_saving(
     hits = [(a, next((r for r in found if same(r, a)), None)) for a in plants]
     errors = {id(a): error(r, a) for a, r in hits if r is not None}
     right = [r for r in found if any(same(r, a) for a in plants)]
-    judged = [a for a in plants if a["target"] not in OPEN]
-    record_property("scorecard", f"plants  {len(judged)} judged, {len(errors)} found: recall {len(errors) / len(judged):.1%}")
+    record_property("scorecard", f"plants  {len(plants)} judged, {len(errors)} found: recall {len(errors) / len(plants):.1%}")
     record_property("scorecard", f"acts    {len(found)}, {len(right)} right: precision {len(right) / len(found):.1%}")
     mean, worst = sum(errors.values()) / len(errors), max(errors.values())
     record_property("scorecard", f"saving  error mean {mean:.2%}, worst {worst:.2%}")
-    for target, why in OPEN.items():
-        record_property("scorecard", f"open    {target}: {why}")
     for number, why in PENDING.items():
         record_property("scorecard", f"pending {number}: {why}")
-    off = [a for a in judged if id(a) in errors and errors[id(a)] > float(a["tolerance"])]
-    lacking = [a for a in judged if id(a) not in errors]
+    off = [a for a in plants if id(a) in errors and errors[id(a)] > float(a["tolerance"])]
+    lacking = [a for a in plants if id(a) not in errors]
     assert {int(a["number"]) for a in (*off, *lacking)} == set(PENDING)
     assert {act_of(r) for r in found if r not in right} == set(WRONG)
 
 
-def test_what_is_open_is_said(plans: list[dict[str, Any]]) -> None:
-    whys = [keep["why"] for plan in plans for keep in plan["keeps"] if keep["kind"] == "commitments"]
-    assert [why for why in whys if why.startswith("watch: reservation 100 ptu lapses on 2026-11-21; renewing it for ")]
+def test_what_lapses_says_what_it_keeps(found: list[dict[str, Any]]) -> None:
+    """A renewal saves nothing of today's bill: its reason has the date and the amount."""
+    (renewal,) = [r for r in found if r["action"]["to"] == "reservation 1m ptu 100"]
+    assert renewal["why"].startswith("it lapses on 2026-11-21 and is used to the full: renewing it for ")
+    assert "--renew true" in renewal["patch"]
 
 
 def test_no_decoy_is_acted_on(found: list[dict[str, Any]]) -> None:

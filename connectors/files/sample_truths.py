@@ -52,8 +52,8 @@ class Finance:
             spent += (usage + fees) * self.estate.discount("aws")
         floor = Decimal(next(c["floor"] for c in self.estate.contracts if c["provider"] == "aws"))
         months = "2025-11 to 2026-10"
-        yield 1, "negotiated floor", "AWS", months, "eligible net spend", _cents(spent), "USD", "later: savings"
-        yield 1, "negotiated floor", "AWS", months, "headroom above the floor", _cents(spent - floor), "USD", "later: savings"
+        yield 1, "negotiated floor", "AWS", months, "eligible net spend", _cents(spent), "USD", "recommend"
+        yield 1, "negotiated floor", "AWS", months, "headroom above the floor", _cents(spent - floor), "USD", "recommend"
 
     def _sold(self, line: Line) -> bool:
         return bool(self.estate.meters[line.meter.kind].get("seller"))
@@ -62,7 +62,7 @@ class Finance:
         promotion = self.estate.providers["gcp"]["promotions"][0]
         title = "promotional credits until 2026-12-15"
         yield 2, title, "Google Cloud", "2026-10", "share of usage that credits pay", promotion["share"], "", "sql"
-        yield 2, title, "Google Cloud", "2026-12", "last day with credits", "2026-12-14", "", "later: forecast"
+        yield 2, title, "Google Cloud", "2026-12", "last day with credits", "2026-12-14", "", "forecast"
 
     def _prepaid(self) -> Iterator[Row]:
         """Roll-forward of what is prepaid: opening + bought − amortised = closing, at the net price."""
@@ -127,7 +127,7 @@ class Finance:
             "of it by exchange rate",
             _cents(costs[1] - costs[0]),
             "EUR",
-            "later: drivers",
+            "costs --compare",
         )
 
     def _refund(self) -> Iterator[Row]:
@@ -158,7 +158,7 @@ class Finance:
         nodes = sum((x.list_cost * len(x.starts) for x in lines if "pods" in x.resource.native), NOTHING)
         cost = _cents(nodes * self.estate.discount("aws"))
         yield 10, "split cost of Kubernetes nodes", "AWS", "2026-10", "nodes", cost, "USD", "sql"
-        yield 10, "split cost of Kubernetes nodes", "AWS", "2026-10", "pods and idle", cost, "USD", "later: allocate"
+        yield 10, "split cost of Kubernetes nodes", "AWS", "2026-10", "pods and idle", cost, "USD", "allocate --pods"
 
     def _late(self) -> Iterator[Row]:
         late = self.estate.providers["gcp"]["late"]
@@ -172,7 +172,7 @@ class Finance:
             NOTHING,
         )
         title = "rows that come late"
-        yield 11, title, "Google Cloud", "2026-10", "list cost not yet in the export", _cents(missing), "USD", "later: forecast"
+        yield 11, title, "Google Cloud", "2026-10", "list cost not yet in the export", _cents(missing), "USD", "forecast"
 
     def _switch(self) -> Iterator[Row]:
         """One month under both models: what is covered costs its commitment, the rest of the fee is unused."""

@@ -232,7 +232,8 @@ def _advised(bench: Bench, kind: str, recommender: PortfolioRecommender, day: da
             mine = [row for row in rows if row.get("currency", currency) == currency]
             for finding in recommender.judge_all(mine, context):
                 verdict = finding.verdict
-                if isinstance(verdict, Act) and isinstance(verdict.action, Commit):
+                bought = isinstance(verdict, Act) and verdict.saving.effective_monthly.expected > 0
+                if isinstance(verdict, Act) and isinstance(verdict.action, Commit) and bought:
                     found.append((currency, Bought(day, finding.scope.provider, finding.scope.account, verdict.action)))
     except Exception as error:
         bench.failed[kind] = f"{type(error).__name__}: {error}"

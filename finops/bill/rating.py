@@ -210,3 +210,13 @@ def sustained(quantity: Floats, tiers: Tiers) -> float:
     heights = falling - np.append(falling[1:], 0.0)
     shares = np.arange(1, hours + 1) / hours
     return float((heights * tiers.paid(shares)).sum() * hours)
+
+
+def rule_of(commitment: Commitment, word: str, rules: Sequence[Rule]) -> Rule:
+    """The provider's rule of its instrument, the one for its scope before the general one; the last of all where none is."""
+    mine = [r for r in rules if r.provider == commitment.provider]
+    named = [r for r in mine if r.instrument == commitment.instrument] or [r for r in mine if word.lower() in r.types]
+    fitting = [r for r in named if not r.when or r.when in commitment.scope]
+    if not fitting:
+        return Rule(commitment.provider, commitment.instrument, "", 99, frozenset(), "discount")
+    return max(fitting, key=lambda r: (bool(r.when), -r.stage))

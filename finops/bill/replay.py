@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from finops.bill.rating import Holding, Meter, Rated, Rule, Tiers, rate
+from finops.bill.rating import Holding, Meter, Rated, Rule, Tiers, rate, rule_of
 from finops.commitment.levels import Commitment, Floats, family
 
 TOLERANCE = 0.005
@@ -241,7 +241,7 @@ def _holding(
     meters, places = metered
     covered = [row for row in rows if row["commitment_id"] == spare["commitment_id"]]
     commitment = known.get(spare["commitment_id"]) or _read_off(spare, covered, rules)
-    rule = _rule(commitment, str(spare["commitment_type"]), rules)
+    rule = rule_of(commitment, str(spare["commitment_type"]), rules)
     hourly = _hourly(covered, spare, commitment, span)
     paid = {places[_place(row)]: row["effective"] / sum(row["quantities"]) for row in covered}
     rates = {index: price for index, price in paid.items() if price > 0}
@@ -309,22 +309,12 @@ def _hours(day: date, start: datetime) -> int:
     return round((datetime.combine(day, datetime.min.time(), start.tzinfo) - start) / timedelta(hours=1))
 
 
-def _rule(commitment: Commitment, word: str, rules: Sequence[Rule]) -> Rule:
-    """The provider's rule of its instrument, the one for its scope before the general one; the last of all where none is."""
-    mine = [r for r in rules if r.provider == commitment.provider]
-    named = [r for r in mine if r.instrument == commitment.instrument] or [r for r in mine if word.lower() in r.types]
-    fitting = [r for r in named if not r.when or r.when in commitment.scope]
-    if not fitting:
-        return Rule(commitment.provider, commitment.instrument, "", 99, frozenset(), "discount")
-    return max(fitting, key=lambda r: (bool(r.when), -r.stage))
-
-
 def _read_off(spare: Mapping[str, Any], covered: Sequence[Mapping[str, Any]], rules: Sequence[Rule]) -> Commitment:
     """A commitment as its own lines show it: of usage commitments the region, system and machines that it covered, and it
     stretches over sizes where it covered several."""
     word = str(spare["commitment_type"])
     blank = Commitment(spare["commitment_id"], spare["provider"], spare["account_id"], "")
-    rule = _rule(blank, word, rules)
+    rule = rule_of(blank, word, rules)
     machines = {row["instance_type"] for row in covered}
     scope: dict[str, Any] = {}
     if rule.order == "smallest" and covered:

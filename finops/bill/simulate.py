@@ -1,16 +1,19 @@
 """One simulated bill: what a month costs, line by line, and what it costs after each action.
 
 Bill(before) − Bill(after) is the only source of a saving. Covered usage saves only what its commitment can move to usage that
-is charged on demand; the rest goes on being paid (`stranded`).
+is charged on demand, which the rater decides; the rest goes on being paid (`stranded`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
-from finops.commitment.levels import Commitment
+import numpy as np
+
+from finops.bill.rating import Holding, Meter, Rule, rate, rule_of
+from finops.commitment.levels import Commitment, family
 from finops.model import Change, Effect
 
 MICRO = Decimal("0.000001")
@@ -41,6 +44,7 @@ class Line:
     commitment id of the commitment that covers it, in lower case as resources; empty: charged on demand
     run_rate   what the bill multiplies it by: more than 1 for a resource that began within the window
     spot       an action has made it spot capacity
+    steady     the share of its cost that goes on in as many hours as it did: actions take hours away
     """
 
     resource: str
@@ -60,6 +64,7 @@ class Line:
     listed: Decimal = ZERO
     run_rate: Decimal = Decimal(1)
     spot: bool = False
+    steady: Decimal = Decimal(1)
 
     @property
     def at_run_rate(self) -> Line:
@@ -81,28 +86,42 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What one action did: `gross` left the resource, `stranded` is still paid; undoing needs `before`."""
+    """What one action did; undoing needs `before`.
+
+    gross     left the resource
+    stranded  of the commitments that it used, what goes on being paid and covers nothing
+    gained    what commitments save on the usage that they cover instead: they are paid less than it was
+    """
 
     gross: Decimal
     stranded: Decimal
     before: Mapping[str, tuple[Line, ...]]
+    gained: Decimal = ZERO
 
     @property
     def net(self) -> Decimal:
-        return self.gross - self.stranded
+        return self.gross + self.gained - self.stranded
 
 
 class Bill:
     """A month's bill in one currency, at run rate. `other` is spend that no action can touch line by line, `billed` the sum of
     what the bill says, before resources that began within the window are scaled to a whole month."""
 
-    __slots__ = ("_by_service", "_lines", "_services", "billed", "commitments", "other")
+    __slots__ = ("_by_service", "_lines", "_rates", "_rules", "_services", "billed", "commitments", "other")
 
-    def __init__(self, lines: Iterable[Line], commitments: Iterable[Commitment] = (), other: Decimal = ZERO) -> None:
+    def __init__(
+        self,
+        lines: Iterable[Line],
+        commitments: Iterable[Commitment] = (),
+        other: Decimal = ZERO,
+        rules: Sequence[Rule] = (),
+    ) -> None:
         self._lines: dict[str, tuple[Line, ...]] = {}
         self.commitments = {c.id.lower(): c for c in commitments}
         self.other = micro(other)
+        self._rules = tuple(rules)
         self._services: dict[str, set[str]] = {}
+        self._rates: dict[str, dict[str, tuple[Decimal, Decimal]]] = {}
         self._by_service: dict[str, list[str]] = {}
         self.billed = self.other
         grouped: dict[str, list[Line]] = {}
@@ -115,6 +134,11 @@ class Bill:
             self._lines[resource] = tuple(_on_demand(grouped[resource]))
             for service in {line.service for line in grouped[resource] if line.usable}:
                 self._by_service.setdefault(service, []).append(resource)
+            for line in self._lines[resource]:
+                if line.commitment and line.category == "Usage":
+                    sums = self._rates.setdefault(line.commitment, {})
+                    cost, worth = sums.get(line.instance_type, (ZERO, ZERO))
+                    sums[line.instance_type] = (cost + line.cost, worth + _worth(line))
 
     @property
     def total(self) -> Decimal:
@@ -143,10 +167,10 @@ class Bill:
             yield from lines
 
     def copy(self) -> Bill:
-        other = Bill((), self.commitments.values(), self.other)
+        other = Bill((), self.commitments.values(), self.other, self._rules)
         other.billed = self.billed
         other._lines = dict(self._lines)
-        other._services, other._by_service = self._services, self._by_service
+        other._services, other._by_service, other._rates = self._services, self._by_service, self._rates
         return other
 
     def value(self, resource: str, effect: Effect) -> Outcome:
@@ -176,8 +200,8 @@ class Bill:
         gross = self.cost(resource) - sum((line.cost for line in after), ZERO)
         for key in keys:
             self._lines[key] = tuple(line for line in after if line.resource == key) if len(keys) > 1 else tuple(after)
-        stranded = sum((self._move(c, amount, keys[0], before) for c, amount in sorted(freed.items())), ZERO)
-        return Outcome(gross, stranded, before)
+        moved = [self._move(c, amount, keys[0], before) for c, amount in sorted(freed.items())]
+        return Outcome(gross, sum((left for left, _ in moved), ZERO), before, sum((gain for _, gain in moved), ZERO))
 
     def _changed(self, line: Line, effect: Effect, freed: dict[str, Decimal]) -> list[Line]:
         change = next((c for c in effect.changes if _selects(c, line)), None)
@@ -203,31 +227,74 @@ class Bill:
         known_service = line.service in self._services.get(commitment, ())
         return known is not None and known_service and bool(line.instance_type) and known.covers(line)
 
-    def _move(self, commitment: str, amount: Decimal, source: str, before: dict[str, tuple[Line, ...]]) -> Decimal:
-        """Let a freed commitment cover other usage, one unit of cost for one; return what it cannot.
-
-        Cost for cost is cautious: the usage that it takes over is charged at on-demand rates, so that the same
-        commitment covers at least as much of it.
-        """
-        candidates = [r for service in sorted(self._services.get(commitment, ())) for r in self._by_service.get(service, [])]
-        for resource in candidates:
-            if amount <= 0:
-                break
-            lines = self._lines.get(resource, ())
-            if not any(line.usable and self._covers(commitment, line) for line in lines):
-                continue
-            before.setdefault(resource, lines)
-            moved: list[Line] = []
-            for line in lines:
-                part = min(amount, line.cost) if line.usable and self._covers(commitment, line) else ZERO
-                amount -= part
-                moved.extend(_covered(line, part, commitment))
-            self._lines[resource] = tuple(moved)
+    def _move(
+        self, commitment: str, amount: Decimal, source: str, before: dict[str, tuple[Line, ...]]
+    ) -> tuple[Decimal, Decimal]:
+        """Let the rater give a freed commitment to other usage; return what it cannot, and what it saves there."""
+        places = [
+            (resource, index, line)
+            for service in sorted(self._services.get(commitment, ()))
+            for resource in self._by_service.get(service, [])
+            for index, line in enumerate(self._lines.get(resource, ()))
+            if line.usable and line.service == service and self._covers(commitment, line)
+        ]
+        gained = ZERO
+        parts = self._rated(commitment, amount, [line for _, _, line in places])
+        lines: dict[str, list[list[Line]]] = {}
+        for (resource, index, line), (part, used) in zip(places, parts, strict=True):
+            if part > 0:
+                now = self._lines[resource]
+                lines.setdefault(resource, [[each] for each in now])[index] = _covered(line, part, used, commitment)
+                amount, gained = amount - used, gained + part - used
+        for resource, pieces in lines.items():
+            before.setdefault(resource, self._lines[resource])
+            self._lines[resource] = tuple(line for piece in pieces for line in piece)
         if amount > 0:
             unused = f"\x1funused {commitment}"
             before.setdefault(unused, self._lines.get(unused, ()))
             self._lines[unused] = (*self._lines.get(unused, ()), _unused(self._lines, source, unused, commitment, amount))
-        return amount
+        return amount, gained
+
+    def _rated(self, commitment: str, amount: Decimal, lines: Sequence[Line]) -> list[tuple[Decimal, Decimal]]:
+        """Of each line, the on-demand cost that the commitment takes over, and what of `amount` that uses: by the rater, in the
+        provider's order, over the average hour of the month."""
+        if not lines:
+            return []
+        held = self.commitments[commitment]
+        hours = [float(line.quantity) if line.quantity > 0 else float(line.cost) for line in lines]
+        prices = [float(line.cost) / units for line, units in zip(lines, hours, strict=True)]
+        meters = [
+            Meter(line.provider, line.account, line.region, line.service, line.instance_type, line.operating_system, price)
+            for line, price in zip(lines, prices, strict=True)
+        ]
+        shares = [self._share(commitment, line) for line in lines]
+        rates = {index: float(share) * prices[index] for index, share in enumerate(shares)}
+        holding = Holding(held, rule_of(held, "", self._rules), float(amount), rates, frozenset(rates))
+        found = [(ZERO, ZERO)] * len(lines)
+        for part in rate(np.array([hours]), meters, [holding]).covered:
+            line = lines[part.meter]
+            whole = part.quantity >= hours[part.meter] * (1 - 1e-12)
+            worth = line.cost if whole else min(line.cost, micro(Decimal(repr(part.quantity * prices[part.meter]))))
+            used = min(amount, micro(worth * shares[part.meter]))
+            amount -= used
+            found[part.meter] = (worth, used)
+        return found
+
+    def _share(self, commitment: str, line: Line) -> Decimal:
+        """What the commitment is paid for a line, as a share of the line's cost on demand.
+
+        As the bill shows it on the same machine, else on the same family, else at its least discount; never above 1.
+        """
+        seen = self._rates.get(commitment, {})
+        same = [seen[line.instance_type]] if line.instance_type in seen else []
+        alike = same or [sums for name, sums in seen.items() if family(name) == family(line.instance_type)]
+        ratios = [cost / worth for cost, worth in (alike or seen.values()) if worth > 0 and cost > 0]
+        return min(Decimal(1), max(ratios, default=Decimal(1)) * _worth(line) / line.cost)
+
+
+def _worth(line: Line) -> Decimal:
+    """What a discount is a discount on: the list price, or the price on demand where the bill states none."""
+    return line.listed if line.listed > 0 else line.on_demand or line.cost
 
 
 def _on_demand(lines: list[Line]) -> list[Line]:
@@ -252,12 +319,16 @@ def _selects(change: Change, line: Line) -> bool:
 
 
 def _scaled(line: Line, change: Change) -> Line:
+    steady = line.steady
+    if change.steady is not None and change.factor > 0:
+        steady *= min(Decimal(1), change.steady / change.factor)
     return replace(
         line,
         cost=micro(line.cost * change.factor),
         on_demand=micro(line.on_demand * change.factor),
         instance_type=change.sku or line.instance_type,
         spot=line.spot or change.spot,
+        steady=steady,
     )
 
 
@@ -282,12 +353,19 @@ def _blank(resource: str) -> Line:
     return Line(resource, "", "", "", "", "", "", "", "", "", "Usage", ZERO, ZERO, ZERO)
 
 
-def _covered(line: Line, part: Decimal, commitment: str) -> list[Line]:
-    if part <= 0:
-        return [line]
+def _covered(line: Line, part: Decimal, used: Decimal, commitment: str) -> list[Line]:
+    """The line with `part` of its on-demand cost covered, for which `used` of the commitment is paid."""
     share = part / line.cost
-    covered = replace(line, cost=part, on_demand=part, quantity=line.quantity * share, commitment=commitment)
-    rest = replace(line, cost=line.cost - part, on_demand=line.cost - part, quantity=line.quantity * (1 - share))
+    covered = replace(
+        line,
+        cost=used,
+        on_demand=part,
+        listed=line.listed * share,
+        quantity=line.quantity * share,
+        commitment=commitment,
+    )
+    left = line.cost - part
+    rest = replace(line, cost=left, on_demand=left, listed=line.listed * (1 - share), quantity=line.quantity * (1 - share))
     return [covered, rest] if rest.cost > 0 else [covered]
 
 

@@ -66,17 +66,23 @@ def allocate(
     metric: MetricOption = "effective",
     first: Annotated[str | None, typer.Option("--from", help="First day (default: of the last month).", metavar="DATE")] = None,
     last: Annotated[str | None, typer.Option("--to", help="Last day, included.", metavar="DATE")] = None,
+    pods: Annotated[
+        bool, typer.Option("--pods", help="Instead the pods of the nodes that the bill splits, and what no pod asked for.")
+    ] = False,
     warehouse: WarehouseOption = None,
     fmt: FormatOption = "table",
 ) -> None:
     """Spend by team: rules and tags, the shared line, what nobody has tagged; it sums to the bill."""
     from finops import queries
     from finops.queries import configured
-    from finops.summary.teams import allocation_text
+    from finops.summary.teams import allocation_text, pods_text
 
     config = settings(context, warehouse)
     with reading(config) as reader:
         start, end = period(reader, day(first), day(last))
+        if pods:
+            typer.echo(pods_text(reader, queries.pods(reader, start, end), (start, end), fmt))
+            return
         rows = queries.allocate(reader, configured.allocation(config), first=start, last=end, metric=metric)
         typer.echo(allocation_text(reader, rows, (start, end), fmt))
 
@@ -90,13 +96,14 @@ def forecast(
     warehouse: WarehouseOption = None,
     fmt: FormatOption = "table",
 ) -> None:
-    """What the month ends at: billed so far, what provisional days will gain, the days left, with a range."""
+    """What the month ends at, with its range, and which credits and commitments end within a year."""
     from finops import queries
     from finops.summary.teams import month_end_text
 
     with reading(settings(context, warehouse)) as reader:
-        rows = queries.month_ends(reader, day(as_of) or loaded(reader), metric=metric, where=conditions(where))
-        typer.echo(month_end_text(reader, rows, fmt))
+        upto = day(as_of) or loaded(reader)
+        rows = queries.month_ends(reader, upto, metric=metric, where=conditions(where))
+        typer.echo(month_end_text(reader, rows, fmt, queries.endings(reader, upto)))
 
 
 @app.command()

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import astuple
 from datetime import date
 
+from finops.commitment.estate import Term
 from finops.evidence import quoted
 
 METER = "currency, provider, account_id, region, service, instance_type, operating_system"
@@ -87,10 +89,27 @@ HISTORY = """history as (
 """What ran on each day so far, covered or not, at list price: spot capacity, which no commitment covers, is left out."""
 
 
+BEGUN = """begun as (
+
+    select
+        currency,
+        lower(resource_id) as resource_id,
+        min(charge_date) as first_day
+    from resource_daily
+    where charge_date <= $as_of and charge_category = 'Usage' and instance_type is not null and resource_id is not null
+    group by currency, lower(resource_id)
+    having max(charge_date) > $as_of::date - 30
+
+),"""
+"""The first day of what runs now."""
+
+
 METERS = f"""
 with {DEMAND}
 
 {HISTORY}
+
+{BEGUN}
 
 hourly as (
 
@@ -126,41 +145,50 @@ final as (
         list(hours order by hour, hours) as hours,
         list(cost order by hour, hours) as costs,
         cast(sum(contracted) as double) as contracted,
-        list(cast(listed as double) order by hour, hours) as listed
+        list(cast(listed as double) order by hour, hours) as listed,
+        null::varchar [] as resources
     from hourly
     group by all
+    union all
+    select
+        currency,
+        '' as provider,
+        '' as account_id,
+        '' as region,
+        '' as service,
+        '' as instance_type,
+        '' as operating_system,
+        true as past,
+        list(cast(epoch(first_day) // 3600 as bigint) order by resource_id) as starts,
+        list(cast(0 as bigint) order by resource_id) as hours,
+        null::double [] as costs,
+        0.0 as contracted,
+        null::double [] as listed,
+        list(resource_id order by resource_id) as resources
+    from begun
+    group by currency
 
 )
 
 select * from final
 order by all
 """
-"""One row a meter of the last 30 days, and one of its past: in which hour since 1970 it began, how many it lasted, its cost."""
+"""One row a meter of the last 30 days, and one of its past: in which hour since 1970 it began, how many it lasted, its cost.
+One more row holds `resources`: what runs now, and in `starts` when it first ran."""
 
 
-def commitment_sql(terms: Sequence[tuple[tuple[str, ...], float, float]], commitment: float, as_of: date, currency: str) -> str:
-    """The saving from `demand_hourly`: in each hour the plan covers meters in order of discount until it is used up.
-
-    terms       a meter (provider, account, region, service, instance type, operating system), its discount, and the share of
-                its usage that the other actions leave
-    commitment  spend per hour, at what the account pays
-    """
-    day = f"date {quoted(as_of.isoformat())}"
-    rows = ",\n".join(
-        f"    ({', '.join(quoted(part) for part in meter)}, {discount!r}, {share!r}, {rank})"
-        for rank, (meter, discount, share) in enumerate(sorted(terms, key=lambda term: -term[1]))
-    )
-    return f"""with terms (provider, account_id, region, service, instance_type, operating_system, discount, share, rank) as (
+SAVING = """with terms (
+    provider, account_id, region, service, instance_type, operating_system, discount, constant, whole, peak, base, rank
+) as (
     values
 {rows}
 ),
-{DEMAND.replace("$as_of::date", day)}
+{demand}
 hours as (
     select unnest(generate_series({day} - 29, {day} + interval 23 hour, interval 1 hour)) as hour
 ),
-usual as (
-    select hours.hour, rank, any_value(discount) as discount,
-        sum(cost / greatest(1, date_diff('hour', charge_hour, period_end)) * share * (1 - discount)) as cost
+metered as (
+    select hours.hour, rank, sum(cost / greatest(1, date_diff('hour', charge_hour, period_end))) as cost
     from demand
     inner join terms
         on (demand.provider, demand.account_id, demand.region, demand.service)
@@ -168,12 +196,39 @@ usual as (
         and demand.instance_type = terms.instance_type
         and demand.operating_system = terms.operating_system
     inner join hours on hours.hour >= charge_hour and hours.hour < greatest(period_end, charge_hour + interval 1 hour)
-    where currency = {quoted(currency)}
+    where currency = {currency}
     group by hours.hour, rank
 ),
+usual as (
+    select hours.hour, terms.rank, discount, (1 - discount) * greatest(
+        0, constant + whole * coalesce(cost, 0) + peak * greatest(0, coalesce(cost, 0) - base)) as cost
+    from hours
+    cross join terms
+    left join metered on hours.hour = metered.hour and terms.rank = metered.rank
+),
 covered as (
-    select discount, greatest(0, least(cost, {commitment!r} - coalesce(sum(cost) over (
+    select discount, greatest(0, least(cost, {commitment} - coalesce(sum(cost) over (
         partition by hour order by rank rows between unbounded preceding and 1 preceding), 0))) as paid
     from usual
 )
-select cast((sum(paid / (1 - discount)) / 720 - {commitment!r}) * 730 as decimal(38, 2)) as monthly_saving from covered"""
+select cast((sum(paid / (1 - discount)) / 720 - {commitment}) * 730 as decimal(38, 2)) as monthly_saving from covered"""
+"""What a plan of a level saves on the last 30 days; the fields are filled with literals."""
+
+
+def commitment_sql(terms: Sequence[tuple[Term, float]], commitment: float, as_of: date, currency: str) -> str:
+    """The saving from `demand_hourly`: in each hour the plan covers meters in order of discount until it is used up.
+
+    terms       what the other actions leave of a meter (provider, account, region, service, instance type, operating system),
+                with the plan's discount on it
+    commitment  spend per hour, at what the account pays
+    """
+    day = f"date {quoted(as_of.isoformat())}"
+    ordered = sorted(terms, key=lambda pair: -pair[1])
+    rows = ",\n".join(
+        f"    ({', '.join(quoted(part) for part in astuple(term.source))}, {discount!r}, {term.constant!r}, {term.whole!r},"
+        f" {term.peak!r}, {term.base!r}, {rank})"
+        for rank, (term, discount) in enumerate(ordered)
+    )
+    return SAVING.format(
+        rows=rows, demand=DEMAND.replace("$as_of::date", day), day=day, currency=quoted(currency), commitment=repr(commitment)
+    )

@@ -1,6 +1,7 @@
 """Typed reads: what the command line, the dashboard and the report ask of a published warehouse."""
 
 from finops.queries.accelerators import AcceleratorRow, IdleMachine, OwnerRow
+from finops.queries.ahead import Ending, endings
 from finops.queries.anomalies import Anomaly, anomalies
 from finops.queries.changes import Change, changes, previous
 from finops.queries.commitments import EXPIRY_DAYS, Expiring, expiring
@@ -10,6 +11,7 @@ from finops.queries.ml_estate import Gap
 from finops.queries.ml_tokens import TokenRow
 from finops.queries.ml_units import EndpointRow, RunRow
 from finops.queries.month_end import Budget, MonthEnd, budgets, month_ends
+from finops.queries.pods import PodRow, pods
 from finops.queries.reads import Calculation, Reads, as_of, calculation
 from finops.queries.savings import SavingRow, SavingsReport, SavingTotal, savings
 from finops.queries.status import Reconciled, SourceStatus, first_days, reconciliation, sources, sources_by_currency
@@ -30,6 +32,7 @@ __all__ = [
     "CostMetric",
     "CostQuery",
     "CostRow",
+    "Ending",
     "EndpointRow",
     "Expiring",
     "Gap",
@@ -37,6 +40,7 @@ __all__ = [
     "MlReport",
     "MonthEnd",
     "OwnerRow",
+    "PodRow",
     "Reads",
     "Reconciled",
     "RunRow",
@@ -56,10 +60,12 @@ __all__ = [
     "changes",
     "column_name",
     "costs",
+    "endings",
     "expiring",
     "first_days",
     "ml",
     "month_ends",
+    "pods",
     "previous",
     "reconciliation",
     "savings",

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 from finops import render
 from finops.model import Act, Recommendation, action_name
 from finops.opinions import second_opinion
-from finops.render import printable
+from finops.render import amount, printable
 from finops.summary.loading import load_text
 from finops.summary.trust import trust_line
 
 if TYPE_CHECKING:
+    from finops.agreements import Floor
     from finops.demo import DemoReport
     from finops.plans import PlanView
 
@@ -58,6 +59,7 @@ def _plan_text(view: PlanView, fmt: render.Format) -> str:
     parts.append(render.rows(steps, fmt))
     if plan.recommendations:
         parts.append(render.rows([recommendation_row(r, plan.currency, full=False) for r in plan.recommendations], fmt))
+    parts += [_floor_text(floor) for floor in plan.floors if floor.saving]
     counts = f"{len(plan.recommendations)} act, {len(plan.keeps)} keep, {plan.unknown_verdicts} unknown"
     parts.append(f"Verdicts: {counts}. Next: finops explain ID")
     if plan.unknowns:
@@ -66,6 +68,17 @@ def _plan_text(view: PlanView, fmt: render.Format) -> str:
     parts += _second_opinions(view, fmt)
     parts += [f"FAILED: {failure.kind}: {printable(failure.error)}; its savings are missing" for failure in plan.failed]
     return "\n\n".join(parts)
+
+
+def _floor_text(floor: Floor) -> str:
+    """What a negotiated floor leaves of the savings in cash."""
+    text = (
+        f"Agreement {printable(floor.contract)} ({printable(floor.provider)}): of {amount(floor.saving)} {floor.currency} saved"
+        f" in twelve months {amount(floor.cash)} leaves the bank less"
+    )
+    if not floor.shortfall:
+        return f"{text}; the floor of {amount(floor.floor)} a year is not reached"
+    return f"{text}; {amount(floor.shortfall)} is below the floor of {amount(floor.floor)} a year and is paid as a shortfall"
 
 
 def _second_opinions(view: PlanView, fmt: render.Format) -> list[str]:

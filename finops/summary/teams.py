@@ -34,10 +34,39 @@ def allocation_text(reader: Reader, rows: Sequence[queries.TeamRow], period: Seq
     return f"{text}\n\nTotal: {said}"
 
 
-def month_end_text(reader: Reader, rows: Sequence[queries.MonthEnd], fmt: render.Format) -> str:
-    """One row a budget or currency: actual, nowcast, expected with its range, budget and how likely it is exceeded."""
+def pods_text(reader: Reader, rows: Sequence[queries.PodRow], period: Sequence[Any], fmt: render.Format) -> str:
+    """One row a pod, what no pod asked for, and below it that they sum to the nodes."""
     listed: list[dict[str, object]] = [asdict(row) for row in rows]
+    sums: dict[str, Decimal] = {}
+    for row in rows:
+        sums[row.currency] = sums.get(row.currency, Decimal(0)) + row.cost
+    if fmt == "json":
+        return render.document(
+            {"schema": 1, "calculation": asdict(queries.calculation(reader, reader.published.content))}
+            | {"from": period[0], "to": period[1], "totals": sums, "rows": listed}
+        )
+    text = render.rows(listed, fmt)
+    if fmt == "csv":
+        return text
+    said = "; ".join(f"{amount(total)} {currency}" for currency, total in sums.items()) or "the bill splits no node"
+    return f"{text}\n\nTotal, which is what the nodes cost: {said}"
+
+
+def month_end_text(
+    reader: Reader, rows: Sequence[queries.MonthEnd], fmt: render.Format, ahead: Sequence[queries.Ending] | None = None
+) -> str:
+    """One row a budget or currency: actual, nowcast, expected with its range, budget and how likely it is exceeded.
+
+    `ahead` is what ends later, which no forecast of a month shows.
+    """
+    listed: list[dict[str, object]] = [asdict(row) for row in rows]
+    coming: list[dict[str, object]] = [asdict(ending) for ending in ahead or ()]
     if fmt == "json":
         calculation = asdict(queries.calculation(reader, reader.published.content))
-        return render.document({"schema": 1, "calculation": calculation, "rows": listed})
-    return render.rows(listed, fmt)
+        known = {} if ahead is None else {"ahead": coming}
+        return render.document({"schema": 1, "calculation": calculation, "rows": listed} | known)
+    text = render.rows(listed, fmt)
+    if fmt == "csv" or not coming:
+        return text
+    title = "Ends within a year: the bill rises by so much a month after its last day"
+    return f"{text}\n\n{render.rows(coming, fmt, title=title)}"

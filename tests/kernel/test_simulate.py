@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 
+import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from finops.bill.rating import Holding, Meter, Rule, rate
 from finops.bill.simulate import Bill, Line
 from finops.commitment.levels import Commitment
 from finops.model import Change, Effect
@@ -31,8 +35,8 @@ def test_uncovered_usage_saves_what_it_cost() -> None:
 def test_a_freed_commitment_moves_first_and_strands_the_rest() -> None:
     bill = Bill([line("x", "70", "sp", "100"), line("y", "30")], [PLAN])
     outcome = bill.apply("x", Effect((Change(Decimal(0)),)))
-    # 70 of the plan are freed, y's 30 are taken over, 40 go on being paid for nothing
-    assert (outcome.gross, outcome.stranded, outcome.net, bill.total) == (70, 40, 30, 70)
+    # 70 of the plan are freed, 21 of them take over y's 30, 49 go on being paid for nothing
+    assert (outcome.gross, outcome.gained, outcome.stranded, outcome.net, bill.total) == (70, 9, 49, 30, 70)
 
 
 def test_what_has_moved_is_freed_again_when_its_new_user_goes() -> None:
@@ -101,3 +105,75 @@ def test_a_pool_is_its_machines_together() -> None:
     both.apply("n1\x1en2", half)
     assert (both.cost("n1"), both.cost("n2"), both.cost("n1\x1en2")) == (Decimal("33"), Decimal("20"), Decimal("53"))
     assert both.total == Decimal("58")
+
+
+def test_a_freed_plan_is_worth_what_it_takes_over() -> None:
+    """70 of a plan at 30 % off cover 100 on demand: with 100 elsewhere to cover, the deleted machine's price is saved whole."""
+    bill = Bill([line("x", "70", "sp", "100"), line("y", "120")], [PLAN])
+    outcome = bill.apply("x", Effect((Change(Decimal(0)),)))
+    assert (outcome.gross, outcome.gained, outcome.stranded, outcome.net) == (70, 30, 0, 100)
+    assert bill.total == 90
+    assert sorted((each.commitment, each.cost, each.on_demand) for each in bill.lines("y")) == [("", 20, 20), ("sp", 70, 100)]
+
+
+def test_the_highest_discount_is_served_first() -> None:
+    """The plan is known to give 50 % on c5 and 30 % on m5: what is freed goes to c5 although m5 comes first by name."""
+    shown = [line("a", "70", "sp", "100"), line("b", "50", "sp", "100", machine="c5.large")]
+    bill = Bill([*shown, line("m", "40"), line("z", "100", machine="c5.large")], [PLAN])
+    outcome = bill.apply("a", Effect((Change(Decimal(0)),)))
+    # 50 of the 70 cover z's 100, the 20 left cover 28.57 of m's 40
+    assert [each.commitment for each in bill.lines("z")] == ["sp"]
+    assert outcome.gained == Decimal(50) + Decimal("28.571429") - 20
+    assert outcome.stranded == 0
+
+
+RULE = Rule("P", "savings_plan_compute", "", 1, frozenset(), "discount")
+OFF = {"m5.large": 0.7, "c5.large": 0.5, "r5.large": 0.9}
+MACHINES = st.sampled_from(sorted(OFF))
+HOURS = st.integers(0, 40)
+
+
+def rated_bill(uses: list[tuple[str, int]], hourly: float) -> tuple[Bill, float]:
+    """A bill as the rater makes it from one plan and machines of so many hours, price 1 an hour; and its total."""
+    meters = [Meter("P", "a", "r", "vm", machine, "Linux", 1.0) for machine, _ in uses]
+    rates = {index: OFF[machine] for index, (machine, _) in enumerate(uses)}
+    rated = rate(np.array([[float(hours) for _, hours in uses]]), meters, [Holding(PLAN, RULE, hourly, rates)])
+    lines: list[Line] = []
+    covered = {part.meter: part for part in rated.covered}
+    for index, (machine, hours) in enumerate(uses):
+        part = covered.get(index)
+        taken = part.quantity if part else 0.0
+        if taken:
+            mine = line(f"i-{index}", repr(part.cost), "sp", repr(taken), machine)  # type: ignore[union-attr]
+            lines.append(replace(mine, quantity=Decimal(repr(taken))))
+        if hours - taken > 1e-9:
+            lines.append(
+                replace(line(f"i-{index}", repr(hours - taken), machine=machine), quantity=Decimal(repr(hours - taken)))
+            )
+    unused = float(rated.unused.sum())
+    if unused > 1e-9:
+        lines.append(replace(line("unused", repr(unused), "sp"), category="Unused", quantity=Decimal(0)))
+    return Bill(lines, [PLAN], rules=[RULE]), rated.total
+
+
+@given(st.lists(st.tuples(MACHINES, HOURS), min_size=2, max_size=6), st.integers(1, 60))
+def test_what_deleting_saves_is_what_the_rater_says(uses: list[tuple[str, int]], hourly: int) -> None:
+    """Bill(before) − Bill(after) of the simulated bill against two rated bills that show every discount."""
+    covered = [*uses, *((machine, 1000) for machine in OFF)]  # enough usage of each to show its discount on the bill
+    bill, before = rated_bill(covered, float(hourly) + 1000 * sum(OFF.values()))
+    if any(each.cost == 0 for each in bill.every_line()):
+        return
+    assert float(bill.total) == pytest.approx(before, abs=1e-4)
+    outcome = bill.apply("i-0", Effect((Change(Decimal(0)),)))
+    _, after = rated_bill([("m5.large", 0), *covered[1:]], float(hourly) + 1000 * sum(OFF.values()))
+    assert float(outcome.net) <= before - after + 1e-4  # what is covered already stays where it is: never more than the rater's
+    assert float(bill.total) == pytest.approx(before - float(outcome.net), abs=1e-4)
+
+
+@given(st.lists(st.tuples(MACHINES, st.integers(1, 40)), min_size=2, max_size=6), st.integers(1, 60))
+def test_with_one_discount_deleting_saves_exactly_what_the_rater_says(uses: list[tuple[str, int]], hourly: int) -> None:
+    same = [("m5.large", hours) for _, hours in uses]
+    bill, _ = rated_bill(same, float(hourly))
+    bill.apply("i-0", Effect((Change(Decimal(0)),)))
+    _, after = rated_bill(same[1:], float(hourly))
+    assert float(bill.total) == pytest.approx(after, abs=1e-4)

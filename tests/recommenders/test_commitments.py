@@ -59,26 +59,30 @@ def reserved(*, end: datetime, unused: float = 0.0) -> Estate:
 NOVEMBER, DECEMBER = datetime(2026, 11, 21, tzinfo=UTC), datetime(2026, 12, 21, tzinfo=UTC)
 
 
+RENEWED = (
+    "it lapses on 2026-11-21 and is used to the full: renewing it for 7,300.00 USD a month"
+    " keeps 14,600.00 USD a month off the bill"
+)
+
+
 @pytest.mark.parametrize(
     ("estate", "whys"),
     [
         # 11 days in force, scaled to 30: 240 × 30 × 730/720 = 7,300.00 for what costs 21,900.00 on demand
-        (
-            reserved(end=NOVEMBER),
-            [
-                "watch: reservation 30 ptu lapses on 2026-11-21; "
-                "renewing it for 7,300.00 USD a month keeps 14,600.00 USD a month"
-            ],
-        ),
+        (reserved(end=NOVEMBER), [RENEWED]),
         (reserved(end=DECEMBER), []),
         (reserved(end=NOVEMBER, unused=20.0), []),
     ],
     ids=["lapses and is full", "lapses later", "lapses unused"],
 )
-def test_what_lapses_and_is_used_to_the_full_is_watched(estate: Estate, whys: list[str]) -> None:
+def test_what_lapses_and_is_used_to_the_full_is_renewed_and_saves_nothing(estate: Estate, whys: list[str]) -> None:
     (plan,) = plans(estate, AS_OF, kinds=("commitments",))
-    assert [kept.why for kept in plan.keeps] == whys
+    assert [r.finding.verdict.why for r in plan.recommendations] == whys  # type: ignore[union-attr]
     assert plan.saving == 0
+    for r in plan.recommendations:
+        assert r.finding.verdict.action.target == "reservation 1m ptu 30"  # type: ignore[union-attr]
+        assert (r.saving.effective_monthly.expected, r.saving.cash_12m) == (0, 0)
+        assert estate.rows(r.finding.evidence.sql) == [{"monthly_saving": Decimal("0.00")}]
 
 
 def machine(sku: str, daily: float, *, days: int = 400, start: int = 0, **columns: object) -> Estate:
@@ -123,7 +127,7 @@ def test_what_has_been_falling_for_a_year_is_covered_in_part() -> None:
     (plan,) = plans(made, AS_OF, kinds=("commitments",))
     (r,) = plan.recommendations
     assert r.finding.verdict.action.hourly < Decimal("0.7")  # type: ignore[union-attr]
-    assert "% of the exact optimum" in r.finding.verdict.why  # type: ignore[union-attr]
+    assert "% of what 365 days have used" in r.finding.verdict.why  # type: ignore[union-attr]
     assert made.rows(r.finding.evidence.sql) == [{"monthly_saving": r.alone}]
 
 
@@ -180,3 +184,35 @@ def test_spot_and_covered_usage_are_never_committed_to() -> None:
     made.charge("i-2", 24.0, days=400, x_instance_type="m5.xlarge", PricingCategory="Committed", CommitmentDiscountId="SP-1")
     (plan,) = plans(offered(made, "m5.xlarge", savings_plan_compute=0.73), AS_OF, kinds=("commitments",))
     assert plan.recommendations == ()
+
+
+def bought(made: Estate) -> dict[str, Decimal]:
+    """What is bought today and later, by target."""
+    (plan,) = plans(made, AS_OF)
+    acts = [r for r in plan.recommendations if r.finding.kind == "commitments"]
+    for r in acts:
+        assert made.rows(r.finding.evidence.sql) == [{"monthly_saving": r.alone}]
+    return {r.finding.verdict.action.instrument: r.finding.verdict.action.hourly for r in acts}  # type: ignore[union-attr]
+
+
+def test_a_term_is_bought_on_what_has_been_there_for_a_term() -> None:
+    made = offered(machine("m5.xlarge", 24.0), "m5.xlarge", savings_plan_compute=0.73)
+    young = machine("p5.48xlarge", 240.0, days=80)
+    for row in young.charges:
+        made.add("charges", **row)
+    offered(made, "p5.48xlarge", savings_plan_compute=0.73)
+    assert bought(made) == {"savings_plan_compute": Decimal("0.730")}
+
+
+def test_a_machine_that_took_anothers_place_is_no_younger_than_that_one() -> None:
+    made = offered(machine("m5.xlarge", 24.0), "m5.xlarge", savings_plan_compute=0.73)
+    for back, row in enumerate(made.charges):
+        row["x_instance_type"] = "m5.xlarge" if back < 90 else "m4.xlarge"
+    assert bought(made) == {"savings_plan_compute": Decimal("0.730")}
+
+
+def test_a_bill_that_begins_lately_says_so() -> None:
+    made = offered(machine("m5.xlarge", 24.0, days=100), "m5.xlarge", savings_plan_compute=0.73)
+    (plan,) = plans(made, AS_OF, kinds=("commitments",))
+    (r,) = plan.recommendations
+    assert "the bill goes back 100 days, less than the term of 365" in r.saving.assumes
