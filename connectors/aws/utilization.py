@@ -25,6 +25,9 @@ from finops.window import Window
 
 MOST_METRICS = 500
 MOST_VALUES = 100_800
+ROWS = 10_000
+"""Rows that are handed over at once: a page of 100,800 as Python objects is a hundred megabytes."""
+
 STATISTICS = {"avg": "Average", "max": "Maximum", "min": "Minimum", "sum": "Sum", "p99": "p99"}
 COLUMNS = ("resource_id", "timestamp", "period_s", "metric", "dimensions", "statistic", "value")
 KEPT = ((300, 15), (3600, 63), (86_400, 455))
@@ -221,6 +224,9 @@ def _answered(
             for at, value in zip(result["Timestamps"], result["Values"], strict=True):
                 if window.contains(at):
                     values.append((series.key, at, series.period_s, value * series.factor))
+            if len(values) >= ROWS:
+                yield values
+                values = []
         yield values
     for query, said in status.items():
         _complete(batch[int(query[1:])], said, place)
