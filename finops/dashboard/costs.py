@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import streamlit as st
 
 from finops import queries
@@ -26,17 +28,7 @@ def page() -> None:
     command = f"finops costs --by {by} --metric {metric}{scope.flags}"
     found = at.ask(state.costs, query)
     for currency in dict.fromkeys(row.currency for row in found):
-        largest = [{"name": str(r.keys[0] or NAMELESS), "cost": float(r.amount)} for r in found if r.currency == currency][:15]
-        st.subheader(f"{currency} by {by}")
-        panel.chart(panel.bars(largest, x="cost", y="name", unit=currency), f"costs-{currency}")
-        days = at.ask(state.costs, queries.CostQuery(("day", by), metric, scope.first, scope.last, scope.where))
-        names = {row["name"] for row in largest[:8]}
-        daily = [
-            {"day": str(r.keys[0]), "name": str(r.keys[1] or NAMELESS), "cost": float(r.amount)}
-            for r in days
-            if r.currency == currency and str(r.keys[1] or NAMELESS) in names
-        ]
-        panel.chart(panel.stacked(daily, x="day", y="cost", colour="name", unit=f"{currency} a day"), f"daily-{currency}")
+        _drawn(at, currency, [row for row in found if row.currency == currency], query)
     rows = [
         {by: row.keys[0] or NAMELESS, "currency": row.currency, f"{metric}_cost": row.amount, "charges": row.charges}
         for row in found
@@ -55,6 +47,22 @@ def page() -> None:
         for change in at.ask(state.changes, query)
     ]
     panel.table(changed, key="costs-compare", command=f"{command} --compare")
+
+
+def _drawn(at: state.Snapshot, currency: str, found: list[queries.CostRow], query: queries.CostQuery) -> None:
+    """The largest groups of one currency, and the days of the largest of them."""
+    by = query.by[0]
+    largest = [{"name": str(r.keys[0] or NAMELESS), "cost": float(r.amount)} for r in found][:15]
+    st.subheader(f"{currency} by {by}")
+    panel.chart(panel.bars(largest, x="cost", y="name", unit=currency), f"costs-{currency}")
+    days = at.ask(state.costs, replace(query, by=("day", by)))
+    names = {row["name"] for row in largest[:8]}
+    daily = [
+        {"day": str(r.keys[0]), "name": str(r.keys[1] or NAMELESS), "cost": float(r.amount)}
+        for r in days
+        if r.currency == currency and str(r.keys[1] or NAMELESS) in names
+    ]
+    panel.chart(panel.stacked(daily, x="day", y="cost", colour="name", unit=f"{currency} a day"), f"daily-{currency}")
 
 
 def _given(options: object, name: str) -> int:

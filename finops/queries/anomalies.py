@@ -135,25 +135,7 @@ def _explained(
     where: Sequence[Condition],
 ) -> Anomaly:
     """What changed, against the four weeks before brought to as many days."""
-    before = span.first - timedelta(days=BEFORE_DAYS)
-    sql, params = _daily(by, where, {"first": before, "last": span.last})
-    params |= {"begun": span.first, "currency": currency} | {f"key{i}": value for i, value in enumerate(keys)}
-    same = "".join(f" and k{i} is not distinct from $key{i}" for i in range(len(by)))
-    cost = expression(METRIC_COLUMNS[metric], True)
-    rows = reads.rows(
-        f"""
-        {sql}
-        select
-            coalesce(resource_id, '') as resource, coalesce(pricing_unit, '') as unit,
-            concat_ws('/', region, sku_id, sku_meter, charge_category) as item,
-            charge_date >= $begun as after,
-            coalesce(commitment_id, '') != '' as covered,
-            sum(coalesce(pricing_quantity, 0))::decimal(38, 12) as quantity,
-            sum(coalesce({cost}, 0))::decimal(38, 12) as cost
-        from scoped where currency = $currency{same} group by all order by all
-        """,
-        params,
-    )
+    rows = _around(reads, keys, currency, span, by, metric, where)
     length = (span.last - span.first).days + 1
     resource, rise = _riser(rows, length)
     return Anomaly(
@@ -171,6 +153,37 @@ def _explained(
         reason=_reason(keys, currency, rows, length),
         resource=resource,
         resource_above=cents(rise),
+    )
+
+
+def _around(
+    reads: Reads,
+    keys: tuple[object, ...],
+    currency: str,
+    span: Span,
+    by: Sequence[str],
+    metric: CostMetric,
+    where: Sequence[Condition],
+) -> list[dict[str, Any]]:
+    """The group's lines of the span and of the four weeks before it, summed by resource and price."""
+    before = span.first - timedelta(days=BEFORE_DAYS)
+    sql, params = _daily(by, where, {"first": before, "last": span.last})
+    params |= {"begun": span.first, "currency": currency} | {f"key{i}": value for i, value in enumerate(keys)}
+    same = "".join(f" and k{i} is not distinct from $key{i}" for i in range(len(by)))
+    cost = expression(METRIC_COLUMNS[metric], True)
+    return reads.rows(
+        f"""
+        {sql}
+        select
+            coalesce(resource_id, '') as resource, coalesce(pricing_unit, '') as unit,
+            concat_ws('/', region, sku_id, sku_meter, charge_category) as item,
+            charge_date >= $begun as after,
+            coalesce(commitment_id, '') != '' as covered,
+            sum(coalesce(pricing_quantity, 0))::decimal(38, 12) as quantity,
+            sum(coalesce({cost}, 0))::decimal(38, 12) as cost
+        from scoped where currency = $currency{same} group by all order by all
+        """,
+        params,
     )
 
 
