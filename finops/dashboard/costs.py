@@ -34,6 +34,11 @@ def page() -> None:
         for row in found
     ]
     panel.table(rows, key="costs", command=command)
+    _compared(at, by, query, command)
+
+
+def _compared(at: state.Snapshot, by: str, query: queries.CostQuery, command: str) -> None:
+    """Period over period, by what moved it."""
     st.subheader("Against the period before")
     changed = [
         {by: change.keys[0] or NAMELESS, "currency": change.currency, "before": change.before, "after": change.after}
