@@ -82,10 +82,11 @@ def test_the_steps_run_as_they_stand(tmp_path: Path) -> None:
     done = run(tmp_path, every, {"FINOPS_FAIL_ON": "1000"})
     codes = {name: ran.returncode for name, ran in done.items()}
     # no cloud is set up: nothing is fetched
-    assert codes == {"Load": 0, "Report": 0, "Recommend": 3}, [ran.stderr for ran in done.values()]
+    assert codes == {"Load": 0, "Put the plan on record": 0, "Report": 0, "Recommend": 3}, [ran.stderr for ran in done.values()]
     summary = (tmp_path / "summary.md").read_text("utf-8")
     assert re.search(r"^\*\*Trust: (green|amber|red) ", summary, re.MULTILINE)
     assert summary == (tmp_path / "report" / "weekly.md").read_text("utf-8")
+    assert "New since" in summary
     assert {path.name for path in (tmp_path / "report").iterdir()} == {"weekly.md", "weekly.html", "weekly.json"}
     again = run(tmp_path, {"Recommend"}, {})
     assert again["Recommend"].returncode == 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Callable
 from datetime import date
@@ -94,7 +95,7 @@ def test_every_panel_says_how_old_it_is(company: Path, monkeypatch: pytest.Monke
         app = shown(page, company, monkeypatch)
         commands = [code.value for code in app.code if code.value.startswith("finops ")]
         assert commands
-        assert all(command.endswith("  # data up to 2026-10-31, snapshot 3") for command in commands)
+        assert [c for c in commands if not re.search(r"# data up to 2026-10-31, snapshot \d+$", c)] == []
 
 
 def test_the_overview_names_what_is_new(company: Path, monkeypatch: pytest.MonkeyPatch, finops: Callable[..., Ran]) -> None:
@@ -160,7 +161,7 @@ def test_a_small_bill_without_a_plan_on_record_teaches(tmp_path: Path, monkeypat
     assert not app.error
     captions = " ".join(caption.value for caption in app.caption)
     taught = {
-        "overview": ["less than two weeks of history", "the next finops load records one", "No budget is set"],
+        "overview": ["less than two weeks of history", "no plan is on record yet", "No budget is set"],
         "plan": ["Nothing is seen on the bill to be done yet"],
         "ml": ["no machine with a known accelerator is billed"],
     }
