@@ -216,6 +216,7 @@ def effect_document(effect: Effect) -> dict[str, object]:
     """An effect as plain values, for keeping."""
     changes = [
         {"factor": str(c.factor), "unit": c.unit, "meter": c.meter, "sku": c.sku, "covered": c.covered, "spot": c.spot}
+        | ({} if c.steady is None else {"steady": str(c.steady)})
         for c in effect.changes
     ]
     return {"changes": changes, "adds": str(effect.adds), "cut": str(effect.cut)}
@@ -226,5 +227,8 @@ def effect_of(document: Mapping[str, object]) -> Effect:
     kept = document["changes"]
     if not isinstance(kept, list):
         raise TypeError("changes must be a list")
-    changes = tuple(Change(**{**change, "factor": Decimal(change["factor"])}) for change in kept)
+    changes = tuple(
+        Change(**{**change, **{name: Decimal(change[name]) for name in ("factor", "steady") if name in change}})
+        for change in kept
+    )
     return Effect(changes, Decimal(str(document["adds"])), Decimal(str(document["cut"])))
