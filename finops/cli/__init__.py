@@ -10,6 +10,7 @@ for _module in (
     "costs",
     "ml",
     "plan",
+    "apply",
     "ledger",
     "report",
     "dashboard",

@@ -1,0 +1,31 @@
+"""`finops apply`: the patch as `finops explain` shows it, on paper or in a file."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.conftest import Ran
+
+
+def test_the_patch_is_printed_or_written(finops: Callable[..., Ran], company: Path, tmp_path: Path) -> None:
+    plans = json.loads(finops("recommend", "--warehouse", company, "--format", "json").out)
+    every = [r for plan in plans for r in plan["recommendations"]]
+    with_patch = next(r for r in every if r["patch"])
+    ran = finops("apply", with_patch["id"], "--warehouse", company)
+    assert ran.code == 0
+    assert ran.out.strip() == with_patch["patch"]
+    ran = finops("apply", with_patch["id"], "--warehouse", company, "--out", tmp_path / "patches")
+    (file,) = (tmp_path / "patches").iterdir()
+    assert ran.code == 0
+    assert ran.out == ""
+    assert with_patch["patch"] in file.read_text()
+    assert subprocess.run(["sh", "-n", str(file)], check=False).returncode == 0
+    assert finops("apply", with_patch["id"], "--warehouse", company, "--out", tmp_path / "patches").code == 2
+    for without in [r for r in every if not r["patch"]][:1]:
+        ran = finops("apply", without["id"], "--warehouse", company)
+        assert ran.code == 2
+        assert "no patch is written" in ran.err
+    assert finops("apply", "no-such-id", "--warehouse", company).code == 2
