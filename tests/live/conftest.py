@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from finops.warehouse.warehouse import Warehouse
+from tests.live import azure_contract
+from tests.live.azure_contract import Azure
 from tests.live.contract import Aws, contract
 from tests.servers import running
 
@@ -55,4 +57,17 @@ def warehouse(tmp_path: Path) -> Warehouse:
 def cloud(aws: str) -> Iterator[Aws]:
     """The same AWS behind a server that holds every request against the services' own description."""
     with contract(aws) as server:
+        yield server
+
+
+@pytest.fixture
+def azure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Azure]:
+    """An Azure without anything in it, and an application's credentials that no message may repeat."""
+    folder = tmp_path / "tls"
+    folder.mkdir()
+    with azure_contract.contract(folder) as server:
+        monkeypatch.setenv("AZURE_TENANT_ID", azure_contract.TENANT)
+        monkeypatch.setenv("AZURE_CLIENT_ID", azure_contract.CLIENT)
+        monkeypatch.setenv("AZURE_CLIENT_SECRET", azure_contract.SECRET)
+        monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(server.certificate))
         yield server

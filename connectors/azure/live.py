@@ -1,0 +1,33 @@
+"""Azure as a live source: its settings, its streams, and how a permission is tried."""
+
+from __future__ import annotations
+
+import logging
+
+from connectors.azure.exports import BILLING
+from connectors.azure.probes import probe
+from connectors.azure.session import Connection
+from connectors.azure.settings import AzureSettings
+from finops.connect import Connector, Counts
+
+STREAMS = (BILLING,)
+
+
+def connect(settings: AzureSettings, counts: Counts) -> Connection:
+    """Raises ImportError without the SDK."""
+    import azure.identity  # noqa: F401
+
+    for name in ("azure", "msal", "urllib3"):  # they log what is raised to us anyway
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    return Connection(settings, counts)
+
+
+CONNECTOR = Connector(
+    name="azure",
+    title="Microsoft Azure",
+    package="connectors.azure",
+    settings=AzureSettings,
+    open=connect,
+    streams=STREAMS,
+    probe=probe,
+)

@@ -1,0 +1,25 @@
+"""The smallest read-only call that needs a permission, for `finops doctor`."""
+
+from __future__ import annotations
+
+from connectors.azure import blob
+from connectors.azure.exports import location, newest
+from connectors.azure.session import Connection
+from finops.errors import SourceError
+
+
+def probe(connection: Connection, permission: str) -> None:
+    """Raises AccessError where the permission is missing, SourceError or RetriableError where it cannot be tried."""
+    if permission == blob.READ:
+        _exports(connection)
+    else:
+        raise SourceError(f"`{permission}` is not tried", hint="this is a defect of finops")
+
+
+def _exports(connection: Connection) -> None:
+    """Each folder is listed, and the first bytes of one manifest are read."""
+    for uri in connection.settings.exports:
+        container, _ = location(uri)
+        for run in list(newest(connection, uri).values())[-1:]:
+            for _ in blob.content(connection, container, run.manifest, 0):
+                break

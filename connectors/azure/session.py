@@ -1,0 +1,132 @@
+"""The connection to Azure: signed calls that are counted, errors that name the permission."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from threading import RLock
+from typing import Any
+
+from connectors.azure.failures import errors
+from connectors.azure.settings import AzureSettings
+from finops.connect import Counts
+
+STORAGE = "https://storage.azure.com/.default"
+"""The scope of tokens for Blob: one and the same in every cloud of Microsoft's."""
+
+
+@dataclass(slots=True)
+class Credential:
+    """The SDK's default chain for the tenant that is set. It remembers the tokens that it gave: no message may hold one."""
+
+    settings: AzureSettings
+    given: set[str] = field(default_factory=set)
+    _chain: Any = None
+
+    def get_token(self, *scopes: str, **options: Any) -> Any:
+        """As `azure.core.credentials.TokenCredential` has it."""
+        if self._chain is None:
+            self._chain = self._made()
+        if self.settings.tenant_id:
+            options["tenant_id"] = self.settings.tenant_id
+        token = self._chain.get_token(*scopes, **options)
+        self.given.add(token.token)
+        return token
+
+    def _made(self) -> Any:
+        from azure.identity import DefaultAzureCredential
+
+        return DefaultAzureCredential(
+            authority=self.settings.authority,
+            disable_instance_discovery=self.settings.private_authority,
+            managed_identity_client_id=self.settings.managed_identity_client_id,
+            additionally_allowed_tenants=[self.settings.tenant_id] if self.settings.tenant_id else [],
+            retry_total=self.settings.retries - 1,
+        )
+
+
+@dataclass(slots=True)
+class Connection:
+    """One source. Clients are made when first used, and shared by threads."""
+
+    settings: AzureSettings
+    counts: Counts
+    credential: Credential = field(init=False)
+    _clients: dict[str, Any] = field(default_factory=dict)
+    _lock: RLock = field(default_factory=RLock)
+
+    def __post_init__(self) -> None:
+        self.credential = Credential(self.settings)
+
+    def get(
+        self,
+        operation: str,
+        permission: str,
+        url: str,
+        *,
+        scope: str = "",
+        parameters: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        read: Callable[[Any], Any],
+    ) -> Any:
+        """One GET, signed where a scope is given, and what `read` makes of its answer.
+
+        Raises AccessError (names the permission), RetriableError, SourceError.
+        """
+        with errors(permission, _place(url), self.secrets):
+            answer = self._sent(operation, url, scope, parameters or {}, headers or {}, stream=False)
+            answer.raise_for_status()
+            return read(answer)
+
+    def stream(self, operation: str, permission: str, url: str, *, scope: str, headers: Mapping[str, str]) -> Iterator[bytes]:
+        """The content as it is stored, in chunks. Raises as `get` does."""
+        with (
+            errors(permission, _place(url), self.secrets),
+            self._sent(operation, url, scope, {}, headers, stream=True) as answer,
+        ):
+            if answer.status_code >= 400:
+                answer.read()
+            answer.raise_for_status()
+            yield from answer.iter_raw()
+
+    def _sent(
+        self, operation: str, url: str, scope: str, parameters: Mapping[str, str], headers: Mapping[str, str], *, stream: bool
+    ) -> Any:
+        from azure.core.rest import HttpRequest
+
+        request = HttpRequest("GET", url, params=dict(parameters), headers=dict(headers))
+        client = self._client(scope)
+        self.counts(operation, 1)
+        return client.send_request(request, stream=stream)
+
+    def _client(self, scope: str) -> Any:
+        from azure.core import PipelineClient
+        from azure.core.pipeline import policies
+
+        with self._lock:
+            if scope not in self._clients:
+                chain: list[Any] = [policies.UserAgentPolicy("finops"), policies.ProxyPolicy(), self.retry()]
+                if scope:
+                    chain.append(policies.BearerTokenCredentialPolicy(self.credential, scope))
+                seconds = self.settings.timeout_s
+                self._clients[scope] = PipelineClient("", policies=chain, connection_timeout=seconds, read_timeout=seconds)
+            return self._clients[scope]
+
+    def retry(self) -> Any:
+        """Attempts of each request, and the waits between them that Azure asks for."""
+        from connectors.azure.patience import Patience
+
+        often = self.settings.retries - 1
+        return Patience(retry_total=often, retry_connect=often, retry_read=often, retry_status=often)
+
+    def secrets(self) -> tuple[str, ...]:
+        """What no message may hold."""
+        import os
+
+        named = ("AZURE_CLIENT_SECRET", "AZURE_PASSWORD", "AZURE_CLIENT_CERTIFICATE_PASSWORD")
+        return tuple(self.credential.given) + tuple(value for name in named if (value := os.environ.get(name)))
+
+
+def _place(url: str) -> str:
+    """An address without its query, which may hold a signature."""
+    return url.partition("?")[0]

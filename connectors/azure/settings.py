@@ -1,0 +1,42 @@
+"""What a source on Azure may set: whose credentials, which exports and bills, which cloud's endpoints."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from finops.connect import ConnectorSettings
+
+HTTPS = r"^https://[^/?#@\s]+$"
+"""A token goes to these: TLS, no path, no credentials in the address."""
+
+
+class AzureSettings(ConnectorSettings):
+    """Credentials are the SDK's own chain: environment, workload or managed identity, `az login`; proxies too (HTTPS_PROXY)."""
+
+    tenant_id: Annotated[
+        str | None,
+        Field(description="Tenant that tokens are for. Default: the credential's own.", examples=["contoso.onmicrosoft.com"]),
+    ] = None
+    managed_identity_client_id: Annotated[
+        str | None, Field(description="Client id of the user-assigned managed identity. Default: the system's.")
+    ] = None
+    authority: Annotated[
+        str, Field(pattern=HTTPS, description="Sign-in of the cloud (`https://login.microsoftonline.us`, …).")
+    ] = "https://login.microsoftonline.com"
+    private_authority: Annotated[
+        bool, Field(description="The authority is of a private cloud: Microsoft is not asked whether it knows it.")
+    ] = False
+    management_endpoint: Annotated[
+        str, Field(pattern=HTTPS, description="Resource manager of the cloud (`https://management.usgovcloudapi.net`, …).")
+    ] = "https://management.azure.com"
+    exports: Annotated[
+        tuple[str, ...],
+        Field(
+            description="Folders with billing exports: `https://ACCOUNT.blob.core.windows.net/CONTAINER/FOLDER`.",
+            examples=[["https://contosobills.blob.core.windows.net/exports/contoso"]],
+        ),
+    ] = ()
+    retries: Annotated[int, Field(ge=1, le=20, description="Most attempts of one request, the first included.")] = 8
+    timeout_s: Annotated[int, Field(ge=1, description="Seconds without an answer after which a request is repeated.")] = 60
