@@ -180,7 +180,7 @@ def test_other_hosts_run_the_same_commands(snippet: str) -> None:
     for script in scripts(yaml.safe_load(snippet)):
         subprocess.run(["bash", "-n", "-c", script], check=True, capture_output=True)
     ours = [line for step in steps() for line in step.get("run", "").splitlines() if line.startswith(("finops ", "python "))]
-    assert len(ours) == 5
+    assert len(ours) == 6
     assert [line for line in lines if line.startswith(("finops ", "python "))] == ours
     assert "secret" not in snippet.lower()
 
