@@ -8,9 +8,10 @@ from connectors.azure.exports import BILLING
 from connectors.azure.probes import probe
 from connectors.azure.session import Connection
 from connectors.azure.settings import AzureSettings
+from connectors.azure.totals import TOTALS
 from finops.connect import Connector, Counts
 
-STREAMS = (BILLING,)
+STREAMS = (BILLING, TOTALS)
 
 
 def connect(settings: AzureSettings, counts: Counts) -> Connection:

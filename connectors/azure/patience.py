@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from azure.core.pipeline.policies import RetryPolicy
-
 COST_MANAGEMENT = "x-ms-ratelimit-microsoft.costmanagement-"
 """`…-{qpu,entity,tenant,client,clienttype}-retry-after`: each is a limit of its own, and all must have passed.
 
@@ -13,13 +11,22 @@ Microsoft Learn, "Data latency and rate limits" of the Query API (read 2026-11-2
 """
 
 
-class Patience(RetryPolicy):  # type: ignore[type-arg]
-    """azure-core's policy; it knows `Retry-After` alone."""
+def patience(attempts: int) -> Any:
+    """azure-core's policy, which knows `Retry-After` alone, with the longest of all waits that are asked for."""
+    from azure.core.pipeline.policies import RetryPolicy
 
-    def get_retry_after(self, response: Any) -> float | None:
-        """Seconds: the longest of all that are asked for."""
-        waits = [super().get_retry_after(response) or 0.0]
-        for name, value in response.http_response.headers.items():
-            if name.lower().startswith(COST_MANAGEMENT) and name.lower().endswith("-retry-after"):
-                waits.append(self.parse_retry_after(value))
-        return max(waits) or None
+    class Patience(RetryPolicy[Any, Any]):
+        def get_retry_after(self, response: Any) -> float | None:
+            waits = [super().get_retry_after(response) or 0.0]
+            for name, value in response.http_response.headers.items():
+                if name.lower().startswith(COST_MANAGEMENT) and name.lower().endswith("-retry-after"):
+                    waits.append(self.parse_retry_after(value))
+            return max(waits) or None
+
+        def is_retry(self, settings: dict[str, Any], response: Any) -> bool:
+            """A query is a POST, which azure-core repeats for `Retry-After` alone; ours only read."""
+            throttled = response.http_response.status_code == 429 and settings["total"] > 0
+            return throttled or bool(super().is_retry(settings, response))
+
+    again = attempts - 1
+    return Patience(retry_total=again, retry_connect=again, retry_read=again, retry_status=again)

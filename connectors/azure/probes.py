@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 from connectors.azure import blob
 from connectors.azure.exports import location, newest
 from connectors.azure.session import Connection
+from connectors.azure.totals import QUERY, definition
 from finops.errors import SourceError
 
 
@@ -12,6 +15,11 @@ def probe(connection: Connection, permission: str) -> None:
     """Raises AccessError where the permission is missing, SourceError or RetriableError where it cannot be tried."""
     if permission == blob.READ:
         _exports(connection)
+    elif permission == QUERY:
+        start = datetime(2026, 1, 1, tzinfo=UTC)
+        for scope in connection.settings.scopes:
+            for _ in connection.queries(scope, definition("ActualCost", start, start + timedelta(days=1)), QUERY):
+                break
     else:
         raise SourceError(f"`{permission}` is not tried", hint="this is a defect of finops")
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from threading import RLock
 from typing import Any
 
 from connectors.azure.failures import errors
+from connectors.azure.patience import patience
 from connectors.azure.settings import AzureSettings
 from finops.connect import Counts
+from finops.errors import SourceError
 
 STORAGE = "https://storage.azure.com/.default"
 """The scope of tokens for Blob: one and the same in every cloud of Microsoft's."""
@@ -99,6 +103,46 @@ class Connection:
         self.counts(operation, 1)
         return client.send_request(request, stream=stream)
 
+    def queries(self, scope: str, definition: dict[str, Any], permission: str) -> Iterator[str]:
+        """Every page of a query of costs, as text. Raises as `get` does, and where a page comes twice or lies elsewhere."""
+        from azure.core.rest import HttpRequest
+
+        where, seen = f"{self.settings.management_endpoint}/{scope.strip('/')}", set[str]()
+        following = ""
+        while True:
+            with errors(permission, where, self.secrets):
+                client = self._costs()
+                self.counts("costmanagement:Query", 1)
+                if following:
+                    answer = client.send_request(HttpRequest("POST", following, json=definition))
+                    answer.raise_for_status()
+                    text = answer.text()
+                else:
+                    text = client.query.usage(scope.strip("/"), definition, cls=_text)
+            yield text
+            following = str(json.loads(text)["properties"].get("nextLink") or "")
+            if not following:
+                return
+            if following in seen or not following.startswith(f"{self.settings.management_endpoint}/"):
+                what = "the Query API answered with one page token twice, or with a page elsewhere"
+                raise SourceError(what, where=where, hint="run the load again")
+            seen.add(following)
+
+    def _costs(self) -> Any:
+        from azure.mgmt.costmanagement import CostManagementClient
+
+        with self._lock:
+            if "costs" not in self._clients:
+                self._clients["costs"] = CostManagementClient(
+                    self.credential,
+                    self.settings.management_endpoint,
+                    credential_scopes=[f"{self.settings.management_endpoint}/.default"],
+                    retry_policy=self.retry(),
+                    connection_timeout=self.settings.timeout_s,
+                    read_timeout=self.settings.timeout_s,
+                )
+            return self._clients["costs"]
+
     def _client(self, scope: str) -> Any:
         from azure.core import PipelineClient
         from azure.core.pipeline import policies
@@ -114,17 +158,16 @@ class Connection:
 
     def retry(self) -> Any:
         """Attempts of each request, and the waits between them that Azure asks for."""
-        from connectors.azure.patience import Patience
-
-        often = self.settings.retries - 1
-        return Patience(retry_total=often, retry_connect=often, retry_read=often, retry_status=often)
+        return patience(self.settings.retries)
 
     def secrets(self) -> tuple[str, ...]:
         """What no message may hold."""
-        import os
-
         named = ("AZURE_CLIENT_SECRET", "AZURE_PASSWORD", "AZURE_CLIENT_CERTIFICATE_PASSWORD")
         return tuple(self.credential.given) + tuple(value for name in named if (value := os.environ.get(name)))
+
+
+def _text(pipeline: Any, *_: object) -> str:
+    return str(pipeline.http_response.text())
 
 
 def _place(url: str) -> str:

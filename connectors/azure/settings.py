@@ -38,5 +38,12 @@ class AzureSettings(ConnectorSettings):
             examples=[["https://contosobills.blob.core.windows.net/exports/contoso"]],
         ),
     ] = ()
+    scopes: Annotated[
+        tuple[str, ...],
+        Field(
+            description="Bills whose totals Azure is asked for: billing account (EA), billing profile (MCA), or subscription.",
+            examples=[["providers/Microsoft.Billing/billingAccounts/1234567"]],
+        ),
+    ] = ()
     retries: Annotated[int, Field(ge=1, le=20, description="Most attempts of one request, the first included.")] = 8
     timeout_s: Annotated[int, Field(ge=1, description="Seconds without an answer after which a request is repeated.")] = 60

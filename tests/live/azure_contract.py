@@ -212,6 +212,8 @@ def _operation(method: str, path: str, parameters: Mapping[str, str]) -> str:
         return "login:Discover"
     if method == "POST" and path == f"/{TENANT}/oauth2/v2.0/token":
         return "login:Token"
+    if method == "POST" and path.endswith("/providers/Microsoft.CostManagement/query"):
+        return "costmanagement:Query"
     if method == "GET" and re.fullmatch(r"/[a-z0-9-]+", path) and parameters.get("comp") == "list":
         return "blob:ListBlobs"
     if method == "GET" and re.fullmatch(r"/[a-z0-9-]+/.+", path) and not parameters:
@@ -226,6 +228,8 @@ def _answered(
         return _json(_discovered(azure))
     if operation == "login:Token":
         return _token(azure, body)
+    if operation == "costmanagement:Query":
+        return _query(azure, parameters, headers, body)
     _signed(azure, headers, STORAGE)
     if not re.fullmatch(r"20\d\d-\d\d-\d\d", headers.get("x-ms-version", "")) or "x-ms-date" not in headers:
         raise ValueError("no x-ms-version or no x-ms-date")
@@ -259,6 +263,18 @@ def _signed(azure: Azure, headers: Mapping[str, str], scope: str) -> None:
     token = headers.get("Authorization", "").removeprefix("Bearer ")
     if scope not in azure.tokens.get(token, "").split():
         raise ValueError(f"no token for {scope}")
+
+
+def _query(azure: Azure, parameters: Mapping[str, str], headers: Mapping[str, str], body: bytes) -> Answer:
+    """Answers are scripted: a function of the definition and the page's token."""
+    _signed(azure, headers, f"{azure.url}/.default")
+    if parameters.get("api-version") != "2025-03-01" or parameters.keys() - {"api-version", "$skiptoken"}:
+        raise ValueError(f"the query's parameters are {dict(parameters)}")
+    definition = json.loads(body)
+    if definition.keys() != {"type", "timeframe", "timePeriod", "dataset"} or len(definition["dataset"]["grouping"]) > 2:
+        raise ValueError(f"the query's definition is {definition}")
+    answer = azure.next_answer("costmanagement:Query")
+    return _json(answer(definition, parameters.get("$skiptoken", "")))
 
 
 def _list(azure: Azure, path: str, parameters: Mapping[str, str]) -> Answer:
