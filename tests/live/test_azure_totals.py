@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -12,6 +13,7 @@ from finops.warehouse.warehouse import Warehouse
 from tests.live.azure_company import put_exports, source
 from tests.live.azure_contract import SECRET, TOKEN, Azure, Fault
 from tests.live.company import fetched, rows
+from tests.live.conftest import NOW
 
 ACCOUNT = "7c1d9ea4-0b5f-5c8e-a7a1-3f6f0a1f8c11:9d0e4c3a-64d2-4c39-8f0c-2f7a5f3f7b01_2019-05-31"
 SCOPE = f"providers/Microsoft.Billing/billingAccounts/{ACCOUNT}/billingProfiles/NLRB-PROF-BG7-PGB"
@@ -25,7 +27,7 @@ def totals(azure: Azure, **settings: Any) -> Any:
 
 
 def agree(azure: Azure, warehouse: Warehouse, more: Decimal = Decimal(0)) -> None:
-    """An Azure that agrees with the loaded bill, but for `more` on one day; two pages a query."""
+    """An Azure that agrees with the loaded bill, but for `more` a service on one day; two pages a query."""
     spent = rows(
         warehouse,
         "select ChargePeriodStart::date as day, ServiceName as service, sum(BilledCost)::decimal(38, 12) as actual,"
@@ -37,12 +39,8 @@ def agree(azure: Azure, warehouse: Warehouse, more: Decimal = Decimal(0)) -> Non
         of = [row for row in spent if start <= str(row["day"]) <= end]
         half = of[len(of) // 2 :] if token else of[: len(of) // 2]
         kind = "actual" if definition["type"] == "ActualCost" else "amortized"
-        first = [(more if row["day"].day == 9 else Decimal(0)) if i == 0 or row["day"] != half[i - 1]["day"] else Decimal(0)
-                 for i, row in enumerate(half)]  # fmt: skip
-        values = [
-            [float(row[kind] + extra), int(f"{row['day']:%Y%m%d}"), row["service"], "EUR"]
-            for row, extra in zip(half, first, strict=True)
-        ]
+        extra = {row["day"]: more if row["day"].day == 9 else Decimal(0) for row in half}
+        values = [[float(row[kind] + extra[row["day"]]), int(f"{row['day']:%Y%m%d}"), row["service"], "EUR"] for row in half]
         path = f"{azure.url}/{SCOPE}/providers/Microsoft.CostManagement/query?api-version=2025-03-01&$skiptoken=more"
         return {"properties": {"columns": COLUMNS, "rows": values, "nextLink": None if token else path}}
 
@@ -61,6 +59,9 @@ def test_a_bill_that_matches_says_so_and_one_that_differs_is_red(azure: Azure, w
     report = fetched(warehouse, totals(azure))
     assert report.failures == ()
     assert provider(warehouse) == [("2026-10", "amber", Decimal(0))]
+    agree(azure, warehouse, more=Decimal(5))
+    fetched(warehouse, totals(azure), now=NOW + timedelta(days=20))  # it is final by now
+    assert [status for _, status, _ in provider(warehouse)] == ["red"]
     metrics = rows(warehouse, "select metric, count(*) > 100 as many from provider_totals group by all order by all")
     assert metrics == [{"metric": "billed", "many": True}, {"metric": "effective", "many": True}]
 
