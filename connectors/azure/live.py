@@ -5,13 +5,14 @@ from __future__ import annotations
 import logging
 
 from connectors.azure.exports import BILLING
+from connectors.azure.prices import PRICES
 from connectors.azure.probes import probe
 from connectors.azure.session import Connection
 from connectors.azure.settings import AzureSettings
 from connectors.azure.totals import TOTALS
 from finops.connect import Connector, Counts
 
-STREAMS = (BILLING, TOTALS)
+STREAMS = (BILLING, TOTALS, PRICES)
 
 
 def connect(settings: AzureSettings, counts: Counts) -> Connection:

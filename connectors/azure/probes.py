@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from connectors.azure import blob
 from connectors.azure.exports import location, newest
+from connectors.azure.prices import PUBLIC, items
 from connectors.azure.session import Connection
 from connectors.azure.totals import QUERY, definition
 from finops.errors import SourceError
@@ -20,6 +21,9 @@ def probe(connection: Connection, permission: str) -> None:
         for scope in connection.settings.scopes:
             for _ in connection.queries(scope, definition("ActualCost", start, start + timedelta(days=1)), QUERY):
                 break
+    elif permission == PUBLIC:
+        for region in connection.settings.regions[:1]:
+            next(items(connection, region), None)
     else:
         raise SourceError(f"`{permission}` is not tried", hint="this is a defect of finops")
 

@@ -45,5 +45,13 @@ class AzureSettings(ConnectorSettings):
             examples=[["providers/Microsoft.Billing/billingAccounts/1234567"]],
         ),
     ] = ()
+    prices_endpoint: Annotated[str, Field(pattern=HTTPS, description="Where the Retail Prices API is.")] = (
+        "https://prices.azure.com"
+    )
+    regions: Annotated[
+        tuple[Annotated[str, Field(pattern="^[a-z0-9]+$")], ...],
+        Field(description="Regions whose prices are fetched.", examples=[["westeurope"]]),
+    ] = ()
+    currency: Annotated[str, Field(pattern="^[A-Z]{3}$", description="Currency of the prices.")] = "USD"
     retries: Annotated[int, Field(ge=1, le=20, description="Most attempts of one request, the first included.")] = 8
     timeout_s: Annotated[int, Field(ge=1, description="Seconds without an answer after which a request is repeated.")] = 60

@@ -212,6 +212,8 @@ def _operation(method: str, path: str, parameters: Mapping[str, str]) -> str:
         return "login:Discover"
     if method == "POST" and path == f"/{TENANT}/oauth2/v2.0/token":
         return "login:Token"
+    if method == "GET" and path == "/api/retail/prices":
+        return "prices:List"
     if method == "POST" and path.endswith("/providers/Microsoft.CostManagement/query"):
         return "costmanagement:Query"
     if method == "GET" and re.fullmatch(r"/[a-z0-9-]+", path) and parameters.get("comp") == "list":
@@ -228,6 +230,10 @@ def _answered(
         return _json(_discovered(azure))
     if operation == "login:Token":
         return _token(azure, body)
+    if operation == "prices:List":
+        if "Authorization" in headers or parameters.get("api-version", "") != "2023-01-01-preview":
+            raise ValueError("the prices are asked with a token, or in another version")
+        return _json(azure.next_answer(operation)(parameters))
     if operation == "costmanagement:Query":
         return _query(azure, parameters, headers, body)
     _signed(azure, headers, STORAGE)
