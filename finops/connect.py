@@ -181,11 +181,13 @@ class Part:
     key     stable across runs: what was fetched whole under it before a kill is not fetched again
     calls   operation → units that fetching it will be charged for, as far as can be said before
     handle  what planning found out and `Stream.fetch` needs
+    blobs   of an export: (path, tag, calls) of each blob that is charged for only where it is not held yet
     """
 
     key: str
     calls: tuple[tuple[str, int], ...] = ()
     handle: Any = None
+    blobs: tuple[tuple[str, str, tuple[tuple[str, int], ...]], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,12 +196,13 @@ class Blob:
 
     path  below the export's own folder, as its manifest names it
     tag   differs where the content does (an ETag)
+    size  bytes; None where they are not known before (then `read` raises where something is missing)
     read  the content from this byte on, of exactly this version
     """
 
     path: str
     tag: str
-    size: int
+    size: int | None
     read: Callable[[int], Iterator[bytes]]
 
 

@@ -130,6 +130,11 @@ def store_blobs(folder: Path, blobs: Iterator[Blob], at: datetime) -> Path:
     return folder / FILES
 
 
+def tags(folder: Path) -> set[tuple[str, str]]:
+    """(path, tag) of the blobs that are there."""
+    return {(path, str(entry["tag"])) for path, entry in _index(folder).items() if _place(folder, path).exists()}
+
+
 def checksums(folder: Path) -> dict[str, str]:
     """Path below the folder → SHA-256 of the content."""
     return {path: str(entry["sha256"]) for path, entry in _index(folder).items()}
@@ -149,7 +154,7 @@ def _fetch(blob: Blob, partial: Path, target: Path, at: datetime) -> str:
             except RetriableError:
                 if attempt == ATTEMPTS - 1:
                     raise
-        if out.tell() != blob.size:
+        if blob.size is not None and out.tell() != blob.size:
             what = f"{blob.path} has {blob.size:,} bytes, {out.tell():,} came"
             raise RetriableError(what, hint="run the load again")
     _settle(partial, target, at)

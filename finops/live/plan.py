@@ -15,7 +15,7 @@ from finops import plugins
 from finops.config import Source, connector_settings
 from finops.connect import Connector, ConnectorSettings, Part, Stream
 from finops.errors import ConfigError, FinopsError, SourceError
-from finops.live.cache import Shelf
+from finops.live.cache import Shelf, tags
 from finops.live.meter import Meter, added, cost
 from finops.live.windows import missing
 from finops.window import Window
@@ -56,13 +56,16 @@ class Job:
     @property
     def cost(self) -> dict[str, Decimal]:
         """What the parts that are not there yet will cost at list price."""
-        parts = [
-            dict(part.calls)
-            for window, several in self.windows
-            for part in several
-            if not self.shelf.rows(window, part.key).exists()
+        missing_parts = [
+            part for window, several in self.windows for part in several if not self.shelf.rows(window, part.key).exists()
         ]
-        return added(cost(self.opened.connector, calls) for calls in parts)
+        charged = [calls for part in missing_parts for calls in (part.calls, *self._blobs(part))]
+        return added(cost(self.opened.connector, dict(calls)) for calls in charged)
+
+    def _blobs(self, part: Part) -> list[tuple[tuple[str, int], ...]]:
+        """The calls of the blobs that are not held in the version that is there now."""
+        held = tags(self.shelf.export(part.key)) if part.blobs else set()
+        return [calls for path, tag, calls in part.blobs if (path, tag) not in held]
 
 
 @dataclass(frozen=True, slots=True)

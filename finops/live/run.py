@@ -43,8 +43,9 @@ def load_live(warehouse: Warehouse, sources: Sequence[Source], options: Options,
     """
     with warehouse.reader() as reader:
         made = plan(sources, reader, warehouse.storage.root, options.now, tell)
-    _affordable(made, options.max_api_cost)
-    tell(f"fetching: the calls cost {_priced(made.cost)} at list price")
+    estimated = made.cost  # of what is not held yet: nothing of it once it is fetched
+    _affordable(estimated, options.max_api_cost)
+    tell(f"fetching: the calls cost {_priced(estimated)} at list price")
     report = LoadReport((), changed=False)
     failures = list(made.failures)
     for job in made.jobs:
@@ -53,7 +54,7 @@ def load_live(warehouse: Warehouse, sources: Sequence[Source], options: Options,
         except Exception as error:
             failures.append(Failure(job.opened.source.name, job.stream.name, said(error)))
     said_of = tuple(f"{' '.join(filter(None, (f.source, f.stream)))}: {f.error}" for f in failures)
-    return report + LoadReport((), changed=False, failures=said_of, api=_calls(made))
+    return report + LoadReport((), changed=False, failures=said_of, api=_calls(made, estimated))
 
 
 def _run(warehouse: Warehouse, job: Job, options: Options, tell: Tell) -> LoadReport:
@@ -93,11 +94,11 @@ def _unloaded(folders: Sequence[Path], source: str, table: str, reads: Reads) ->
     return [folder for folder in folders if not content(folder) <= held]
 
 
-def _affordable(made: Plan, most: Decimal | None) -> None:
-    dearest = max(made.cost.values(), default=Decimal(0))
+def _affordable(estimated: dict[str, Decimal], most: Decimal | None) -> None:
+    dearest = max(estimated.values(), default=Decimal(0))
     if most is not None and dearest > most:
         raise ConfigError(
-            f"the calls would cost {_priced(made.cost)} at list price, more than {most}",
+            f"the calls would cost {_priced(estimated)} at list price, more than {most}",
             where="--max-api-cost",
             hint="fewer streams, regions or history_days in finops.toml, or a higher limit",
         )
@@ -107,13 +108,13 @@ def _priced(costs: dict[str, Decimal]) -> str:
     return " and ".join(str(amount) for amount in money(costs)) or "nothing"
 
 
-def _calls(made: Plan) -> ApiCalls:
+def _calls(made: Plan, estimated: dict[str, Decimal]) -> ApiCalls:
     calls: dict[str, int] = {}
     for opened in made.opened:
         for operation, count in opened.meter.calls.items():
             calls[operation] = calls.get(operation, 0) + count
     spent = added(cost(opened.connector, opened.meter.units) for opened in made.opened)
-    return ApiCalls(tuple(sorted(calls.items())), money(made.cost), money(spent))
+    return ApiCalls(tuple(sorted(calls.items())), money(estimated), money(spent))
 
 
 def _losses(job: Job, now: datetime) -> tuple[str, ...]:

@@ -1,0 +1,206 @@
+"""The billing export in BigQuery: partitions of invoice months, of which only what changed is read.
+
+One small query says which partitions (days on which Google appended) hold rows of which invoice month, how many and how new.
+Each is a file of the export, with that as its tag, so that an open month's new days are read and its old ones are not.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from functools import partial
+from itertools import groupby
+from typing import Any
+
+from connectors.gcp.billing import BILLING_EXPORT
+from connectors.gcp.session import LEAST_BYTES, Connection, Query, table_name
+from finops.connect import Blob, Part, Stream
+from finops.errors import ConfigError, RetriableError, SourceError
+from finops.window import Window, midnight
+
+DAY = timedelta(days=1)
+FIELDS = tuple(column.name for column in BILLING_EXPORT.columns)
+REQUIRED = tuple(column.name for column in BILLING_EXPORT.columns if column.required)
+
+CHANGES = """
+select
+    invoice.month as invoice_month,
+    date({partition}) as partition_day,
+    count(*) as line_count,
+    max(export_time) as newest
+from {table}
+where {partition} >= @since and invoice.month >= @month
+group by invoice_month, partition_day
+order by invoice_month, partition_day
+"""
+
+LINES = """
+select
+    {columns}
+from {table}
+where {partition} >= @since and {partition} < @until and invoice.month = @month
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """An export's table: what of it is read, and the column that it is partitioned by."""
+
+    name: str
+    location: str
+    columns: tuple[str, ...]
+    partition: str
+
+    @property
+    def quoted(self) -> str:
+        return "`{}`".format(".".join(table_name(self.name)))
+
+    def changes(self, since: date) -> Query:
+        # A month's first rows are appended in Pacific time, hours after its start in UTC: none lies before this day.
+        sql = CHANGES.format(partition=self.partition, table=self.quoted)
+        return self._query(sql, ("since", "TIMESTAMP", midnight(since)), ("month", "STRING", f"{since:%Y%m}"))
+
+    def lines(self, month: str, first: date, last: date) -> Query:
+        columns = ",\n    ".join(f"{name} as {name.replace('.', '_')}" for name in self.columns)
+        sql = LINES.format(columns=columns, partition=self.partition, table=self.quoted)
+        since, until = midnight(first), midnight(last) + DAY
+        return self._query(sql, ("since", "TIMESTAMP", since), ("until", "TIMESTAMP", until), ("month", "STRING", month))
+
+    def _query(self, sql: str, *parameters: tuple[str, str, str | datetime]) -> Query:
+        return Query(sql.strip(), parameters, self.location, self.name)
+
+
+@dataclass(slots=True)
+class Partition:
+    """The rows of one invoice month that were appended on one day. `job`: the query, once it was run."""
+
+    table: Table
+    month: str
+    day: date
+    line_count: int
+    newest: datetime
+    job: Any = field(default=None)
+
+    @property
+    def path(self) -> str:
+        return f"{self.table.name.rpartition('.')[2]}_{self.month}_{self.day:%Y%m%d}.json.gz"
+
+    @property
+    def tag(self) -> str:
+        return f"{self.line_count} {self.newest.isoformat()} {zlib.crc32(' '.join(self.table.columns).encode()):08x}"
+
+
+def plan(connection: Connection, window: Window) -> Sequence[Part]:
+    """One part an invoice month of each table, back to the month in which the window starts."""
+    parts = []
+    for name in connection.settings.billing_exports:
+        table = described(connection, name)
+        found = _partitions(connection, table, window.start.date().replace(day=1))
+        for month, several in groupby(found, key=lambda each: each.month):
+            parts.append(_part(connection, table, month, tuple(several)))
+    return parts
+
+
+def fetch(connection: Connection, part: Part, _: Window) -> Iterator[Blob]:
+    for each in part.handle:
+        yield Blob(each.path, each.tag, None, partial(_read, connection, each))
+
+
+BILLING = Stream(
+    name="billing",
+    title="billing exports",
+    table="charges",
+    divided="export",
+    permissions=("bigquery.tables.get", "bigquery.jobs.create", "bigquery.tables.getData"),
+    plan=plan,
+    fetch=fetch,
+    reach_days=400,
+)
+
+
+def described(connection: Connection, name: str) -> Table:
+    """The table as BigQuery describes it. Raises SourceError: it is no billing export."""
+    found = connection.table(name)
+    there = set(_fields(found.schema))
+    if missing := [column for column in REQUIRED if column not in there]:
+        what = f"the table has no `{missing[0]}`: it is no billing export"
+        raise SourceError(what, where=name, hint="gcp_billing_export_resource_v1_… or gcp_billing_export_v1_…")
+    partitioning = found.time_partitioning
+    if partitioning is None:
+        raise SourceError(
+            "the table is not partitioned by day", where=name, hint="name the export's own table, no copy or view"
+        )
+    # Ingestion-time partitions have no column of their own.
+    partition = f"`{partitioning.field}`" if partitioning.field else "_PARTITIONTIME"
+    return Table(name, found.location, tuple(column for column in FIELDS if column in there), partition)
+
+
+def _fields(schema: Sequence[Any], prefix: str = "") -> Iterator[str]:
+    """Dotted names; a repeated field is one."""
+    for each in schema:
+        if each.field_type in ("RECORD", "STRUCT") and each.mode != "REPEATED":
+            yield from _fields(each.fields, f"{prefix}{each.name}.")
+        else:
+            yield f"{prefix}{each.name}"
+
+
+def _partitions(connection: Connection, table: Table, since: date) -> list[Partition]:
+    query = table.changes(since)
+    connection.bytes(query)
+    found = []
+    for page in connection.pages(connection.run(query), query.where):
+        for month, day, line_count, newest in page:
+            if not re.fullmatch(r"\d{6}", month):
+                raise SourceError(f"an invoice month is {month!r}", where=table.name, hint="is it a billing export?")
+            found.append(Partition(table, month, day, line_count, newest))
+    return found
+
+
+def _part(connection: Connection, table: Table, month: str, partitions: tuple[Partition, ...]) -> Part:
+    """A dry run of the whole month, shared out by rows: a query a partition is dearer only by what is billed at least."""
+    read = connection.bytes(table.lines(month, partitions[0].day, partitions[-1].day))
+    total = sum(each.line_count for each in partitions)
+    blobs = tuple(
+        (each.path, each.tag, (("bigquery.jobs.create", max(LEAST_BYTES, -(-read * each.line_count // total))),))
+        for each in partitions
+    )
+    return Part(f"{table.name}/{month}", handle=partitions, blobs=blobs)
+
+
+def _read(connection: Connection, partition: Partition, start: int) -> Iterator[bytes]:
+    """The rows as JSON lines, compressed. What was read before a break is read again from the same job, in the same order."""
+    query = partition.table.lines(partition.month, partition.day, partition.day)
+    if partition.job is None:
+        partition.job = connection.run(query)
+    for chunk in _compressed(connection, partition, query.where):
+        if start < len(chunk):
+            yield chunk[start:]
+        start = max(0, start - len(chunk))
+
+
+def _compressed(connection: Connection, partition: Partition, where: str) -> Iterator[bytes]:
+    packing = zlib.compressobj(6, wbits=31)  # gzip, without a time: the same rows are the same bytes
+    names = [name.replace(".", "_") for name in partition.table.columns]
+    count = 0
+    for page in connection.pages(partition.job, where):
+        lines = (json.dumps(dict(zip(names, row, strict=True)), default=_text, ensure_ascii=False) for row in page)
+        yield packing.compress("".join(f"{line}\n" for line in lines).encode())
+        count += len(page)
+    if count < partition.line_count:
+        what = f"{partition.path} has {partition.line_count:,} lines, {count:,} came"
+        raise RetriableError(what, where=where, hint="run the load again")
+    yield packing.flush()
+
+
+def _text(value: object) -> str:
+    """NUMERIC and times as text, exactly."""
+    if isinstance(value, Decimal):
+        return format(value, "f")
+    if isinstance(value, datetime | date):
+        return value.isoformat()
+    raise ConfigError(f"a column of the export is a {type(value).__name__}", where="billing_exports")

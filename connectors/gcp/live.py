@@ -1,0 +1,30 @@
+"""Google Cloud as a live source: its settings, its streams, and how a permission is tried."""
+
+from __future__ import annotations
+
+from connectors.gcp.exports import BILLING
+from connectors.gcp.probes import probe
+from connectors.gcp.session import Connection
+from connectors.gcp.settings import GcpSettings
+from finops.connect import Connector, Counts
+
+STREAMS = (BILLING,)
+
+
+def connect(settings: GcpSettings, counts: Counts) -> Connection:
+    """Raises ImportError without the SDK."""
+    import google.auth
+    import google.cloud.bigquery  # noqa: F401
+
+    return Connection(settings, counts)
+
+
+CONNECTOR = Connector(
+    name="gcp",
+    title="Google Cloud",
+    package="connectors.gcp",
+    settings=GcpSettings,
+    open=connect,
+    streams=STREAMS,
+    probe=probe,
+)

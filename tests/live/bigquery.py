@@ -1,0 +1,337 @@
+"""A contract server for BigQuery: REST requests held against its description, statements executed on DuckDB.
+
+The methods, their paths and parameters are those of the discovery document `bigquery:v2` (and `formatOptions`, which the
+REST reference has beside it). A statement is parsed as BigQuery's dialect and executed after translation, over tables whose
+schema is in BigQuery's words. What breaks the description is answered 400 and kept in `violations`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import socket
+import struct
+import threading
+import urllib.parse
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import duckdb
+import sqlglot
+from sqlglot import exp
+
+from tests.live.contract import Fault, Reset
+
+TOKEN = "ya29.SECRETACCESSTOKENMATERIAL"
+IMPERSONATED = "ya29.IMPERSONATEDSECRETMATERIAL"
+LEAST = 10 << 20
+
+METHODS = {
+    "bigquery.tables.get": ("GET", "projects/{p}/datasets/{d}/tables/{t}", {"selectedFields", "view"}),
+    "bigquery.jobs.insert": ("POST", "projects/{p}/jobs", set()),
+    "bigquery.jobs.get": ("GET", "projects/{p}/jobs/{j}", {"location", "projection"}),
+    "bigquery.jobs.getQueryResults": (
+        "GET",
+        "projects/{p}/queries/{j}",
+        {"location", "maxResults", "pageToken", "startIndex", "timeoutMs", "formatOptions.useInt64Timestamp"},
+    ),
+}
+EVERYWHERE = {"alt", "fields", "key", "prettyPrint", "quotaUser"}
+JOB = {"query", "dryRun", "labels", "jobTimeoutMs"}
+STATEMENT = {"query", "useLegacySql", "useQueryCache", "parameterMode", "queryParameters", "maximumBytesBilled"}
+
+DUCK = {"STRING": "VARCHAR", "FLOAT": "DOUBLE", "BIGNUMERIC": "DECIMAL(38, 12)", "TIMESTAMP": "TIMESTAMPTZ"}
+BIG = {"VARCHAR": "STRING", "DOUBLE": "FLOAT", "BIGINT": "INTEGER", "DATE": "DATE", "TIMESTAMP WITH TIME ZONE": "TIMESTAMP"}
+
+
+@dataclass
+class BigQuery:
+    """The server's state. `tables`: `project.dataset.table` → schema; `fail` puts faults before a method."""
+
+    database: duckdb.DuckDBPyConnection
+    url: str = ""
+    tables: dict[str, dict[str, Any]] = field(default_factory=dict)
+    faults: dict[str, list[Fault | Reset]] = field(default_factory=lambda: defaultdict(list))
+    asked: Counter[str] = field(default_factory=Counter)
+    statements: list[tuple[str, bool]] = field(default_factory=list)
+    violations: list[str] = field(default_factory=list)
+    jobs: dict[str, dict[str, Any]] = field(default_factory=dict)
+    results: dict[str, tuple[list[dict[str, Any]], list[Any]]] = field(default_factory=dict)
+    page_rows: int = 400
+    endless: bool = False
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def serve(self, name: str, schema: list[dict[str, Any]], files: list[str], partition: str | None = None) -> None:
+        """A table of these JSON lines. Google appends a day's rows on the next; what is not in the schema is not there."""
+        columns = {each["name"]: duck_type(each) for each in schema}
+        spelt = ", ".join(f"{name}: '{kind}'" for name, kind in columns.items())
+        self.database.execute(
+            f"create or replace table \"{name}\" as select *, date_trunc('day', export_time) as _PARTITIONTIME"
+            f" from read_json($1, columns = {{{spelt}}})",
+            [files],
+        )
+        self.tables[name] = {"schema": schema, "partition": partition}
+
+    def fail(self, method: str, *faults: Fault | Reset) -> None:
+        self.faults[method] += faults
+
+    def read(self) -> list[str]:
+        """Statements that were run, not only priced."""
+        return [sql for sql, dry in self.statements if not dry]
+
+
+def duck_type(column: dict[str, Any]) -> str:
+    if column["type"] == "RECORD":
+        inner = ", ".join(f'"{each["name"]}" {duck_type(each)}' for each in column["fields"])
+        kind = f"STRUCT({inner})"
+    else:
+        kind = DUCK[column["type"]]
+    return f"{kind}[]" if column.get("mode") == "REPEATED" else kind
+
+
+def big_field(name: str, kind: Any) -> dict[str, Any]:
+    """A DuckDB type as a field of BigQuery's schema."""
+    if kind.id == "list":
+        return {**big_field(name, kind.children[0][1]), "mode": "REPEATED"}
+    if kind.id == "struct":
+        return {"name": name, "type": "RECORD", "mode": "NULLABLE", "fields": [big_field(*each) for each in kind.children]}
+    return {"name": name, "type": "BIGNUMERIC" if kind.id == "decimal" else BIG[str(kind)], "mode": "NULLABLE"}
+
+
+def big_value(value: Any) -> Any:
+    if value is None:
+        return None
+    if isinstance(value, list):
+        return [{"v": big_value(each)} for each in value]
+    if isinstance(value, dict):
+        return {"f": [{"v": big_value(each)} for each in value.values()]}
+    if isinstance(value, datetime):
+        return str((value.astimezone(UTC) - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1))
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, Decimal):
+        text = format(value, "f")
+        return text.rstrip("0").rstrip(".") if "." in text else text
+    return repr(value) if isinstance(value, float) else str(value)
+
+
+@contextmanager
+def bigquery() -> Iterator[BigQuery]:
+    """The server. Raises AssertionError at the end where a request broke the description."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
+    server.daemon_threads = True
+    state = BigQuery(duckdb.connect(), f"http://127.0.0.1:{server.server_address[1]}")
+    state.database.execute("set timezone = 'UTC'")
+    server.state = state  # type: ignore[attr-defined]
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+    try:
+        yield state
+        assert not state.violations, state.violations
+    finally:
+        server.shutdown()
+        server.server_close()
+        state.database.close()
+
+
+class _Refused(Exception):
+    def __init__(self, status: int, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.status, self.reason = status, reason
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *_: object) -> None:
+        """Nobody reads it."""
+
+    @property
+    def state(self) -> BigQuery:
+        state: BigQuery = self.server.state  # type: ignore[attr-defined]
+        return state
+
+    def handle_any(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        path, _, query = self.path.partition("?")
+        if path == "/token" or path.endswith(":generateAccessToken"):
+            return self._token(path, body)
+        try:
+            method, given, parameters = self._understood(path, query)
+        except ValueError as error:
+            self.state.violations.append(f"{self.command} {self.path}: {error}")
+            return self._send(400, {"error": {"code": 400, "message": str(error)}})
+        with self.state.lock:
+            self.state.asked[method] += 1
+            waiting = self.state.faults.get(method)
+            fault = waiting.pop(0) if waiting else None
+        if isinstance(fault, Fault):
+            return self._refuse(fault.status, fault.code, fault.message, dict(fault.headers))
+        try:
+            answer = getattr(self, f"_{method.rpartition('.')[0].rpartition('.')[2]}_{method.rpartition('.')[2]}")(
+                given, parameters, body
+            )
+        except _Refused as error:
+            return self._refuse(error.status, error.reason, str(error), {})
+        except (ValueError, KeyError, duckdb.Error) as error:
+            self.state.violations.append(f"{method}: {error!r}")
+            return self._refuse(400, "invalid", str(error), {})
+        return self._send(200, answer, cut=isinstance(fault, Reset))
+
+    do_GET = do_POST = do_PUT = do_DELETE = do_PATCH = handle_any
+
+    def _understood(self, path: str, query: str) -> tuple[str, dict[str, str], dict[str, str]]:
+        if self.headers.get("Authorization") not in (f"Bearer {TOKEN}", f"Bearer {IMPERSONATED}"):
+            raise ValueError("no token that was given out")
+        parameters = dict(urllib.parse.parse_qsl(query))
+        for method, (verb, pattern, known) in METHODS.items():
+            found = re.fullmatch("/bigquery/v2/" + re.sub(r"\{(\w)\}", r"(?P<\1>[^/]+)", pattern), path)
+            if found and verb == self.command:
+                if unknown := parameters.keys() - known - EVERYWHERE:
+                    raise ValueError(f"{method} has no parameter {sorted(unknown)}")
+                return method, {name: urllib.parse.unquote(value) for name, value in found.groupdict().items()}, parameters
+        raise ValueError("no method has this path")
+
+    def _token(self, path: str, body: bytes) -> None:
+        self.state.asked[path.rpartition(":")[2].strip("/")] += 1
+        waiting = self.state.faults.get("token")
+        if waiting:
+            fault = waiting.pop(0)
+            assert isinstance(fault, Fault)
+            return self._send(fault.status, {"error": fault.code, "error_description": fault.message})
+        if path == "/token":
+            assert b"jwt-bearer" in body
+            return self._send(200, {"access_token": TOKEN, "expires_in": 3600, "token_type": "Bearer"})
+        assert self.headers.get("Authorization") == f"Bearer {TOKEN}"
+        return self._send(200, {"accessToken": IMPERSONATED, "expireTime": "2100-01-01T00:00:00Z"})
+
+    def _tables_get(self, given: dict[str, str], _: dict[str, str], __: bytes) -> dict[str, Any]:
+        name = f"{given['p']}.{given['d']}.{given['t']}"
+        table = self.state.tables.get(name)
+        if table is None:
+            raise _Refused(404, "notFound", f"Not found: Table {name}")
+        partitioning = {"type": "DAY"} | ({"field": table["partition"]} if table["partition"] else {})
+        return {
+            "kind": "bigquery#table",
+            "id": name.replace(".", ":", 1),
+            "tableReference": {"projectId": given["p"], "datasetId": given["d"], "tableId": given["t"]},
+            "schema": {"fields": table["schema"]},
+            "location": "US",
+            "type": "TABLE",
+            **({} if table["partition"] == "none" else {"timePartitioning": partitioning}),
+        }
+
+    def _jobs_insert(self, given: dict[str, str], _: dict[str, str], body: bytes) -> dict[str, Any]:
+        job = json.loads(body)
+        configuration = job["configuration"]
+        asked = configuration["query"]
+        if unknown := (configuration.keys() - JOB) | (asked.keys() - STATEMENT):
+            raise ValueError(f"a query job has no {sorted(unknown)}")
+        if asked["useLegacySql"] is not False or job["jobReference"]["projectId"] != given["p"]:
+            raise ValueError("legacy SQL, or another project")
+        dry = bool(configuration.get("dryRun"))
+        identifier = job["jobReference"].setdefault("jobId", f"dry-{len(self.state.statements)}")
+        if identifier in self.state.jobs:
+            raise _Refused(409, "duplicate", f"Already Exists: Job {identifier}")
+        self.state.statements.append((asked["query"], dry))
+        cursor = self.state.database.cursor()
+        cursor.execute("set timezone = 'UTC'")
+        tree, read = _translated(self.state, asked, cursor)
+        billed = max(read, LEAST)
+        job |= {
+            "id": f"{given['p']}:US.{identifier}",
+            "status": {"state": "DONE"},
+            "statistics": {
+                "query": {
+                    "statementType": "SELECT",
+                    "totalBytesProcessed": str(read),
+                    "totalBytesBilled": "0" if dry else str(billed),
+                },
+                "totalBytesProcessed": str(read),
+            },
+        }
+        job["jobReference"]["location"] = "US"
+        if not dry and billed > int(asked["maximumBytesBilled"]):
+            wrong = {"reason": "bytesBilledLimitExceeded", "message": f"Query exceeded limit for bytes billed: {billed}"}
+            job["status"] |= {"errorResult": wrong, "errors": [wrong]}
+        elif not dry:
+            relation = cursor.sql(tree.sql("duckdb"))
+            schema = [big_field(*each) for each in zip(relation.columns, relation.types, strict=True)]
+            self.state.results[identifier] = schema, [tuple(row.values()) for row in relation.to_arrow_table().to_pylist()]
+        if dry:
+            return job  # type: ignore[no-any-return]
+        self.state.jobs[identifier] = job
+        return {**job, "status": {"state": "RUNNING"}, "statistics": {}}
+
+    def _jobs_get(self, given: dict[str, str], _: dict[str, str], __: bytes) -> dict[str, Any]:
+        if given["j"] not in self.state.jobs:
+            raise _Refused(404, "notFound", f"Not found: Job {given['j']}")
+        return self.state.jobs[given["j"]]
+
+    def _jobs_getQueryResults(self, given: dict[str, str], parameters: dict[str, str], _: bytes) -> dict[str, Any]:
+        schema, rows = self.state.results[given["j"]]
+        if parameters.get("formatOptions.useInt64Timestamp") not in ("True", "true"):
+            raise ValueError("times as numbers are floats, which are not exact")
+        start = int(parameters.get("pageToken", "page-0").removeprefix("page-"))
+        most = min(self.state.page_rows, int(parameters.get("maxResults", 1 << 31)))
+        end = start + most
+        more = {"pageToken": "page-1"} if self.state.endless else {"pageToken": f"page-{end}"} if end < len(rows) else {}
+        return {
+            "kind": "bigquery#getQueryResultsResponse",
+            "schema": {"fields": schema},
+            "jobReference": {"projectId": given["p"], "jobId": given["j"], "location": "US"},
+            "totalRows": str(len(rows)),
+            "rows": [{"f": [{"v": big_value(value)} for value in row]} for row in rows[start:end]],
+            "jobComplete": True,
+            **more,
+        }
+
+    def _refuse(self, status: int, reason: str, message: str, headers: dict[str, str]) -> None:
+        wrong = {"reason": reason, "message": message, "domain": "global"}
+        self._send(status, {"error": {"code": status, "message": message, "errors": [wrong]}}, headers)
+
+    def _send(self, status: int, answer: Any, headers: dict[str, str] | None = None, *, cut: bool = False) -> None:
+        content = json.dumps(answer).encode()
+        self.send_response(status)
+        for name, value in {"Content-Type": "application/json", **(headers or {})}.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content[: len(content) // 2] if cut else content)
+        if cut:
+            self.wfile.flush()
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            self.connection.close()
+            self.close_connection = True
+
+
+def _translated(state: BigQuery, asked: dict[str, Any], cursor: Any) -> tuple[exp.Expression, int]:
+    """The statement for DuckDB, and the bytes that it reads: 8 a column and row of the partitions that it names."""
+    given = {each["name"]: each for each in asked.get("queryParameters", ())}
+    tree = sqlglot.parse_one(asked["query"], read="bigquery")
+    (table,) = tree.find_all(exp.Table)
+    name = ".".join(part.name for part in table.parts)
+    if name not in state.tables:
+        raise _Refused(404, "notFound", f"Not found: Table {name}")
+    table.replace(exp.to_table(f'"{name}"', dialect="duckdb"))
+    used = set()
+    for parameter in list(tree.find_all(exp.Parameter)):
+        each = given[parameter.name]
+        used.add(parameter.name)
+        literal = exp.Literal.string(each["parameterValue"]["value"])
+        kind = {"STRING": "VARCHAR", "TIMESTAMP": "TIMESTAMPTZ"}[each["parameterType"]["type"]]
+        parameter.replace(exp.cast(literal, kind, dialect="duckdb"))
+    if used != given.keys():
+        raise ValueError(f"parameters {sorted(given)} for a statement with {sorted(used)}")
+    where = tree.args["where"].this
+    pruning = [each for each in where.flatten() if "_PARTITIONTIME" in each.sql() or "export_time" in each.sql()]
+    if not pruning:
+        raise ValueError("a statement that reads every partition")
+    condition = " and ".join(each.sql("duckdb") for each in pruning)
+    ((rows,),) = cursor.execute(f'select count(*) from "{name}" where {condition}').fetchall()
+    return tree, rows * 8 * len({column.sql() for column in tree.find_all(exp.Column)})
