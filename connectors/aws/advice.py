@@ -1,6 +1,6 @@
 """What AWS's own advisors recommend: Cost Optimization Hub, and the CSV files that Cost Explorer downloads.
 
-Columns: Data Exports User Guide, "Cost optimization recommendations columns" (read 2026-11-26), which Compute Optimizer's
+Columns: Data Exports User Guide, "Cost optimization recommendations columns" (as of 2026-11), which Compute Optimizer's
 findings are part of; the two CSV layouts as Cost Explorer has written them since 2018.
 """
 

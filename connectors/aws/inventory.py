@@ -1,6 +1,6 @@
 """S3 Inventory: the list of a bucket's objects, CSV or Parquet, with the manifest that names its columns and its date.
 
-Layout: Amazon S3 User Guide, "Locating your inventory list" (read 2026-11-26): `<source>/<config>/<time>/manifest.json` beside
+Layout: Amazon S3 User Guide, "Locating your inventory list" (as of 2026-11): `<source>/<config>/<time>/manifest.json` beside
 `<source>/<config>/data/<uuid>.csv.gz`. CSV files have no header row; keys in them are URL-encoded.
 """
 

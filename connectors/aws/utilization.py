@@ -1,7 +1,7 @@
 """CloudWatch: the metrics of every resource that had any in two weeks, in as few calls as there can be.
 
 `ListMetrics` says what there is, `data/metrics.csv` which of it is read and what it is called here. `GetMetricData` takes 500
-metrics and answers 100,800 values a page (CloudWatch User Guide, quotas, read 2026-11-26): a batch is as large as both allow.
+metrics and answers 100,800 values a page (CloudWatch User Guide, quotas, as of 2026-11): a batch is as large as both allow.
 It is charged by the metric, so a long window costs what a short one does.
 """
 

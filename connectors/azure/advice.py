@@ -1,6 +1,6 @@
 """What Azure Advisor recommends: the CSV file that its page downloads.
 
-Columns: Microsoft Learn, "Azure Advisor: download recommendations" and published exports (read 2026-11-26); the type and the
+Columns: Microsoft Learn, "Azure Advisor: download recommendations" and published exports (as of 2026-11); the type and the
 currency have borne two names.
 """
 

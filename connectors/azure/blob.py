@@ -1,4 +1,4 @@
-"""Blob Storage over REST: List Blobs and Get Blob, version 2021-12-02 (Microsoft Learn, read 2026-11-26)."""
+"""Blob Storage over REST: List Blobs and Get Blob, version 2021-12-02 (Microsoft Learn, as of 2026-11)."""
 
 from __future__ import annotations
 

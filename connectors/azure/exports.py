@@ -1,6 +1,6 @@
 """Billing exports in Blob Storage: the newest run of each export's month, and the files that its manifest names.
 
-Layout (Microsoft Learn, "Tutorial: Create and manage Cost Management exports", read 2026-11-26; file partitioning is on):
+Layout (Microsoft Learn, "Tutorial: Create and manage Cost Management exports", as of 2026-11; file partitioning is on):
 `<directory>/<export>/<yyyymmdd-yyyymmdd>/[<yyyymmddhhmm>/]<run>/manifest.json` beside the run's parts.
 """
 

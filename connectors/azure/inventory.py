@@ -1,6 +1,6 @@
 """Azure Blob inventory: the list of a storage account's blobs, CSV or Parquet, with its manifest.
 
-Layout: Microsoft Learn, "Azure Storage blob inventory" (read 2026-11-26): `yyyy/MM/dd/HH-mm-ss/<rule>/<rule>.csv` beside
+Layout: Microsoft Learn, "Azure Storage blob inventory" (as of 2026-11): `yyyy/MM/dd/HH-mm-ss/<rule>/<rule>.csv` beside
 `<rule>-manifest.json`, whose endpoint names the account. `Name` begins with the container.
 """
 

@@ -7,7 +7,7 @@ from typing import Any
 COST_MANAGEMENT = "x-ms-ratelimit-microsoft.costmanagement-"
 """`…-{qpu,entity,tenant,client,clienttype}-retry-after`: each is a limit of its own, and all must have passed.
 
-Microsoft Learn, "Data latency and rate limits" of the Query API (read 2026-11-26).
+Microsoft Learn, "Data latency and rate limits" of the Query API (as of 2026-11).
 """
 
 

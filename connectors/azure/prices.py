@@ -1,6 +1,6 @@
 """Retail Prices: machines on demand and spot, their reservations and savings plans. It asks for no credentials.
 
-Microsoft Learn, "Azure Retail Prices" (read 2026-11-26). A reservation's price is of its whole term, and the same paid at once
+Microsoft Learn, "Azure Retail Prices" (as of 2026-11). A reservation's price is of its whole term, and the same paid at once
 or by the month. A price whose key two products share at different amounts is left out: it is unknown, as a missing one is.
 """
 

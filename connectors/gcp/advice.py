@@ -1,6 +1,6 @@
 """What Google's Recommender says: its export to BigQuery as JSON lines, CSV or Parquet.
 
-Columns: Google Cloud documentation, "Export recommendations to BigQuery" (`recommendations_export`, read 2026-11-26); nested
+Columns: Google Cloud documentation, "Export recommendations to BigQuery" (`recommendations_export`, as of 2026-11); nested
 fields are joined with dots, or with underscores where a CSV has flattened them.
 """
 

@@ -1,6 +1,6 @@
 """Cloud Storage inventory reports (Storage Insights): CSV or Parquet shards with their manifest.
 
-Layout: Google Cloud, "Inventory reports" (read 2026-11-26): `<config id>_<time>_<shard>.csv|parquet` and
+Layout: Google Cloud, "Inventory reports" (as of 2026-11): `<config id>_<time>_<shard>.csv|parquet` and
 `<config id>_<time>_manifest.json` with `snapshot_time`, `records_processed` and `report_shards_file_names`.
 """
 

@@ -19,7 +19,7 @@ PAGE_ROWS = 10_000
 """Rows asked for at once; Google answers with fewer where they are more than 10 MB."""
 
 LEAST_BYTES = 10 << 20
-"""What a query is billed for at least, a table (https://cloud.google.com/bigquery/pricing, read 2026-11-26)."""
+"""What a query is billed for at least, a table (https://cloud.google.com/bigquery/pricing, as of 2026-11)."""
 
 THROTTLED = (429, 500, 502, 503, 504)
 

@@ -40,7 +40,7 @@ TOKEN = "<the token of the request>"
 STORAGE = "https://storage.azure.com/.default"
 
 LIST = {"restype", "comp", "prefix", "marker", "maxresults", "delimiter", "include"}
-"""Parameters of List Blobs (Microsoft Learn, read 2026-11-26)."""
+"""Parameters of List Blobs (Microsoft Learn, as of 2026-11)."""
 
 
 @dataclass(frozen=True)

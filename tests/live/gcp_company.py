@@ -33,7 +33,7 @@ def pairs(name: str) -> Field:
     return record(name, field("key"), field("value"), mode="REPEATED")
 
 
-# https://cloud.google.com/billing/docs/how-to/export-data-bigquery-tables/detailed-usage (read 2026-11-26).
+# https://cloud.google.com/billing/docs/how-to/export-data-bigquery-tables/detailed-usage (as of 2026-11).
 # Google has prices as NUMERIC; the sample's discounted ones have a tenth decimal, which that type does not hold.
 DETAILED = [
     field("billing_account_id"),
