@@ -20,7 +20,11 @@ class AzureSettings(ConnectorSettings):
         Field(description="Tenant that tokens are for. Default: the credential's own.", examples=["contoso.onmicrosoft.com"]),
     ] = None
     managed_identity_client_id: Annotated[
-        str | None, Field(description="Client id of the user-assigned managed identity. Default: the system's.")
+        str | None,
+        Field(
+            description="Client id of the user-assigned managed identity. Default: the system's.",
+            examples=["00000000-0000-0000-0000-000000000000"],
+        ),
     ] = None
     authority: Annotated[
         str, Field(pattern=HTTPS, description="Sign-in of the cloud (`https://login.microsoftonline.us`, …).")
