@@ -11,6 +11,12 @@ A missing price, a short history or an absent metric is no exception: it is ``Un
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
+
+LONGEST = 300
+"""Characters of a provider's own message that are repeated."""
+
 
 class FinopsError(Exception):
     """What happened, where, and what to try."""
@@ -70,3 +76,12 @@ class DataError(FinopsError):
 
 class BusyError(FinopsError):
     """Another process holds the warehouse's writer lock."""
+
+
+def redacted(text: str, secrets: Iterable[str], credentials: re.Pattern[str]) -> str:
+    """A provider's message on one line, without these secrets and without what looks like the provider's credentials."""
+    for secret in secrets:
+        if secret:
+            text = text.replace(secret, "…")
+    text = " ".join(credentials.sub("…", text).split())
+    return text if len(text) <= LONGEST else text[:LONGEST] + "…"

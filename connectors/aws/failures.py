@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from finops.errors import AccessError, FinopsError, RetriableError, SourceError
+from finops.errors import AccessError, FinopsError, RetriableError, SourceError, redacted
 
 DENIED = re.compile(
     r"AccessDenied|UnauthorizedOperation|UnauthorizedAccess|NotAuthorized|AuthorizationError|OptInRequired|^40[13]$|^Forbidden$"
@@ -21,8 +21,6 @@ LATER = re.compile(
     r"Throttl|TooManyRequests|SlowDown|LimitExceeded|ServiceUnavailable|InternalError|InternalFailure|PreconditionFailed|^5\d\d$"
 )
 KEYS = re.compile(r"\b(AKIA|ASIA)[A-Z0-9]{12,}\b|(?i:(X-Amz-(Signature|Security-Token|Credential))=[^&\s]+)")
-LONGEST = 300
-"""Characters of AWS's own message that are repeated."""
 
 
 @contextmanager
@@ -47,26 +45,18 @@ def errors(permission: str, where: str, secrets: Callable[[], tuple[str, ...]]) 
         sdk.SSOTokenLoadError,
         sdk.UnauthorizedSSOTokenError,
     ) as error:
-        what = f"no credentials: {redacted(str(error), secrets())}"
+        what = f"no credentials: {redacted(str(error), secrets(), KEYS)}"
         raise AccessError(what, where=where, hint="aws sso login, AWS_PROFILE, or `profile` in finops.toml") from None
     except (sdk.HTTPClientError, sdk.ConnectionError, sdk.ReadTimeoutError, sdk.IncompleteReadError) as error:
         what = f"{permission}: the connection failed ({type(error).__name__})"
         raise RetriableError(what, where=where, hint="run the load again; what is complete is not fetched again") from None
     except sdk.BotoCoreError as error:
-        raise SourceError(f"{permission}: {redacted(str(error), secrets())}", where=where) from None
-
-
-def redacted(text: str, secrets: tuple[str, ...]) -> str:
-    """The text on one line, without credentials."""
-    for secret in secrets:
-        text = text.replace(secret, "…")
-    text = " ".join(KEYS.sub("…", text).split())
-    return text if len(text) <= LONGEST else text[:LONGEST] + "…"
+        raise SourceError(f"{permission}: {redacted(str(error), secrets(), KEYS)}", where=where) from None
 
 
 def _answered(error: Any, permission: str, where: str, secrets: tuple[str, ...]) -> SourceError:
     answer: Mapping[str, Any] = error.response.get("Error", {})
-    code, message = str(answer.get("Code", "")), redacted(str(answer.get("Message", "")), secrets)
+    code, message = str(answer.get("Code", "")), redacted(str(answer.get("Message", "")), secrets, KEYS)
     status = str(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", ""))
     if SKEWED.search(f"{code} {message}"):
         return AccessError(f"{permission}: {code}", where=where, hint="set this machine's clock: it and AWS differ by minutes")

@@ -8,13 +8,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from finops.errors import AccessError, FinopsError, RetriableError, SourceError
+from finops.errors import AccessError, FinopsError, RetriableError, SourceError, redacted
 
 SKEWED = re.compile(r"not yet valid|AADSTS(?:700024|50013)|clock", re.IGNORECASE)
 TOKENS = re.compile(r"\beyJ[\w-]+\.[\w-]+(?:\.[\w-]*)?|(?i:\b(sig|client_secret|client_assertion|access_token)=[^&\s]+)")
 CLOCK = "set this machine's clock: it and Azure differ by minutes"
-LONGEST = 300
-"""Characters of Azure's own message that are repeated."""
 
 
 @contextmanager
@@ -34,19 +32,11 @@ def errors(permission: str, where: str, secrets: Callable[[], tuple[str, ...]]) 
         what = f"{permission}: the connection failed ({type(error).__name__})"
         raise RetriableError(what, where=where, hint="run the load again; what is complete is not fetched again") from None
     except sdk.AzureError as error:
-        raise SourceError(f"{permission}: {redacted(str(error.message), secrets())}", where=where) from None
-
-
-def redacted(text: str, secrets: tuple[str, ...]) -> str:
-    """The text on one line, without credentials."""
-    for secret in secrets:
-        text = text.replace(secret, "…")
-    text = " ".join(TOKENS.sub("…", text).split())
-    return text if len(text) <= LONGEST else text[:LONGEST] + "…"
+        raise SourceError(f"{permission}: {redacted(str(error.message), secrets(), TOKENS)}", where=where) from None
 
 
 def _unsigned(message: str, where: str, secrets: tuple[str, ...]) -> SourceError:
-    what = f"no credentials: {redacted(message, secrets)}"
+    what = f"no credentials: {redacted(message, secrets, TOKENS)}"
     if SKEWED.search(message):
         return AccessError(what, where=where, hint=CLOCK)
     return AccessError(what, where=where, hint="az login, AZURE_CLIENT_ID and its like, or a managed identity")
@@ -55,7 +45,7 @@ def _unsigned(message: str, where: str, secrets: tuple[str, ...]) -> SourceError
 def _answered(error: Any, permission: str, where: str, secrets: tuple[str, ...]) -> SourceError:
     status = int(error.status_code or 0)
     code, message = said(error.response)
-    code, message = redacted(code, secrets), redacted(message, secrets)
+    code, message = redacted(code, secrets, TOKENS), redacted(message, secrets, TOKENS)
     if "/oauth2/" in str(error.response.request.url):  # of the sign-in, not of the resource
         return _unsigned(f"{code} {message}", where, secrets)
     if SKEWED.search(message):

@@ -8,7 +8,7 @@ from concurrent.futures import TimeoutError as JobTimeout
 from contextlib import contextmanager
 from typing import Any
 
-from finops.errors import AccessError, ConfigError, FinopsError, RetriableError, SourceError
+from finops.errors import AccessError, ConfigError, FinopsError, RetriableError, SourceError, redacted
 
 NAMED = re.compile(r"\b((?:bigquery|iam|serviceusage|cloudbilling|billing)\.\w+\.\w+)\b")
 OF_A_TABLE = re.compile(r"Access Denied: (Table|Dataset)|permission to query table", re.IGNORECASE)
@@ -18,8 +18,6 @@ CLOCK = re.compile(r"short-lived token|iat and exp|Token used too (early|late)",
 KEYS = re.compile(
     r"\bya29\.[\w.-]+|\bBearer\s+\S+|\b1//[\w-]{10,}|\bAIza[\w-]{20,}|\beyJ[\w-]+\.[\w.-]+|-----BEGIN[^-]*-----[^-]*(-----END[^-]*-----)?"
 )
-LONGEST = 300
-"""Characters of Google's own message that are repeated."""
 
 
 @contextmanager
@@ -48,14 +46,6 @@ def errors(permission: str, where: str, secrets: Callable[[], tuple[str, ...]]) 
         raise _broken(permission, where, error) from None
 
 
-def redacted(text: str, secrets: tuple[str, ...]) -> str:
-    """The text on one line, without credentials."""
-    for secret in secrets:
-        text = text.replace(secret, "…")
-    text = " ".join(KEYS.sub("…", text).split())
-    return text if len(text) <= LONGEST else text[:LONGEST] + "…"
-
-
 def _broken(permission: str, where: str, error: BaseException) -> RetriableError:
     what = f"{permission}: the connection failed ({type(error).__name__})"
     return RetriableError(what, where=where, hint="run the load again; what is complete is not fetched again")
@@ -67,15 +57,15 @@ def _unsigned(said: str, where: str, secrets: tuple[str, ...]) -> AccessError:
         return AccessError("credentials: refused for their time", where=where, hint="set this machine's clock")
     if "impersonated" in said:
         hint = "allow `iam.serviceAccounts.getAccessToken` on it: roles/iam.serviceAccountTokenCreator"
-        return AccessError(f"`impersonate` is denied: {redacted(said, secrets)}", where=where, hint=hint)
+        return AccessError(f"`impersonate` is denied: {redacted(said, secrets, KEYS)}", where=where, hint=hint)
     hint = "gcloud auth application-default login, or GOOGLE_APPLICATION_CREDENTIALS"
-    return AccessError(f"no credentials: {redacted(said, secrets)}", where=where, hint=hint)
+    return AccessError(f"no credentials: {redacted(said, secrets, KEYS)}", where=where, hint=hint)
 
 
 def _answered(error: Any, permission: str, where: str, secrets: tuple[str, ...]) -> FinopsError:
     reasons = {str(each.get("reason", "")) for each in error.errors or () if isinstance(each, dict)}
     # The SDK adds the whole query after a blank line.
-    message = redacted(str(error.message).split("\n\n", maxsplit=1)[0], secrets)
+    message = redacted(str(error.message).split("\n\n", maxsplit=1)[0], secrets, KEYS)
     code = int(error.code or 0)
     if TOO_MANY_BYTES in reasons:
         hint = "a higher `max_bytes_billed`, or fewer `history_days`, in finops.toml"
