@@ -22,8 +22,8 @@ from finops.commitment.estate import (
     terms_of,
     touched_of,
 )
-from finops.commitment.levels import best_level, evaluate
-from finops.commitment.offers import Meter, Offer, offers, term_months
+from finops.commitment.levels import Meter, best_level, evaluate
+from finops.commitment.offers import Offer, offers, term_months
 from finops.commitment.policy import BROAD, NARROW, outlook, siblings
 from finops.commitment.risk import frontier, risk_of, safe_share, successor
 from finops.model import WATCH, Finding, Keep, Scope, Unknown

@@ -17,21 +17,15 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 
-from finops.commitment.levels import Commitment, Floats, family
+from finops.commitment.levels import Commitment, Floats, Meter, family
 
 Order: TypeAlias = Literal["smallest", "discount"]
 
 
 @dataclass(frozen=True, slots=True)
-class Meter:
-    """Usage of one thing at one place by one account, at one price for a unit of it without commitments."""
+class PricedMeter(Meter):
+    """A meter at one price for a unit of it without commitments, and where it runs."""
 
-    provider: str
-    account: str
-    region: str
-    service: str
-    instance_type: str
-    operating_system: str
     price: float
     zone: str = ""
 
@@ -57,7 +51,7 @@ class Rule:
     excludes: frozenset[str] = frozenset()
     types: frozenset[str] = frozenset()
 
-    def admits(self, commitment: Commitment, meter: Meter) -> bool:
+    def admits(self, commitment: Commitment, meter: PricedMeter) -> bool:
         """Whether the commitment may cover the meter."""
         exact = not commitment.scope.get("sku") or meter.instance_type == commitment.scope["sku"]
         return (
@@ -134,7 +128,7 @@ class Rated:
         return float(self.on_demand.sum() + self.unused.sum()) + sum(part.cost for part in self.covered)
 
 
-def rate(quantity: Floats, meters: Sequence[Meter], holdings: Sequence[Holding], tiers: Sequence[Tiers] = ()) -> Rated:
+def rate(quantity: Floats, meters: Sequence[PricedMeter], holdings: Sequence[Holding], tiers: Sequence[Tiers] = ()) -> Rated:
     """The bill of these hours.
 
     quantity  hours × meters, in the meters' own units (≥ 0)
@@ -158,7 +152,7 @@ def rate(quantity: Floats, meters: Sequence[Meter], holdings: Sequence[Holding],
     return Rated(_on_demand(left, meters, tiers), tuple(covered), unused, left)
 
 
-def _turns(stage: Sequence[int], meters: Sequence[Meter], holdings: Sequence[Holding]) -> Iterable[tuple[int, int]]:
+def _turns(stage: Sequence[int], meters: Sequence[PricedMeter], holdings: Sequence[Holding]) -> Iterable[tuple[int, int]]:
     """(holding, meter) in the order in which one stage serves them.
 
     The owner's account first; then by the rule's order; among commitments of one kind the narrower scope, the longer term.
@@ -188,7 +182,7 @@ def _days(commitment: Commitment) -> int:
     return (commitment.term_end - commitment.term_start).days
 
 
-def _on_demand(left: Floats, meters: Sequence[Meter], tiers: Sequence[Tiers]) -> Floats:
+def _on_demand(left: Floats, meters: Sequence[PricedMeter], tiers: Sequence[Tiers]) -> Floats:
     """What is left costs its price, or less the longer it ran."""
     cost = np.array([left[:, j].sum() * meter.price for j, meter in enumerate(meters)])
     for j, meter in enumerate(meters):

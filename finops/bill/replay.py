@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from finops.bill.rating import Holding, Meter, Rated, Rule, Tiers, rate, rule_of
+from finops.bill.rating import Holding, PricedMeter, Rated, Rule, Tiers, rate, rule_of
 from finops.commitment.levels import Commitment, Floats, family
 
 TOLERANCE = 0.005
@@ -201,7 +201,7 @@ def _place(row: Mapping[str, Any]) -> Place:
     return tuple(str(row[name]) for name in names)
 
 
-def _meters(rows: Sequence[Mapping[str, Any]], tiers: Sequence[Tiers]) -> tuple[list[Meter], dict[Place, int]]:
+def _meters(rows: Sequence[Mapping[str, Any]], tiers: Sequence[Tiers]) -> tuple[list[PricedMeter], dict[Place, int]]:
     """Each meter at its average price without commitments: what uncovered use of it cost, else what its price list says;
     before the discount for sustained use where there is one, which the rater applies."""
     discounted = frozenset(name for each in tiers for name in each.families)
@@ -219,7 +219,7 @@ def _meters(rows: Sequence[Mapping[str, Any]], tiers: Sequence[Tiers]) -> tuple[
     for place, (cost, amount, listed, covered) in sums.items():
         price = cost / amount if amount else listed / covered
         provider, account, region, zone, service, machine, system, _ = place
-        meters.append(Meter(provider, account, region, service, machine, system, price, zone))
+        meters.append(PricedMeter(provider, account, region, service, machine, system, price, zone))
     return meters, {place: index for index, place in enumerate(sums)}
 
 
@@ -233,7 +233,7 @@ def _add(series: Floats, row: Mapping[str, Any], start: datetime) -> None:
 def _holding(
     spare: Mapping[str, Any],
     rows: Sequence[Mapping[str, Any]],
-    metered: tuple[list[Meter], dict[Place, int]],
+    metered: tuple[list[PricedMeter], dict[Place, int]],
     span: tuple[datetime, int],
     known: Mapping[str, Commitment],
     rules: Sequence[Rule],
@@ -274,7 +274,7 @@ def _hourly(
     return used
 
 
-def _derived(rates: Mapping[int, float], meters: Sequence[Meter], commitment: Commitment, rule: Rule) -> dict[int, float]:
+def _derived(rates: Mapping[int, float], meters: Sequence[PricedMeter], commitment: Commitment, rule: Rule) -> dict[int, float]:
     """Rates of meters that it may cover and did not in this month: the discount seen on the nearest it covered.
 
     Nearest is the same family, else anything: within a family, sizes are priced in proportion.
@@ -290,7 +290,7 @@ def _derived(rates: Mapping[int, float], meters: Sequence[Meter], commitment: Co
     return found
 
 
-def _alike(one: Meter, other: Meter) -> bool:
+def _alike(one: PricedMeter, other: PricedMeter) -> bool:
     return family(one.instance_type) == family(other.instance_type) and one.operating_system == other.operating_system
 
 

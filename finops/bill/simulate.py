@@ -12,7 +12,7 @@ from decimal import Decimal
 
 import numpy as np
 
-from finops.bill.rating import Holding, Meter, Rule, rate, rule_of
+from finops.bill.rating import Holding, PricedMeter, Rule, rate, rule_of
 from finops.commitment.levels import Commitment, family
 from finops.model import Change, Effect
 
@@ -264,7 +264,9 @@ class Bill:
         hours = [float(line.quantity) if line.quantity > 0 else float(line.cost) for line in lines]
         prices = [float(line.cost) / units for line, units in zip(lines, hours, strict=True)]
         meters = [
-            Meter(line.provider, line.account, line.region, line.service, line.instance_type, line.operating_system, price)
+            PricedMeter(
+                line.provider, line.account, line.region, line.service, line.instance_type, line.operating_system, price
+            )
             for line, price in zip(lines, prices, strict=True)
         ]
         shares = [self._share(commitment, line) for line in lines]

@@ -11,8 +11,8 @@ import numpy as np
 
 from finops.bill.simulate import Line
 from finops.commitment.estate import Estate
-from finops.commitment.levels import Commitment, Floats, Level, break_even_month, evaluate, ladder
-from finops.commitment.offers import Meter, Offer
+from finops.commitment.levels import Commitment, Floats, Level, Meter, break_even_month, evaluate, ladder
+from finops.commitment.offers import Offer
 from finops.commitment.risk import Risk
 from finops.model import WATCH, Act, Commit, Effect, Estimate, Evidence, Fact, Finding, Keep, Saving, Scope, Verdict
 from finops.money import DAYS_PER_WINDOW, HOURS_PER_MONTH, cents

@@ -12,8 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from finops.bill.simulate import Line
-from finops.commitment.levels import Floats, best_level
-from finops.commitment.offers import Meter
+from finops.commitment.levels import Floats, Meter, best_level
 from finops.money import DAYS_PER_WINDOW, HOURS_PER_MONTH
 from finops.recommend import Context, Row
 

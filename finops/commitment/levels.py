@@ -44,6 +44,22 @@ def family(sku: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
+class Meter:
+    """Usage of one machine at one place by one account: what price lists and scopes tell apart."""
+
+    provider: str
+    account: str
+    region: str
+    service: str
+    instance_type: str
+    operating_system: str
+
+    @property
+    def family(self) -> str:
+        return family(self.instance_type)
+
+
+@dataclass(frozen=True, slots=True)
 class Commitment:
     """One commitment in force. An empty scope field restricts nothing; it covers only what its instrument allows."""
 

@@ -7,25 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from finops.commitment.levels import family
+from finops.commitment.levels import Meter
 from finops.money import HOURS_PER_MONTH
 from finops.pricing import Price, PriceBook, PriceKey
-
-
-@dataclass(frozen=True, slots=True)
-class Meter:
-    """Usage of one machine at one place: what a plan's price list tells apart."""
-
-    provider: str
-    account: str
-    region: str
-    service: str
-    instance_type: str
-    operating_system: str
-
-    @property
-    def family(self) -> str:
-        return family(self.instance_type)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from finops.commitment.estate import Estate, Term, Touched, after_plan, history_of, terms_of
-from finops.commitment.offers import Meter
+from finops.commitment.levels import Meter
 from finops.pricing import PriceBook
 from finops.recommend import Context
 

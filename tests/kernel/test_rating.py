@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from finops.bill.rating import Holding, Meter, Rule, Tiers, rate, sustained
+from finops.bill.rating import Holding, PricedMeter, Rule, Tiers, rate, sustained
 from finops.commitment.levels import Commitment
 
 EC2, FARGATE, LAMBDA = "Amazon Elastic Compute Cloud", "Amazon Elastic Container Service", "AWS Lambda"
@@ -22,8 +22,10 @@ FAMILY = Rule("AWS", "savings_plan_family", "", 3, frozenset({EC2}), "discount")
 COMPUTE = Rule("AWS", "savings_plan_compute", "", 4, frozenset({EC2, FARGATE, LAMBDA}), "discount")
 
 
-def meter(sku: str, price: float, service: str = EC2, account: str = "1", **more: Any) -> Meter:
-    return Meter("AWS", account, more.pop("region", "us-east-1"), service, sku, more.pop("system", "Linux"), price, **more)
+def meter(sku: str, price: float, service: str = EC2, account: str = "1", **more: Any) -> PricedMeter:
+    return PricedMeter(
+        "AWS", account, more.pop("region", "us-east-1"), service, sku, more.pop("system", "Linux"), price, **more
+    )
 
 
 def plan(rule: Rule, hourly: float, rates: Sequence[float | None], account: str = "1", **scope: Any) -> Holding:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from finops.bill.rating import Holding, Meter, Rule, rate
+from finops.bill.rating import Holding, PricedMeter, Rule, rate
 from finops.bill.simulate import Bill, Line
 from finops.commitment.levels import Commitment
 from finops.model import Change, Effect
@@ -135,7 +135,7 @@ HOURS = st.integers(0, 40)
 
 def rated_bill(uses: list[tuple[str, int]], hourly: float) -> tuple[Bill, float]:
     """A bill as the rater makes it from one plan and machines of so many hours, price 1 an hour; and its total."""
-    meters = [Meter("P", "a", "r", "vm", machine, "Linux", 1.0) for machine, _ in uses]
+    meters = [PricedMeter("P", "a", "r", "vm", machine, "Linux", 1.0) for machine, _ in uses]
     rates = {index: OFF[machine] for index, (machine, _) in enumerate(uses)}
     rated = rate(np.array([[float(hours) for _, hours in uses]]), meters, [Holding(PLAN, RULE, hourly, rates)])
     lines: list[Line] = []
