@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 from scipy.special import stdtrit
 
@@ -31,6 +32,15 @@ LEAST_PERSISTENCE = 0.25
 LEAVING_YEARS = 20.0
 """How many family-years of own history the policy's rate of leaving is worth."""
 
+STEP_DAYS, STEP_GAP = 14, 3
+"""A step: two weeks of which the lowest day is above the highest of the two before it, with a few days to start in."""
+
+ENDED = 0.2
+"""A step has ended where no more than a fifth of it is left for two weeks."""
+
+ENDING_YEARS = 1.0
+"""How many step-years of own history the policy's rate of ending is worth: steps are short, so they soon tell."""
+
 
 @dataclass(frozen=True, slots=True)
 class LevelPolicy:
@@ -42,6 +52,7 @@ class LevelPolicy:
     monthly       standard deviation of a month's change before anything is seen (logarithm)
     prior_months  how many months of own history that is worth
     leaving       rate a year at which the whole usage leaves its scope
+    ending        rate a year at which what came in one step ends as it came: a project, not a habit. 0: steps do not count
     turns         days over which a decline in progress is looked for; it is taken to go on. Empty: none
     turn_drift    the prior of such a decline's yearly rate
     """
@@ -52,6 +63,7 @@ class LevelPolicy:
     monthly: float
     prior_months: float
     leaving: float
+    ending: float = 0.0
     turns: tuple[int, ...] = ()
     turn_drift: float = 1.0
 
@@ -61,13 +73,14 @@ BROAD = LevelPolicy((7, 14, 28, 56, 84, 112), caution=0.25, drift=0.3, monthly=0
 
 NARROW = LevelPolicy(
     (7, 14, 28, 56, 112),
-    caution=0.25,
+    caution=0.35,
     drift=0.35,
     monthly=0.1,
     prior_months=4,
     leaving=0.1,
+    ending=0.3,
     turns=(14, 28, 56, 112),
-    turn_drift=2.0,
+    turn_drift=1.5,
 )
 """For locks on one family or machine, which a new generation empties within months."""
 
@@ -108,13 +121,24 @@ class Outlook:
 
 @dataclass(frozen=True, slots=True)
 class Siblings:
-    """What the user's own families have done: the volatility of a month (None: unknown), and how often a year one was left."""
+    """What the user's own families have done: the volatility of a month (None: unknown), how often a year one was left, and
+    how often a year what came in one step ended."""
 
     monthly: float | None
     leaving: float | None
+    ending: float | None = None
 
 
 ALONE = Siblings(None, None)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """The largest sustained rise of a series of days: its size, the day from which it stands, and the one on which it ended."""
+
+    size: float
+    begun: int
+    ended: int | None
 
 
 def outlook(demand: Floats, per_day: int, policy: LevelPolicy, siblings: Siblings = ALONE) -> Outlook:
@@ -125,11 +149,10 @@ def outlook(demand: Floats, per_day: int, policy: LevelPolicy, siblings: Sibling
     siblings  what the user's other series of this kind have shown
     """
     steps, shares = 8, (np.arange(12) + 0.5) / 12
-    rate = policy.leaving if siblings.leaving is None else siblings.leaving
-    stays = np.exp(-rate * (np.arange(steps) + 0.5) / steps)
     count = len(demand) // per_day
     days = demand[len(demand) - count * per_day :].reshape(count, per_day)
     means = days.mean(axis=1)
+    stays = _stays((np.arange(steps) + 0.5) / steps, means, policy, siblings)
     if count < 2 * BLOCK_DAYS or means[-7:].max() <= 0:
         return Outlook((), stays, policy.caution)
     prior = max(policy.monthly, siblings.monthly or 0.0)
@@ -166,7 +189,46 @@ def siblings(families: Sequence[Floats], policy: LevelPolicy) -> Siblings:
         years += len(alive) / YEAR_BLOCKS
         changes += np.diff(np.log(alive / peak + FLOOR))[1:].tolist()
     monthly = float(np.sqrt(np.median(np.square(changes)) / 0.455)) if len(changes) >= 4 else None
-    return Siblings(monthly, (exits + policy.leaving * LEAVING_YEARS) / (years + LEAVING_YEARS))
+    return Siblings(monthly, (exits + policy.leaving * LEAVING_YEARS) / (years + LEAVING_YEARS), _ending(families, policy))
+
+
+def largest_step(means: Floats) -> Step | None:
+    """The largest step of a series of days; None where no fortnight stands above the one before it."""
+    if len(means) < 2 * STEP_DAYS + STEP_GAP:
+        return None
+    fortnights = sliding_window_view(means, STEP_DAYS)
+    lowest, highest = fortnights.min(axis=1), fortnights.max(axis=1)
+    rises = lowest[STEP_DAYS + STEP_GAP :] - highest[: -STEP_DAYS - STEP_GAP]
+    place = int(np.argmax(rises))
+    size, begun = float(rises[place]), place + STEP_DAYS + STEP_GAP
+    if size <= 0:
+        return None
+    fallen = np.flatnonzero(highest[begun:] < highest[place] + ENDED * size)
+    return Step(size, begun, begun + int(fallen[0]) if len(fallen) else None)
+
+
+def _ending(families: Sequence[Floats], policy: LevelPolicy) -> float:
+    """How often a year a step ended, steps weighing by their size: Gamma prior of `policy.ending`, worth ENDING_YEARS."""
+    steps = [(step, len(family)) for family in families if (step := largest_step(family))]
+    sizes = np.array([step.size for step, _ in steps])
+    weights = sizes * sizes.sum() / np.square(sizes).sum() if len(sizes) else sizes  # sum to the effective number of steps
+    ended = sum(w for w, (step, _) in zip(weights, steps, strict=True) if step.ended is not None)
+    years = sum(w * ((step.ended or days) - step.begun) / 365 for w, (step, days) in zip(weights, steps, strict=True))
+    return float((ended + policy.ending * ENDING_YEARS) / (years + ENDING_YEARS))
+
+
+def _stays(years: Floats, means: Floats, policy: LevelPolicy, siblings: Siblings) -> Floats:
+    """The probability that usage has not left after so many years: at the policy's rate or the siblings', and for the share
+    of today's level that came in one step also at the rate at which such steps end."""
+    leaving = policy.leaving if siblings.leaving is None else siblings.leaving
+    stays = np.exp(-leaving * years)
+    ending = policy.ending if siblings.ending is None else siblings.ending
+    step = largest_step(means) if policy.ending else None
+    level = float(means[-BLOCK_DAYS:].mean()) if len(means) else 0.0
+    if step is None or level <= 0:
+        return np.asarray(stays)
+    share = min(1.0, step.size / level)
+    return np.asarray(stays * (1 - share + share * np.exp(-ending * years)))
 
 
 def _quantile(scenarios: Floats, stays: Floats, gone: float, discount: float) -> float:
