@@ -24,13 +24,13 @@ def errors(permission: str, where: str, secrets: Callable[[], tuple[str, ...]]) 
         yield
     except FinopsError:
         raise
+    except (sdk.ServiceRequestError, sdk.ServiceResponseError, sdk.IncompleteReadError) as error:
+        what = f"{permission}: the connection failed ({type(error).__name__})"
+        raise RetriableError(what, where=where, hint="run the load again; what is complete is not fetched again") from None
     except sdk.HttpResponseError as error:  # also ClientAuthenticationError
         if error.response is None:  # nothing was sent: the credentials gave no token
             raise _unsigned(str(error.message), where, secrets()) from None
         raise _answered(error, permission, where, secrets()) from None
-    except (sdk.ServiceRequestError, sdk.ServiceResponseError) as error:
-        what = f"{permission}: the connection failed ({type(error).__name__})"
-        raise RetriableError(what, where=where, hint="run the load again; what is complete is not fetched again") from None
     except sdk.AzureError as error:
         raise SourceError(f"{permission}: {redacted(str(error.message), secrets(), TOKENS)}", where=where) from None
 

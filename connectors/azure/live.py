@@ -7,12 +7,16 @@ import logging
 from connectors.azure.exports import BILLING
 from connectors.azure.prices import PRICES
 from connectors.azure.probes import probe
+from connectors.azure.resources import inventory
+from connectors.azure.resources_compute import COMPUTE
+from connectors.azure.resources_ml import ML
+from connectors.azure.resources_services import HOSTED
 from connectors.azure.session import Connection
 from connectors.azure.settings import AzureSettings
 from connectors.azure.totals import TOTALS
 from finops.connect import Connector, Counts
 
-STREAMS = (BILLING, TOTALS, PRICES)
+STREAMS = (BILLING, TOTALS, inventory((*COMPUTE, *HOSTED, *ML)), PRICES)
 
 
 def connect(settings: AzureSettings, counts: Counts) -> Connection:

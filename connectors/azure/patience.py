@@ -23,8 +23,13 @@ def patience(attempts: int) -> Any:
                     waits.append(self.parse_retry_after(value))
             return max(waits) or None
 
+        def configure_retries(self, options: dict[str, Any]) -> dict[str, Any]:
+            """A query is a POST, which azure-core does not send again when the connection breaks; ours only read."""
+            settings = super().configure_retries(options)
+            return settings | {"methods": frozenset((*settings["methods"], "POST"))}
+
         def is_retry(self, settings: dict[str, Any], response: Any) -> bool:
-            """A query is a POST, which azure-core repeats for `Retry-After` alone; ours only read."""
+            """A 429 without `Retry-After` too, as Cost Management answers."""
             throttled = response.http_response.status_code == 429 and settings["total"] > 0
             return throttled or bool(super().is_retry(settings, response))
 

@@ -1,31 +1,41 @@
-"""The smallest read-only call that needs a permission, for `finops doctor`."""
+"""The smallest read-only call that needs a permission, for `finops doctor`.
+
+Resource Graph leaves out what may not be read and says nothing: whether it may be is asked of Azure itself, which lists what
+the credentials may do in a subscription.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 
-from connectors.azure import blob
+from connectors.azure import arm, blob
 from connectors.azure.exports import location, newest
 from connectors.azure.prices import PUBLIC, items
 from connectors.azure.session import Connection
-from connectors.azure.totals import QUERY, definition
-from finops.errors import SourceError
+from connectors.azure.totals import QUERY, definition, queries
+from finops.errors import AccessError, SourceError
 
 
 def probe(connection: Connection, permission: str) -> None:
     """Raises AccessError where the permission is missing, SourceError or RetriableError where it cannot be tried."""
-    if permission == blob.READ:
-        _exports(connection)
-    elif permission == QUERY:
-        start = datetime(2026, 1, 1, tzinfo=UTC)
-        for scope in connection.settings.scopes:
-            for _ in connection.queries(scope, definition("ActualCost", start, start + timedelta(days=1)), QUERY):
-                break
-    elif permission == PUBLIC:
-        for region in connection.settings.regions[:1]:
-            next(items(connection, region), None)
+    if permission in CALLS:
+        CALLS[permission](connection)
+    elif permission.endswith("/read"):
+        _granted(connection, permission)
     else:
         raise SourceError(f"`{permission}` is not tried", hint="this is a defect of finops")
+
+
+def _granted(connection: Connection, permission: str) -> None:
+    known = arm.subscriptions(connection)
+    if not known:
+        hint = "give the role at a subscription or a management group: finops doctor prints it"
+        raise AccessError(f"{permission}: no subscription may be read", hint=hint)
+    denied = arm.denied(connection, permission)
+    if denied:
+        what = f"{permission} is denied in {len(denied)} of {len(known)} subscriptions ({denied[0]})"
+        raise AccessError(what, hint=f"allow `{permission}`: finops doctor prints the role")
 
 
 def _exports(connection: Connection) -> None:
@@ -35,3 +45,27 @@ def _exports(connection: Connection) -> None:
         for run in list(newest(connection, uri).values())[-1:]:
             for _ in blob.content(connection, container, run.manifest, 0):
                 break
+
+
+def _query(connection: Connection) -> None:
+    start = datetime(2026, 1, 1, tzinfo=UTC)
+    for scope in connection.settings.scopes:
+        next(queries(connection, scope, definition("ActualCost", start, start + timedelta(days=1))))
+
+
+def _prices(connection: Connection) -> None:
+    for region in connection.settings.regions[:1]:
+        next(items(connection, region), None)
+
+
+def _graph(connection: Connection) -> None:
+    next(arm.found(connection, arm.SUBSCRIPTIONS), None)
+
+
+CALLS: Mapping[str, Callable[[Connection], None]] = {
+    blob.READ: _exports,
+    QUERY: _query,
+    PUBLIC: _prices,
+    arm.GRAPH: _graph,
+}
+"""Permission → the call that needs it, where the permission is not one of a subscription's resources."""

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from threading import RLock
-from typing import Any
+from threading import Lock, RLock
+from typing import Any, TypeVar
 
 from connectors.azure.failures import errors
 from connectors.azure.patience import patience
 from connectors.azure.settings import AzureSettings
 from finops.connect import Counts
-from finops.errors import SourceError
+
+Item = TypeVar("Item")
+Answer = TypeVar("Answer")
 
 STORAGE = "https://storage.azure.com/.default"
 """The scope of tokens for Blob: one and the same in every cloud of Microsoft's."""
@@ -57,6 +59,8 @@ class Connection:
     counts: Counts
     credential: Credential = field(init=False)
     _clients: dict[str, Any] = field(default_factory=dict)
+    _known: dict[Hashable, Any] = field(default_factory=dict)
+    _asking: dict[Hashable, Lock] = field(default_factory=dict)
     _lock: RLock = field(default_factory=RLock)
 
     def __post_init__(self) -> None:
@@ -71,8 +75,8 @@ class Connection:
         scope: str = "",
         parameters: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
-        read: Callable[[Any], Any],
-    ) -> Any:
+        read: Callable[[Any], Answer],
+    ) -> Answer:
         """One GET, signed where a scope is given, and what `read` makes of its answer.
 
         Raises AccessError (names the permission), RetriableError, SourceError.
@@ -103,45 +107,37 @@ class Connection:
         self.counts(operation, 1)
         return client.send_request(request, stream=stream)
 
-    def queries(self, scope: str, definition: dict[str, Any], permission: str) -> Iterator[str]:
-        """Every page of a query of costs, as text. Raises as `get` does, and where a page comes twice or lies elsewhere."""
-        from azure.core.rest import HttpRequest
+    def called(self, operation: str, permission: str, where: str, call: Callable[[], Answer], units: int = 1) -> Answer:
+        """One call of an SDK's client. Raises as `get` does."""
+        with errors(permission, where, self.secrets):
+            self.counts(operation, units)
+            return call()
 
-        where, seen = f"{self.settings.management_endpoint}/{scope.strip('/')}", set[str]()
-        following = ""
-        while True:
-            with errors(permission, where, self.secrets):
-                client = self._costs()
-                self.counts("costmanagement:Query", 1)
-                if following:
-                    answer = client.send_request(HttpRequest("POST", following, json=definition))
-                    answer.raise_for_status()
-                    text = answer.text()
-                else:
-                    text = client.query.usage(scope.strip("/"), definition, cls=_text)
-            yield text
-            following = str(json.loads(text)["properties"].get("nextLink") or "")
-            if not following:
-                return
-            if following in seen or not following.startswith(f"{self.settings.management_endpoint}/"):
-                what = "the Query API answered with one page token twice, or with a page elsewhere"
-                raise SourceError(what, where=where, hint="run the load again")
-            seen.add(following)
-
-    def _costs(self) -> Any:
-        from azure.mgmt.costmanagement import CostManagementClient
-
+    def client(self, name: str, make: Callable[..., Answer]) -> Answer:
+        """The SDK's client of this name, made once: it signs as we do and keeps the waits that Azure asks for."""
         with self._lock:
-            if "costs" not in self._clients:
-                self._clients["costs"] = CostManagementClient(
-                    self.credential,
-                    self.settings.management_endpoint,
-                    credential_scopes=[f"{self.settings.management_endpoint}/.default"],
-                    retry_policy=self.retry(),
-                    connection_timeout=self.settings.timeout_s,
-                    read_timeout=self.settings.timeout_s,
+            if name not in self._clients:
+                seconds = self.settings.timeout_s
+                self._clients[name] = make(
+                    credential=self.credential, retry_policy=self.retry(), connection_timeout=seconds, read_timeout=seconds
                 )
-            return self._clients["costs"]
+            made: Answer = self._clients[name]
+            return made
+
+    def once(self, key: Hashable, ask: Callable[[], Answer]) -> Answer:
+        """What was asked before is not asked again: threads that want the same wait for the first of them."""
+        with self._lock:
+            lock = self._asking.setdefault(key, Lock())
+        with lock:
+            if key not in self._known:
+                self._known[key] = ask()
+            found: Answer = self._known[key]
+            return found
+
+    def map(self, ask: Callable[[Item], Answer], items: Iterable[Item]) -> list[Answer]:
+        """Answers in the items' order, so many at once as the settings allow. The first error ends it."""
+        with ThreadPoolExecutor(max_workers=self.settings.concurrency) as pool:
+            return list(pool.map(ask, items))
 
     def _client(self, scope: str) -> Any:
         from azure.core import PipelineClient
@@ -166,7 +162,8 @@ class Connection:
         return tuple(self.credential.given) + tuple(value for name in named if (value := os.environ.get(name)))
 
 
-def _text(pipeline: Any, *_: object) -> str:
+def text_of(pipeline: Any, *_: object) -> str:
+    """The `cls` of an SDK's call that is to give the answer as it came: a float would lose digits of an amount."""
     return str(pipeline.http_response.text())
 
 

@@ -49,6 +49,23 @@ class AzureSettings(ConnectorSettings):
             examples=[["providers/Microsoft.Billing/billingAccounts/1234567"]],
         ),
     ] = ()
+    subscriptions: Annotated[
+        tuple[Annotated[str, Field(pattern="^[0-9A-Fa-f-]{36}$")], ...],
+        Field(
+            description="Subscriptions that inventory, utilization and advice are of. Default: all that may be read.",
+            examples=[["00000000-0000-0000-0000-000000000000"]],
+        ),
+    ] = ()
+    metrics_endpoint: Annotated[
+        str,
+        Field(
+            pattern=HTTPS,
+            description="Where Azure Monitor answers, `{region}` standing for the region (`…monitor.azure.us`, …).",
+        ),
+    ] = "https://{region}.metrics.monitor.azure.com"
+    metrics_audience: Annotated[
+        str, Field(pattern=HTTPS, description="For whom tokens for Azure Monitor are (`https://metrics.monitor.azure.us`, …).")
+    ] = "https://metrics.monitor.azure.com"
     prices_endpoint: Annotated[str, Field(pattern=HTTPS, description="Where the Retail Prices API is.")] = (
         "https://prices.azure.com"
     )

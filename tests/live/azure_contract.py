@@ -31,6 +31,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from tests.live import azure_arm
+from tests.live.azure_arm import Plane
+
 TENANT = "4f1c2a10-0d52-4a7e-9a1b-5f3c7e90aa01"
 CLIENT = "9b7d3a52-1c44-4e0b-8a2f-6d5e4c3b2a10"
 SECRET = "Zq8Q~FAKE.SECRET.KEY.MATERIAL~of.no.tenant00"
@@ -93,6 +96,8 @@ class Azure:
     violations: list[str] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
     clock: datetime = datetime(2026, 10, 1, tzinfo=UTC)
+    plane: Plane = field(default_factory=Plane)
+    loops: dict[str, Any] = field(default_factory=dict)
 
     def put(self, container: str, name: str, content: bytes) -> None:
         """Each blob is a minute younger than the one before."""
@@ -106,6 +111,12 @@ class Azure:
     def answer(self, operation: str, *answers: Any) -> None:
         """These answers, one a call; the last is repeated."""
         self.answers[operation] = list(answers)
+
+    def loop(self, operation: str, page: Any) -> None:
+        """A page that leads to itself, wherever its link leads."""
+        self.answer(operation, page)
+        if link := str(page.get("nextLink", "")):
+            self.loops[link.removeprefix(self.url).partition("?")[0]] = page
 
     def next_fault(self, operation: str) -> Fault | Reset | None:
         with self.lock:
@@ -173,6 +184,8 @@ class _Handler(BaseHTTPRequestHandler):
         path, _, query = self.path.partition("?")
         path = urllib.parse.unquote(path)
         parameters = dict(urllib.parse.parse_qsl(query, keep_blank_values=True))
+        if path in azure.loops:
+            return self._send(_json(azure.loops[path]))
         try:
             operation = _operation(self.command, path, parameters)
             with azure.lock:
@@ -216,6 +229,8 @@ def _operation(method: str, path: str, parameters: Mapping[str, str]) -> str:
         return "prices:List"
     if method == "POST" and path.endswith("/providers/Microsoft.CostManagement/query"):
         return "costmanagement:Query"
+    if found := azure_arm.operation(method, path):
+        return found
     if method == "GET" and re.fullmatch(r"/[a-z0-9-]+", path) and parameters.get("comp") == "list":
         return "blob:ListBlobs"
     if method == "GET" and re.fullmatch(r"/[a-z0-9-]+/.+", path) and not parameters:
@@ -236,6 +251,14 @@ def _answered(
         return _json(azure.next_answer(operation)(parameters))
     if operation == "costmanagement:Query":
         return _query(azure, parameters, headers, body)
+    if azure_arm.of_plane(operation):
+        _signed(azure, headers, azure_arm.audience(operation, f"{azure.url}/.default"))
+        scripted = azure.next_answer(operation)
+        if scripted is not None:
+            azure_arm.checked(operation, path, parameters, body)
+            return scripted if isinstance(scripted, Answer) else _json(scripted)
+        status, document = azure_arm.answered(azure.plane, azure.url, operation, path, parameters, body)
+        return _json(document, status)
     _signed(azure, headers, STORAGE)
     if not re.fullmatch(r"20\d\d-\d\d-\d\d", headers.get("x-ms-version", "")) or "x-ms-date" not in headers:
         raise ValueError("no x-ms-version or no x-ms-date")

@@ -1,0 +1,202 @@
+"""The part of the contract server that stands for the resource manager: requests are held against the SDKs' own operations.
+
+Paths, methods, versions and parameters of what an SDK calls are those that its request builders make. What is called without
+an SDK is held against Microsoft's published pages (learn.microsoft.com/rest/api, as of 2026-11), as the table says.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from azure.mgmt.resourcegraph.operations._resource_graph_client_operations import build_resources_request
+
+Answered = tuple[int, Any]
+ANY = "9ANY9"
+"""What stands for a part of a path in a request that a builder makes."""
+
+
+@dataclass(frozen=True)
+class Operation:
+    """How an operation is asked for."""
+
+    method: str
+    path: re.Pattern[str]
+    version: str
+    needs: frozenset[str] = frozenset()
+    takes: frozenset[str] = frozenset()
+
+
+def _built(builder: Callable[..., Any], *parts: str, takes: tuple[str, ...] = (), **more: Any) -> Operation:
+    """An operation as the SDK's own builder makes it, with a place for each part of the path."""
+    request = builder(*parts, **more)
+    path, _, query = request.url.partition("?")
+    named = dict(pair.split("=") for pair in query.split("&"))
+    pattern = re.escape("/" + path.strip("/")).replace(f"{ANY}/{ANY}", r"[^?]+").replace(ANY, r"[^/]+")
+    needed = frozenset(named.keys() - {"api-version"})
+    return Operation(request.method, re.compile(pattern, re.IGNORECASE), named["api-version"], needed, frozenset(takes))
+
+
+def _published(path: str, version: str, *needs: str) -> Operation:
+    return Operation("GET", re.compile(path, re.IGNORECASE), version, frozenset(needs), frozenset(("$skiptoken",)))
+
+
+GROUP = r"/subscriptions/[0-9a-f-]{36}/resourceGroups/[^/]+/providers"
+OPERATIONS: dict[str, Operation] = {
+    "resourcegraph:Resources": _built(build_resources_request),
+    "compute:Skus": _published(r"/subscriptions/[0-9a-f-]{36}/providers/Microsoft\.Compute/skus", "2021-07-01", "$filter"),
+    "machinelearning:Computes": _published(
+        GROUP + r"/Microsoft\.MachineLearningServices/workspaces/[^/]+/computes", "2024-04-01"
+    ),
+    "cognitive:Deployments": _published(GROUP + r"/Microsoft\.CognitiveServices/accounts/[^/]+/deployments", "2024-10-01"),
+    "cognitive:Models": _published(GROUP + r"/Microsoft\.CognitiveServices/accounts/[^/]+/models", "2024-10-01"),
+    "storage:ManagementPolicy": _published(
+        GROUP + r"/Microsoft\.Storage/storageAccounts/[^/]+/managementPolicies/default", "2023-01-01"
+    ),
+    "storage:BlobService": _published(GROUP + r"/Microsoft\.Storage/storageAccounts/[^/]+/blobServices/default", "2023-01-01"),
+    "authorization:Permissions": _published(
+        r"/subscriptions/[0-9a-f-]{36}/providers/Microsoft\.Authorization/permissions", "2022-04-01"
+    ),
+}
+
+SINGLE = {"storage:ManagementPolicy": "ManagementPolicyNotFound", "storage:BlobService": "ResourceNotFound"}
+"""Operations that give one document, and the code where it is not there."""
+
+TABLES: dict[str, tuple[str, ...]] = {
+    "resourcecontainers": ("microsoft.resources/subscriptions",),
+    "computeresources": ("microsoft.compute/virtualmachinescalesets/virtualmachines",),
+    "advisorresources": ("microsoft.advisor/recommendations",),
+    "resources": (
+        "microsoft.cognitiveservices/accounts",
+        "microsoft.compute/disks",
+        "microsoft.compute/images",
+        "microsoft.compute/snapshots",
+        "microsoft.compute/virtualmachines",
+        "microsoft.compute/virtualmachinescalesets",
+        "microsoft.containerregistry/registries",
+        "microsoft.containerservice/managedclusters",
+        "microsoft.databricks/workspaces",
+        "microsoft.dbformysql/flexibleservers",
+        "microsoft.dbforpostgresql/flexibleservers",
+        "microsoft.insights/autoscalesettings",
+        "microsoft.keyvault/vaults",
+        "microsoft.machinelearningservices/workspaces",
+        "microsoft.machinelearningservices/workspaces/onlineendpoints",
+        "microsoft.machinelearningservices/workspaces/onlineendpoints/deployments",
+        "microsoft.network/loadbalancers",
+        "microsoft.network/natgateways",
+        "microsoft.network/publicipaddresses",
+        "microsoft.sql/servers/databases",
+        "microsoft.sql/servers/elasticpools",
+        "microsoft.storage/storageaccounts",
+        "microsoft.web/serverfarms",
+    ),
+}
+"""Types by table of Resource Graph (Microsoft Learn, "Azure Resource Graph table and resource type reference")."""
+
+QUERY = re.compile(
+    r"(?P<table>[a-z]+) \| where type =~ '(?P<type>[a-z./]+)'(?P<cost> \| where properties\.category =~ 'Cost')?"
+    r" \| project (?P<columns>id(?:, \w+)*) \| order by id asc"
+)
+
+
+@dataclass
+class Plane:
+    """What there is in a tenant.
+
+    documents  type in lower case → the resources of Resource Graph
+    lists      path in lower case → the elements of a list of the resource manager
+    things     path in lower case → one document of it
+    """
+
+    subscriptions: list[str] = field(default_factory=list)
+    documents: dict[str, list[dict[str, Any]]] = field(default_factory=lambda: defaultdict(list))
+    lists: dict[str, list[dict[str, Any]]] = field(default_factory=lambda: defaultdict(list))
+    things: dict[str, dict[str, Any]] = field(default_factory=dict)
+    granted: list[dict[str, Any]] = field(default_factory=lambda: [{"actions": ["*/read"], "notActions": []}])
+    page: int = 1000
+
+    def put(self, document: dict[str, Any]) -> None:
+        self.documents[document["type"].lower()].append(document)
+
+
+def operation(method: str, path: str) -> str:
+    """The operation that a request asks for; '' for none of the resource manager's."""
+    return next((name for name, o in OPERATIONS.items() if o.method == method and o.path.fullmatch(path)), "")
+
+
+def of_plane(name: str) -> bool:
+    return name in OPERATIONS
+
+
+def audience(_: str, own: str) -> str:
+    """For whom a token must be."""
+    return own
+
+
+def checked(name: str, path: str, parameters: Mapping[str, str], body: bytes) -> dict[str, Any]:
+    """The request's body. Raises ValueError: no such parameter, or another version."""
+    described = OPERATIONS[name]
+    if parameters.get("api-version") != described.version:
+        raise ValueError(f"{name} of {path}: version {parameters.get('api-version')} instead of {described.version}")
+    given = parameters.keys() - {"api-version"}
+    if given - described.needs - described.takes or (described.needs - given and "$skiptoken" not in given):
+        raise ValueError(f"{name}: the parameters are {sorted(given)}")
+    document: dict[str, Any] = json.loads(body or b"{}")
+    return document
+
+
+def answered(plane: Plane, url: str, name: str, path: str, parameters: Mapping[str, str], body: bytes) -> Answered:
+    """Status and document."""
+    document = checked(name, path, parameters, body)
+    if name == "resourcegraph:Resources":
+        return 200, _graph(plane, document)
+    if name in SINGLE:
+        thing = plane.things.get(path.lower())
+        return (200, thing) if thing else (404, {"error": {"code": SINGLE[name], "message": "it is not there"}})
+    if name == "authorization:Permissions":
+        return 200, {"value": plane.granted}
+    return 200, _listed(plane, url, path, parameters)
+
+
+def _listed(plane: Plane, url: str, path: str, parameters: Mapping[str, str]) -> dict[str, Any]:
+    """A page of a list, with the address of the next."""
+    start = int(parameters.get("$skiptoken", "0"))
+    items = plane.lists[path.lower()]
+    page = {"value": items[start : start + plane.page]}
+    if start + plane.page < len(items):
+        page["nextLink"] = f"{url}{path}?api-version={parameters['api-version']}&$skiptoken={start + plane.page}"  # type: ignore
+    return page
+
+
+def _graph(plane: Plane, request: dict[str, Any]) -> dict[str, Any]:
+    if request.keys() - {"query", "subscriptions", "options"}:
+        raise ValueError(f"the query has {sorted(request)}")
+    options = request["options"]
+    if options.keys() - {"$top", "$skipToken", "resultFormat", "allowPartialScopes"} or not 1 <= options["$top"] <= 1000:
+        raise ValueError(f"the query's options are {options}")
+    asked = QUERY.fullmatch(request["query"])
+    if not asked or asked["type"] not in TABLES.get(asked["table"], ()):
+        raise ValueError(f"Resource Graph has no {request['query']!r}")
+    rows = _rows(plane, asked["type"], request.get("subscriptions"))
+    if asked["cost"]:
+        rows = [row for row in rows if row["properties"].get("category") == "Cost"]
+    columns = asked["columns"].split(", ")
+    size, start = min(plane.page, options["$top"]), int(str(options.get("$skipToken", "from-0")).removeprefix("from-"))
+    data = [{name: row.get(name) for name in columns} for row in rows[start : start + size]]
+    answer = {"totalRecords": len(rows), "count": len(data), "resultTruncated": "false", "data": data, "facets": []}
+    return answer | ({"$skipToken": f"from-{start + size}"} if start + size < len(rows) else {})
+
+
+def _rows(plane: Plane, kind: str, only: list[str] | None) -> list[dict[str, Any]]:
+    """As Resource Graph has them: the type in lower case, every column there."""
+    if kind == "microsoft.resources/subscriptions":
+        found = [{"id": f"/subscriptions/{name}", "subscriptionId": name} for name in plane.subscriptions]
+    else:
+        found = [{"type": kind, "subscriptionId": d["id"].split("/")[2], **d} for d in plane.documents[kind]]
+    wanted = [row for row in found if not only or row["subscriptionId"] in only]
+    return sorted(({**row, "type": kind} for row in wanted), key=lambda row: str(row["id"]))
