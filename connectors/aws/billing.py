@@ -93,7 +93,7 @@ CUR_COLUMNS: tuple[Column, ...] = (
 
 CUR_PROFILE = Profile(
     account="bill_payer_account_id",
-    period="strftime(coalesce(bill_billing_period_start_date, date_trunc('month', line_item_usage_start_date)), '%Y-%m')",
+    period="strftime(utc(coalesce(bill_billing_period_start_date, line_item_usage_start_date)), '%Y-%m')",
     currency="coalesce(line_item_currency_code, 'USD')",
     billed="line_item_unblended_cost",
 )

@@ -111,7 +111,7 @@ FOCUS = Format(
     version=version,
     profile=Profile(
         account="BillingAccountId",
-        period="strftime(BillingPeriodStart + interval 1 day, '%Y-%m')",
+        period="strftime(utc(BillingPeriodStart) + interval 1 day, '%Y-%m')",
         currency="upper(BillingCurrency)",
         billed="BilledCost",
     ),

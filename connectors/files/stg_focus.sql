@@ -416,7 +416,7 @@ final as (
         HostProviderName,
         InvoiceDetailId,
         ServiceProviderName,
-        strftime(BillingPeriodStart + interval 1 day, '%Y-%m') as x_billing_period,
+        strftime(utc(BillingPeriodStart) + interval 1 day, '%Y-%m') as x_billing_period,
         x_charge_type,
         x_service_code,
         x_operation,

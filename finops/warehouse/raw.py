@@ -41,8 +41,17 @@ class RawFile:
     facts: tuple[tuple[str, str], ...] = ()
 
 
+UTC_CLOCK = "utc(instant) as make_timestamp(epoch_us(instant))"
+"""An instant as UTC's clock shows it. Months and days of it take a tenth of the time that those of a TIMESTAMPTZ take, which
+ask the time-zone library (0.1 s a million lines)."""
+
+
 def create_raw(connection: duckdb.DuckDBPyConnection, fmt: Format, files: Sequence[RawFile]) -> None:
-    """Create the temporary view `raw` over the files. Columns: the declared ones, the gathered maps, `x_…`, `x_file`."""
+    """Create the temporary view `raw` over the files, and the macro `utc`.
+
+    Columns: the declared ones, the gathered maps, `x_…`, `x_file`.
+    """
+    connection.execute(f"create or replace temp macro {UTC_CLOCK}")
     selects = []
     for _, group in groupby(sorted(files, key=_layout), key=_layout):
         selects.append(_select(fmt, list(group)))
@@ -109,6 +118,8 @@ def _column(file: RawFile, headers: Mapping[str, str], column: Column) -> str:
     if sniff.container == "parquet" and not kind.startswith("VARCHAR"):
         if column.type == "timestamp" and kind.startswith("INT"):
             return f"make_timestamptz({value} * 1000)"  # milliseconds since 1970, as listings without a logical type have them
+        if column.type == "timestamp" and kind.startswith("TIMESTAMP[") and "TZ=" not in kind:
+            return f"make_timestamptz(epoch_us({value}))"  # a clock without a zone is UTC's; a cast asks the time-zone library
         return f"{value}::{target}"
     text = f"nullif({value}, '')"
     if column.name in file.patterns:

@@ -92,7 +92,7 @@ LISTING_MACROS = (
 )
 """How listed objects become rows of `objects`: bands of age and size, and the prefix that a lifecycle rule can name."""
 
-PERIOD = "coalesce(x_billing_period, strftime(BillingPeriodStart, '%Y-%m'))"
+PERIOD = "coalesce(x_billing_period, strftime(utc(BillingPeriodStart), '%Y-%m'))"
 
 
 def create_tag_ids(connection: duckdb.DuckDBPyConnection, source: str | None, fmt: Format) -> None:
