@@ -255,6 +255,55 @@ class Counts(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Bucket:
+    """An object store that has lifecycle rules (a bucket, a storage account), as the bill knows it; '' is unknown."""
+
+    resource_id: str
+    account: str = ""
+    region: str = ""
+
+    @property
+    def name(self) -> str:
+        """The last part of the id: what the provider's API calls it."""
+        return self.resource_id.rstrip("/").rsplit("/", 1)[-1].rsplit(":", 1)[-1]
+
+
+@dataclass(frozen=True, slots=True)
+class RuleSet:
+    """The lifecycle configuration of a bucket.
+
+    rules  in the provider's own form, as JSON has them
+    rest   what else is sent back with them, so that it stays as it is
+    tag    names this version where the provider has such a thing: a write that carries it fails where another came first
+    """
+
+    rules: tuple[Mapping[str, Any], ...] = ()
+    rest: Mapping[str, Any] = field(default_factory=dict)
+    tag: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Lifecycle:
+    """How a connector reads and writes lifecycle rules: all that `finops apply --yes` ever writes at a provider.
+
+    resource_types  of the findings that it can carry out
+    reads, writes   the permissions of both. Streams need none of `writes`, and the shipped reading policy names none;
+                    `package`/permissions_apply.* does
+    list_of         a document of `Finding.lifecycle` → its rules
+    identity        what makes two rules one and the same: the id that they bear, or all of a rule that bears none
+    read, write     (connection, bucket) → its rules; (connection, bucket, rules) puts exactly these, none where there are none
+    """
+
+    resource_types: tuple[str, ...]
+    reads: tuple[str, ...]
+    writes: tuple[str, ...]
+    list_of: Callable[[Mapping[str, Any]], Sequence[Mapping[str, Any]]]
+    identity: Callable[[Mapping[str, Any]], str]
+    read: Callable[[Any, Bucket], RuleSet]
+    write: Callable[[Any, Bucket, RuleSet], None]
+
+
+@dataclass(frozen=True, slots=True)
 class Connector:
     """How a provider's API is read.
 
@@ -262,6 +311,7 @@ class Connector:
     probe    (connection, permission) → calls what needs it once, read-only. Raises AccessError where it is missing
     package  holds `data/api_prices.csv` (operation, unit, per, price, currency, source, date), `permissions.json` (the least
              privilege) and `setup.md` (how the export is made)
+    lifecycle  how lifecycle rules are put, where it can
     """
 
     name: str
@@ -271,3 +321,4 @@ class Connector:
     open: Callable[[Any, Counts], Any]
     streams: tuple[Stream, ...]
     probe: Callable[[Any, str], None]
+    lifecycle: Lifecycle | None = None

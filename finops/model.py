@@ -280,6 +280,7 @@ class Finding:
     billed_as: str = ""  # the bill's key of the resource, where the scope is narrower (a prefix) or the bill names another
     explanation: tuple[str, ...] = ()
     rejected: tuple[str, ...] = ()
+    lifecycle: str = ""  # the rules of an object store that carry it out, as JSON in the store's own form
 
     @property
     def bill_key(self) -> str:

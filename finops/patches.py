@@ -11,6 +11,9 @@ from itertools import pairwise
 
 from finops.model import Act, Action, Commit, Finding, action_name
 
+LIFECYCLE = "lifecycle"
+"""The template of a finding that is a lifecycle rule, whatever its action is called."""
+
 BOUND = re.compile(r"\b(min|max|target) (\d+)")
 """The numbers of a scaler's policy in words: `min 2, max 9, target 70%`."""
 
@@ -40,20 +43,31 @@ def patch_of(finding: Finding) -> str:
 
     Every value is quoted for a POSIX shell: resource ids come from files that anyone may have written. A value with a control
     character gives no patch: a line break would end a comment of the template, and what follows it would be run.
+    What the finding says itself (a comment) goes before its lifecycle rules; a patch that it has else is the patch.
     {minimum} {maximum} and {percent} are the numbers of a scaler's policy. The type of a commitment is its provider's name and
     its instrument's (of one that is renewed, with that word behind).
     """
-    if not isinstance(finding.verdict, Act):
+    if not isinstance(finding.verdict, Act) or (finding.patch and not finding.lifecycle):
+        return finding.patch
+    template = _template(finding, finding.verdict.action)
+    values = _values(finding, finding.verdict.action)
+    if template is None or not all(value.isprintable() for value in values.values()):
         return ""
-    action = finding.verdict.action
+    values["rules"] = finding.lifecycle  # of several lines
+    text = template.format(**{name: shlex.quote(value) for name, value in values.items()}).strip()
+    return f"{finding.patch}\n{text}" if finding.patch else text
+
+
+def _template(finding: Finding, action: Action) -> str | None:
     name = action_name(action)
-    names = (f"{finding.kind} {name} {action.target}", f"{finding.kind} {name}", name)
+    names = (LIFECYCLE,) if finding.lifecycle else (f"{finding.kind} {name} {action.target}", f"{finding.kind} {name}", name)
     found = (templates().get((kind, each)) for kind in (finding.resource_type, "*") for each in names)
-    template = next((text for text in found if text is not None), None)
-    if template is None:
-        return ""
+    return next((text for text in found if text is not None), None)
+
+
+def _values(finding: Finding, action: Action) -> dict[str, str]:
     scope = finding.scope
-    resource = scope.resource
+    resource = (finding.billed_as if finding.lifecycle else "") or scope.resource  # rules are a bucket's, not a prefix's
     bounds = dict(BOUND.findall(action.target))
     values = {
         "minimum": bounds.get("min", ""),
@@ -71,10 +85,7 @@ def patch_of(finding: Finding) -> str:
         "order": _segment(resource, "reservationorders"),
         "reservation": _segment(resource, "reservations"),
     }
-    values |= _purchase(action)
-    if not all(value.isprintable() for value in values.values()):
-        return ""
-    return template.format(**{name: shlex.quote(value) for name, value in values.items()}).strip()
+    return values | _purchase(action)
 
 
 def _purchase(action: Action) -> dict[str, str]:

@@ -238,7 +238,7 @@ def _agreed(reads: Reads, as_of: date) -> Agreements:
 def _judged(kind: str, findings: Iterable[Finding], failed: list[Failure]) -> list[Finding]:
     """The findings of one recommender with their patches; none where it crashes, so that no half of it is in the plan."""
     try:
-        return [replace(f, patch=patch_of(f)) if isinstance(f.verdict, Act) and not f.patch else f for f in findings]
+        return [replace(f, patch=patch_of(f)) if isinstance(f.verdict, Act) else f for f in findings]
     except Exception as error:
         failed.append(Failure(kind, f"{type(error).__name__}: {error}"))
         return []

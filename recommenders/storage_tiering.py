@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -57,11 +56,11 @@ SELF_MOVING: Mapping[str, tuple[tuple[int, str], ...]] = {
 }
 """Classes that move unread objects themselves: after so many days at that class's price, without retrieval or minimum time."""
 
+SHAPES: Mapping[str, Shape] = {"s3": "transitions", "storageaccounts": "tiers", "storage.googleapis": "conditions"}
+"""A word of the resource type → the shape of its store's rules."""
+
 OWNERS_CHOICE = ("ONEZONE_IA",)
 """Never a target: one zone fewer is the owner's choice, as is waiting hours for a restore (`restore_hours`)."""
-
-
-SHAPES: Mapping[str, Shape] = {"s3": "transitions", "storageaccounts": "tiers", "storage.googleapis": "conditions"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +178,7 @@ class StorageTiering:
             noncurrent_days=self.expire_days if hidden["noncurrent_bytes"] else None,
             abort_days=self.abort_days if hidden["incomplete_multipart_bytes"] else None,
         )
-        yield bucket.finding(act, context, sql=sql, facts=facts, patch=_patch(bucket, [rule]), reversible=False)
+        yield bucket.finding(act, context, sql=sql, facts=facts, lifecycle=_lifecycle(bucket, rule), reversible=False)
 
     def _soft_deleted(self, bucket: Bucket, context: Context) -> Iterator[Finding]:
         """Deleted and overwritten objects that are still billed because they could be recovered."""
@@ -203,7 +202,7 @@ class StorageTiering:
         # Where they are all that is billed, the bill's own lines say what goes: a month of 31 days has more than 730 hours.
         whole = saved >= float(context.bill.cost(bucket.key))
         sql = "" if whole else bytes_sql(bucket, [SOFT_DELETED], bucket.bytes_per_gb(context) / rate)
-        yield bucket.finding(act, context, sql=sql, facts=facts, patch=_soft_delete_patch(bucket))
+        yield bucket.finding(act, context, sql=sql, facts=facts)
 
     def _judge_prefix(self, bucket: Bucket, prefix: str, several: bool, rows: Sequence[Row], context: Context) -> Finding:
         """One prefix whose objects stay: the cheapest classes."""
@@ -243,9 +242,9 @@ class StorageTiering:
         note = (
             f"# tag superseded=true (or set a custom time on) all but the last {self.keep_last} steps of each run and the best"
         )
-        patch = f"{note}\n{_patch(bucket, [rule])}"
         sql = unread_sql(rows[0], steps.stale, tariffs, per_gb, scale)
-        return bucket.finding(act, context, shown, sql=sql, facts=facts, patch=patch, reversible=False)
+        rules = _lifecycle(bucket, rule)
+        return bucket.finding(act, context, shown, sql=sql, facts=facts, patch=note, lifecycle=rules, reversible=False)
 
     def _tier(
         self, bucket: Bucket, prefix: str, row: Row, bands: list[Band], tariffs: list[Tariff], context: Context
@@ -301,8 +300,8 @@ class StorageTiering:
         rule = Rule(prefix=row["prefix"] or "", steps=steps, delete_days=movable[-1].day_to if len(steps) > 1 else None)
         explanation = (f"shortest path over ages: {' → '.join(path.classes)}, {path.cost:,.2f} a month",)
         sql = tiering_sql(movable, path, by_name, row, basis)
-        patch = _patch(bucket, [rule]) if steps else ""
-        return bucket.finding(act, context, prefix, sql=sql, facts=facts, explanation=explanation, patch=patch)
+        lifecycle = _lifecycle(bucket, rule) if steps else ""
+        return bucket.finding(act, context, prefix, sql=sql, facts=facts, explanation=explanation, lifecycle=lifecycle)
 
     def _range(
         self, bands: Sequence[Band], path: Path, tariffs: Mapping[str, Tariff], saved: float, scale: float
@@ -371,28 +370,8 @@ def _payback(once: float, monthly: float, context: Context) -> str:
     return f"moving costs {once:,.2f} once and is repaid after {months:.1f} months, by {month:%B %Y}"
 
 
-def _shape(bucket: Bucket) -> Shape:
+def _lifecycle(bucket: Bucket, rule: Rule) -> str:
+    """The rule as its store takes it; '' where the type of the resource does not say which store that is."""
     kind = bucket.resource_type.lower()
-    return next((shape for word, shape in SHAPES.items() if word in kind), "transitions")
-
-
-def _patch(bucket: Bucket, rules: list[Rule]) -> str:
-    """The lifecycle as JSON in the command that sets it; it replaces all rules, so those of today are merged first."""
-    shape = _shape(bucket)
-    name, text = shlex.quote(bucket.name), shlex.quote(document(shape, rules))
-    merge = "# replaces all rules of the bucket: merge those that it has"
-    commands = {
-        "transitions": f"aws s3api put-bucket-lifecycle-configuration --bucket {name} --lifecycle-configuration {text}",
-        "tiers": f"az storage account management-policy create --account-name {name} --resource-group GROUP --policy {text}",
-        "conditions": f"echo {text} | gcloud storage buckets update gs://{name} --lifecycle-file=/dev/stdin",
-    }
-    return f"{merge}\n{commands[shape]}"
-
-
-def _soft_delete_patch(bucket: Bucket) -> str:
-    name = shlex.quote(bucket.name)
-    commands = {
-        "conditions": f"gcloud storage buckets update gs://{name} --clear-soft-delete",
-        "tiers": f"az storage account blob-service-properties update --account-name {name} --enable-delete-retention false",
-    }
-    return commands.get(_shape(bucket), "")
+    shape = next((shape for word, shape in SHAPES.items() if word in kind), None)
+    return document(shape, [rule]) if shape else ""

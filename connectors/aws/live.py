@@ -7,6 +7,7 @@ import logging
 from connectors.aws.commitments import COMMITMENTS
 from connectors.aws.exports import BILLING
 from connectors.aws.hub import ADVICE
+from connectors.aws.lifecycle import LIFECYCLE
 from connectors.aws.prices import PRICES
 from connectors.aws.probes import probe
 from connectors.aws.resources import inventory
@@ -38,4 +39,5 @@ CONNECTOR = Connector(
     open=connect,
     streams=STREAMS,
     probe=probe,
+    lifecycle=LIFECYCLE,
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 
 from connectors.azure.exports import BILLING
+from connectors.azure.lifecycle import LIFECYCLE
 from connectors.azure.prices import PRICES
 from connectors.azure.probes import probe
 from connectors.azure.resources import inventory
@@ -36,4 +37,5 @@ CONNECTOR = Connector(
     open=connect,
     streams=STREAMS,
     probe=probe,
+    lifecycle=LIFECYCLE,
 )

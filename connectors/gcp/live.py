@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from connectors.gcp.exports import BILLING
+from connectors.gcp.lifecycle import LIFECYCLE
 from connectors.gcp.probes import probe
 from connectors.gcp.session import Connection
 from connectors.gcp.settings import GcpSettings
@@ -27,4 +28,5 @@ CONNECTOR = Connector(
     open=connect,
     streams=STREAMS,
     probe=probe,
+    lifecycle=LIFECYCLE,
 )

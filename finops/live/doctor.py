@@ -13,12 +13,13 @@ from finops.errors import AccessError, ConfigError, FinopsError
 from finops.live.plan import Opened, chosen, open_source, said
 
 POLICY = "permissions"
+APPLY = "permissions_apply"
 SETUP = "setup"
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One permission of one source. `status`: ok, missing (the provider refuses), failed (it could not be tried)."""
+    """One permission of one source. `status`: ok, missing (the provider refuses), failed (it could not be tried), untried."""
 
     source: str
     streams: str
@@ -42,6 +43,17 @@ def examine(sources: Iterable[Source], tell: Callable[[str], object]) -> list[Ch
         for permission, streams in wanted.items():
             tell(f"{source.name}: {permission}")
             checks.append(_tried(opened, permission, streams))
+    return checks
+
+
+def of_apply(sources: Iterable[Source]) -> list[Check]:
+    """What `finops apply --yes` needs beside: permissions to write are named, never tried."""
+    checks = []
+    for source in sources:
+        connector = plugins.connectors().get(source.connector)
+        for permission in connector.lifecycle.writes if connector and connector.lifecycle else ():
+            detail = f"only `finops apply --yes` needs it: finops doctor --policy {source.connector} --apply"
+            checks.append(Check(source.name, "apply", permission, "untried", detail))
     return checks
 
 

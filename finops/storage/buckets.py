@@ -186,6 +186,7 @@ class Bucket:
         explanation: tuple[str, ...] = (),
         patch: str = "",
         reversible: bool = True,
+        lifecycle: str = "",
     ) -> Finding:
         s = self.scope
         resource = f"{s.resource}/{prefix}" if prefix else s.resource
@@ -204,4 +205,5 @@ class Bucket:
             resource_type=self.resource_type,
             billed_as=s.resource,
             explanation=explanation,
+            lifecycle=lifecycle,
         )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import re
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
@@ -11,6 +13,10 @@ Shape: TypeAlias = Literal["transitions", "tiers", "conditions"]
 
 SUPERSEDED = "superseded"
 """The tag that marks objects which later ones replace: a rule alone cannot count what is newest."""
+
+
+LONGEST = 100
+"""Characters of a prefix in a rule's name: names have 255 at most, prefixes 1,024."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +104,10 @@ def _conditions(rules: list[Rule]) -> dict[str, Any]:
 
 
 def _name(rule: Rule) -> str:
-    """A rule's name: letters, digits and hyphens of its prefix."""
-    kept = "".join(c if c.isalnum() else "-" for c in rule.prefix).strip("-")
-    return f"finops-{kept or 'all'}"
+    """A rule's name: letters, digits and hyphens of its prefix, and what it is about. No two rules of a bucket share one."""
+    kept = re.sub(r"[^A-Za-z0-9]+", "-", rule.prefix).strip("-")[:LONGEST]
+    plain = rule.prefix in ("", f"{kept}/")
+    about = (
+        "-superseded" if rule.superseded_days is not None else "" if rule.steps or rule.delete_days is not None else "-hidden"
+    )
+    return f"finops-{kept or 'all'}{'' if plain else '-' + hashlib.sha256(rule.prefix.encode()).hexdigest()[:6]}{about}"

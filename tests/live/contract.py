@@ -277,6 +277,8 @@ def _s3(method: str, path: str, query: dict[str, str]) -> tuple[OperationModel, 
     ):
         if word in query:
             name = operation if method == "GET" else operation.replace("Get", "Put", 1)
+            if method == "DELETE":
+                name = "DeleteBucketLifecycle"
     if name is None:
         raise ValueError("no operation of S3 that is known here")
     return _model("s3").operation_model(name), query

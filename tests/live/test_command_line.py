@@ -101,7 +101,10 @@ def test_doctor(estate: Aws, tmp_path: Path, finops: Call) -> None:
         "s3:ListBucket": "ok",
         "s3:GetObject": "ok",
         "ce:GetCostAndUsage": "ok",
+        "s3:PutLifecycleConfiguration": "untried",
     }
+    assert "s3:PutLifecycleConfiguration" in finops("doctor", "--policy", "aws", "--apply").out
+    assert finops("doctor", "--apply").code == 2
     estate.fail("s3:ListBucket", *[Fault(403, "AccessDenied")] * 9)
     ran = finops("--config", file, "doctor")
     estate.faults.clear()
