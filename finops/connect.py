@@ -232,7 +232,7 @@ class Stream:
     permissions  what it needs, in the provider's own names; `Connector.probe` tries each
     plan         (connection, window) → the parts of the window, with what they will cost
     fetch        (connection, part, window) → pages, or the blobs of an export's month
-    kept         (seconds, days): finer measurements than so many seconds are gone after so many days
+    kept         (seconds, days): finer measurements than so many seconds (0: all) are gone after so many days
     """
 
     name: str

@@ -15,9 +15,10 @@ from connectors.azure.resources_services import HOSTED
 from connectors.azure.session import Connection
 from connectors.azure.settings import AzureSettings
 from connectors.azure.totals import TOTALS
+from connectors.azure.utilization import UTILIZATION
 from finops.connect import Connector, Counts
 
-STREAMS = (BILLING, TOTALS, inventory((*COMPUTE, *HOSTED, *ML)), PRICES)
+STREAMS = (BILLING, TOTALS, UTILIZATION, inventory((*COMPUTE, *HOSTED, *ML)), PRICES)
 
 
 def connect(settings: AzureSettings, counts: Counts) -> Connection:

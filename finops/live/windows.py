@@ -66,6 +66,8 @@ def lost(stream: Stream, window: Window, now: datetime, period_s: int) -> str:
     """What the provider no longer has of a window at this resolution, as a sentence; '' where all is there."""
     for finest, days in stream.kept:
         gone = now - timedelta(days=days)
+        if finest == 0 and window.start < gone:
+            return f"measurements from before {gone:%Y-%m-%d} are gone: they are kept for {days} days"
         if period_s < finest and window.start < gone:
             return f"measurements finer than {finest} s from before {gone:%Y-%m-%d} are gone: they are kept for {days} days"
     return ""

@@ -14,6 +14,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from azure.mgmt.resourcegraph.operations._resource_graph_client_operations import build_resources_request
+from azure.monitor.querymetrics._operations._operations import build_metrics_query_resources_request
+
+from tests.live import azure_metrics
 
 Answered = tuple[int, Any]
 ANY = "9ANY9"
@@ -48,6 +51,13 @@ def _published(path: str, version: str, *needs: str) -> Operation:
 GROUP = r"/subscriptions/[0-9a-f-]{36}/resourceGroups/[^/]+/providers"
 OPERATIONS: dict[str, Operation] = {
     "resourcegraph:Resources": _built(build_resources_request),
+    "monitor:QueryResources": _built(
+        build_metrics_query_resources_request,
+        ANY,
+        metric_namespace="n",
+        metric_names=["m"],
+        takes=("starttime", "endtime", "interval", "aggregation", "top", "filter", "orderby", "rollupby"),
+    ),
     "compute:Skus": _published(r"/subscriptions/[0-9a-f-]{36}/providers/Microsoft\.Compute/skus", "2021-07-01", "$filter"),
     "machinelearning:Computes": _published(
         GROUP + r"/Microsoft\.MachineLearningServices/workspaces/[^/]+/computes", "2024-04-01"
@@ -62,6 +72,9 @@ OPERATIONS: dict[str, Operation] = {
         r"/subscriptions/[0-9a-f-]{36}/providers/Microsoft\.Authorization/permissions", "2022-04-01"
     ),
 }
+
+MONITOR = "https://metrics.monitor.azure.com/.default"
+"""Audience of azure-monitor-querymetrics 1.0.0, MetricsClient."""
 
 SINGLE = {"storage:ManagementPolicy": "ManagementPolicyNotFound", "storage:BlobService": "ResourceNotFound"}
 """Operations that give one document, and the code where it is not there."""
@@ -119,6 +132,7 @@ class Plane:
     things: dict[str, dict[str, Any]] = field(default_factory=dict)
     granted: list[dict[str, Any]] = field(default_factory=lambda: [{"actions": ["*/read"], "notActions": []}])
     page: int = 1000
+    measured: azure_metrics.Measured = field(default_factory=lambda: defaultdict(list))
 
     def put(self, document: dict[str, Any]) -> None:
         self.documents[document["type"].lower()].append(document)
@@ -133,9 +147,9 @@ def of_plane(name: str) -> bool:
     return name in OPERATIONS
 
 
-def audience(_: str, own: str) -> str:
+def audience(name: str, own: str) -> str:
     """For whom a token must be."""
-    return own
+    return MONITOR if name.startswith("monitor:") else own
 
 
 def checked(name: str, path: str, parameters: Mapping[str, str], body: bytes) -> dict[str, Any]:
@@ -155,6 +169,8 @@ def answered(plane: Plane, url: str, name: str, path: str, parameters: Mapping[s
     document = checked(name, path, parameters, body)
     if name == "resourcegraph:Resources":
         return 200, _graph(plane, document)
+    if name == "monitor:QueryResources":
+        return 200, azure_metrics.answered(plane.measured, path, parameters, document)
     if name in SINGLE:
         thing = plane.things.get(path.lower())
         return (200, thing) if thing else (404, {"error": {"code": SINGLE[name], "message": "it is not there"}})

@@ -219,7 +219,9 @@ DOCUMENTS = {
 def thing(resource_type: str, name: str, /, **more: Any) -> dict[str, Any]:
     """A document of a thing that the sample company does not have."""
     common = {"name": name, "type": resource_type, "location": "East US 2", "tags": {"team": "web"}}
-    return {"id": f"{GROUP}/{resource_type}/{name}", **common, "subscriptionId": SUBSCRIPTION, "properties": {}, **more}
+    provider, *kinds = resource_type.split("/")
+    path = "/".join(f"{kind}/{own}" for kind, own in zip(kinds, name.split("/"), strict=True))
+    return {"id": f"{GROUP}/{provider}/{path}", **common, "subscriptionId": SUBSCRIPTION, "properties": {}, **more}
 
 
 def put_resources(azure: Azure) -> None:
@@ -260,7 +262,7 @@ def put_resources(azure: Azure) -> None:
     plane.put(thing("Microsoft.Network/natGateways", "out", sku={"name": "Standard"}, properties={"subnets": [{"id": "s"}]}))
     pools = {"state": "Ready", "creationDate": "2026-01-02T03:04:05Z", "licenseType": "LicenseIncluded"}
     sku = {"name": "GP_Gen5", "tier": "GeneralPurpose", "family": "Gen5", "capacity": 4}
-    plane.put(thing("Microsoft.Sql/servers/elasticPools", "pool", sku=sku, properties=pools))
+    plane.put(thing("Microsoft.Sql/servers/elasticPools", "sql/pool", sku=sku, properties=pools))
     server = {
         "version": "16", "state": "Ready", "highAvailability": {"mode": "ZoneRedundant"}, "replicationRole": "AsyncReplica",
         "storage": {"storageSizeGB": 128, "iops": 500},

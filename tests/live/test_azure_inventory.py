@@ -63,7 +63,7 @@ def test_every_other_kind_of_thing(azure: Azure, warehouse: Warehouse) -> None:
     assert found["Microsoft.Network/publicIPAddresses/held"]["state"] == "associated"
     assert found["Microsoft.Network/loadBalancers/front"]["properties"]["target_count"] == 2
     assert found["Microsoft.Network/natGateways/out"]["properties"] == {"subnets": 1}
-    assert found["Microsoft.Sql/servers/elasticPools/pool"]["sku"] == "GP_Gen5_4"
+    assert found["Microsoft.Sql/servers/sql/elasticPools/pool"]["sku"] == "GP_Gen5_4"
     server = found["Microsoft.DBforPostgreSQL/flexibleServers/pg"]["properties"]
     expected = {"engine": "postgres", "multi_az": True, "read_replica": "AsyncReplica", "memory_gib": 32, "size_gib": 128}
     assert expected.items() <= server.items()

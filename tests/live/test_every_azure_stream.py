@@ -18,6 +18,7 @@ from finops.warehouse.warehouse import Warehouse
 from tests.live.azure_company import put_exports, source
 from tests.live.azure_contract import SECRET, TOKEN, Azure, Fault, Reset
 from tests.live.azure_estate import REGION, put_resources, put_sample
+from tests.live.azure_metrics import put_measurements
 from tests.live.company import fetched, rows
 from tests.live.conftest import NOW
 from tests.live.test_azure_prices import ITEMS
@@ -55,6 +56,7 @@ def tenant(azure: Azure) -> Azure:
     put_exports(azure, ("2026-10",))
     put_sample(azure)
     put_resources(azure)
+    put_measurements(azure.plane.measured, 2)
     azure.answer("costmanagement:Query", totals)
     azure.answer("prices:List", lambda _: {"Items": ITEMS, "NextPageLink": None})
     return azure
