@@ -183,8 +183,9 @@ class Rightsizing:
             return Keep(reason), (), (), ()
         current = self._price(profile, kind, context)
         if current is None:
-            what = f"price of {profile.sku or profile.billed_machine} in {profile.region} in {context.currency}"
-            return Unknown((what,)), (), (), ()
+            name = profile.sku or profile.billed_machine
+            missing = f"price of {name} in {profile.region} in {context.currency}" if name else "inventory of resources"
+            return Unknown((missing,)), (), (), ()
         size = size_of(profile, current)
         short = self._too_short(profile)
         if short or isinstance(size, Unknown):

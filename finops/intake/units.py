@@ -119,8 +119,8 @@ def rivals(files: Sequence[Delivered]) -> list[InputError]:
                 pairs[(one.shown, other.shown)].append(f"{period} of {account or 'one account'}")
     return [
         InputError(
-            f"and {other} are two exports of {_some(units)}: loading both would count it twice",
-            where=one,
+            f"two exports of {_some(units)}: loading both would count it twice",
+            where=f"{one} and {other}",
             hint="load one of them; a later load replaces the same months of the same source",
         )
         for (one, other), units in sorted(pairs.items())

@@ -130,10 +130,8 @@ def test_a_folder_of_rivals_is_refused_with_every_pair_and_every_file_that_is_no
     assert len(no_bill) == 11
     assert no_bill <= {name for name, what in said if "missing" in what}
     expected = {(a, b) for a, b in combinations(sorted(units), 2) if units[a] & units[b]}
-    pairs = {
-        (name, Path(what.removeprefix("and ").split(" are two exports")[0]).name) for name, what in said if "two ex" in what
-    }
-    assert pairs == expected
+    rivals = [reason.where.split(" and ") for reason in refused.value.reasons if reason.what.startswith("two exports of ")]
+    assert {(Path(a).name, Path(b).name) for a, b in rivals} == expected
 
 
 def _units(path: Path) -> set[tuple[str, str]]:
