@@ -10,11 +10,15 @@ from typing import Any
 
 from finops.errors import AccessError, ConfigError, FinopsError, RetriableError, SourceError, redacted
 
-NAMED = re.compile(r"\b((?:bigquery|iam|serviceusage|cloudbilling|billing)\.\w+\.\w+)\b")
+SERVICES = "bigquery|iam|serviceusage|cloudbilling|billing|cloudasset|monitoring|recommender|resourcemanager"
+NAMED = re.compile(rf"\b((?:{SERVICES})\.\w+\.\w+)\b")
 OF_A_TABLE = re.compile(r"Access Denied: (Table|Dataset)|permission to query table", re.IGNORECASE)
 LATER = {"rateLimitExceeded", "backendError", "internalError", "badGateway", "jobBackendError", "quotaExceeded"}
 TOO_MANY_BYTES = "bytesBilledLimitExceeded"
 CLOCK = re.compile(r"short-lived token|iat and exp|Token used too (early|late)", re.IGNORECASE)
+OFF = re.compile(r"has not been used in project|it is disabled", re.IGNORECASE)
+UNSIGNED = "Getting metadata from plugin failed"
+"""What gRPC says where the credentials gave no token."""
 KEYS = re.compile(
     r"\bya29\.[\w.-]+|\bBearer\s+\S+|\b1//[\w-]{10,}|\bAIza[\w-]{20,}|\beyJ[\w-]+\.[\w.-]+|-----BEGIN[^-]*-----[^-]*(-----END[^-]*-----)?"
 )
@@ -62,20 +66,38 @@ def _unsigned(said: str, where: str, secrets: tuple[str, ...]) -> AccessError:
     return AccessError(f"no credentials: {redacted(said, secrets, KEYS)}", where=where, hint=hint)
 
 
+def later(error: Any) -> bool:
+    """Whether the same call may succeed later."""
+    code = int(error.code or 0)
+    return code == 429 or code >= 500
+
+
+def unsigned(error: Any) -> bool:
+    """Whether the call was never sent, for want of a token."""
+    return UNSIGNED in str(error.message)
+
+
 def _answered(error: Any, permission: str, where: str, secrets: tuple[str, ...]) -> FinopsError:
     reasons = {str(each.get("reason", "")) for each in error.errors or () if isinstance(each, dict)}
     # The SDK adds the whole query after a blank line.
     message = redacted(str(error.message).split("\n\n", maxsplit=1)[0], secrets, KEYS)
     code = int(error.code or 0)
+    if unsigned(error):
+        return _unsigned(message, where, secrets)
     if TOO_MANY_BYTES in reasons:
         hint = "a higher `max_bytes_billed`, or fewer `history_days`, in finops.toml"
         return ConfigError(f"{permission}: the query would be billed for more bytes than allowed", where=where, hint=hint)
-    if code == 429 or code >= 500 or reasons & LATER:
+    if later(error) or reasons & LATER:
         return RetriableError(
             f"{permission}: {code} {' '.join(sorted(reasons))}".rstrip(), where=where, hint="run it again later"
         )
+    if code == 401 and CLOCK.search(message):
+        return _unsigned(message, where, secrets)
     if code == 401:
         return AccessError(f"{permission}: the credentials are expired or wrong", where=where, hint="sign in again")
+    if code == 403 and OFF.search(message):
+        hint = f"gcloud services enable {permission.partition('.')[0]}.googleapis.com"
+        return AccessError(f"{permission}: the API is not enabled: {message}", where=where, hint=hint)
     if code == 403:
         named = NAMED.search(message)
         needed = named[1] if named else ("bigquery.tables.getData" if OF_A_TABLE.search(message) else permission)

@@ -5,17 +5,23 @@ from __future__ import annotations
 from connectors.gcp.exports import BILLING
 from connectors.gcp.lifecycle import LIFECYCLE
 from connectors.gcp.probes import probe
+from connectors.gcp.resources import inventory
+from connectors.gcp.resources_compute import COMPUTE
+from connectors.gcp.resources_services import SERVICES
 from connectors.gcp.session import Connection
 from connectors.gcp.settings import GcpSettings
+from connectors.gcp.utilization import UTILIZATION
 from finops.connect import Connector, Counts
 
-STREAMS = (BILLING,)
+STREAMS = (BILLING, UTILIZATION, inventory((*COMPUTE, *SERVICES)))
 
 
 def connect(settings: GcpSettings, counts: Counts) -> Connection:
     """Raises ImportError without the SDK."""
     import google.auth
-    import google.cloud.bigquery  # noqa: F401
+    import google.cloud.asset_v1
+    import google.cloud.bigquery
+    import google.cloud.monitoring_v3  # noqa: F401
 
     return Connection(settings, counts)
 

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import date
+from datetime import UTC, date, datetime
+from typing import Any
 
 from connectors.gcp.exports import described
+from connectors.gcp.resources import PROJECT
+from connectors.gcp.rpc import LIST_ASSETS, Method, pages
+from connectors.gcp.series import LIST as LIST_SERIES
+from connectors.gcp.series import STORED_BYTES, Aggregation, asked
 from connectors.gcp.session import Connection
 from finops.errors import SourceError
+from finops.window import Window
 
+HOUR = Window(datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 1, 1, tzinfo=UTC))
 NEVER = date(2100, 1, 1)
 """No partition is so late: a query from then on reads nothing, and is billed for nothing."""
 
@@ -28,17 +35,40 @@ def _read(connection: Connection, table: str) -> None:
         return
 
 
-CALLS: Mapping[str, Callable[[Connection, str], None]] = {
+def _first(connection: Connection, method: Method, request: Mapping[str, Any], where: str) -> None:
+    for _ in pages(connection, method, {**request, "page_size": 1}, where):
+        return
+
+
+def _assets(connection: Connection) -> None:
+    for scope in connection.scopes():
+        request = {"parent": scope, "asset_types": [PROJECT], "content_type": "RESOURCE"}
+        _first(connection, LIST_ASSETS, request, scope)
+
+
+def _series(connection: Connection) -> None:
+    request = asked(connection.project, STORED_BYTES, Aggregation("ALIGN_MEAN", 3600), HOUR)
+    _first(connection, LIST_SERIES, request, connection.project)
+
+
+CALLS: Mapping[str, Callable[[Connection], None]] = {
+    LIST_ASSETS.permission: _assets,
+    LIST_SERIES.permission: _series,
+}
+OF_A_TABLE: Mapping[str, Callable[[Connection, str], None]] = {
     "bigquery.tables.get": _described,
     "bigquery.jobs.create": _dry,
     "bigquery.tables.getData": _read,
 }
-PERMISSIONS = frozenset(CALLS)
+PERMISSIONS = frozenset((*OF_A_TABLE, *CALLS))
 
 
 def probe(connection: Connection, permission: str) -> None:
     """Raises AccessError where the permission is missing, SourceError or RetriableError where it cannot be tried."""
-    if permission not in CALLS:
+    if permission in CALLS:
+        CALLS[permission](connection)
+    elif permission in OF_A_TABLE:
+        for table in connection.settings.billing_exports:
+            OF_A_TABLE[permission](connection, table)
+    else:
         raise SourceError(f"`{permission}` cannot be tried")
-    for table in connection.settings.billing_exports:
-        CALLS[permission](connection, table)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from threading import RLock
@@ -102,16 +102,23 @@ class Connection:
         """The client of BigQuery. Errors are the SDK's."""
         from google.cloud import bigquery
 
+        def made() -> Any:
+            endpoint = self.settings.endpoint_urls.get("bigquery")
+            return bigquery.Client(
+                project=self.project,
+                credentials=self.credentials(),
+                _http=self.http(),
+                client_options={"api_endpoint": endpoint} if endpoint else None,
+            )
+
+        return self.kept("bigquery", made)
+
+    def kept(self, name: str, make: Callable[[], Any]) -> Any:
+        """What is made once a connection."""
         with self._lock:
-            if "bigquery" not in self._known:
-                endpoint = self.settings.endpoint_urls.get("bigquery")
-                self._known["bigquery"] = bigquery.Client(
-                    project=self.project,
-                    credentials=self.credentials(),
-                    _http=self.http(),
-                    client_options={"api_endpoint": endpoint} if endpoint else None,
-                )
-            return self._known["bigquery"]
+            if name not in self._known:
+                self._known[name] = make()
+            return self._known[name]
 
     @property
     def project(self) -> str:
@@ -121,6 +128,16 @@ class Connection:
         if not project:
             raise ConfigError("the credentials name no project", where="project", hint='project = "…" in finops.toml')
         return str(project)
+
+    def scopes(self) -> tuple[str, ...]:
+        """Organizations, folders and projects that are read. Raises ConfigError."""
+        named = tuple(dict.fromkeys(self.settings.scopes))
+        for scope in named:
+            if not re.fullmatch(r"(organizations|folders)/\d+|projects/[a-z0-9:.-]+", scope):
+                hint = "organizations/NUMBER, folders/NUMBER or projects/ID"
+                raise ConfigError(f"`{scope}` is no scope", where="scopes", hint=hint)
+        with errors("credentials", "scopes", self.secrets):
+            return named or (f"projects/{self.project}",)
 
     def credentials(self) -> Any:
         """The SDK's own chain, or the service account that is impersonated from there. Errors are the SDK's."""

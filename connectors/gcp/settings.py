@@ -31,6 +31,13 @@ class GcpSettings(ConnectorSettings):
             examples=[["ops.billing.gcp_billing_export_resource_v1_01A2B3_C4D5E6_F70819"]],
         ),
     ] = ()
+    scopes: Annotated[
+        tuple[str, ...],
+        Field(
+            description="What is read beside the bill: `organizations/…`, `folders/…`, `projects/…`. Default: the project.",
+            examples=[["organizations/123456789012"]],
+        ),
+    ] = ()
     max_bytes_billed: Annotated[
         int, Field(gt=0, description="Bytes that one query may be billed for. A query that would read more is not run.")
     ] = 1 << 40
@@ -38,7 +45,8 @@ class GcpSettings(ConnectorSettings):
         dict[str, str],
         Field(
             default_factory=dict,
-            description="Endpoints by service: `bigquery`, `cloudbilling`, `iamcredentials`.",
+            description="Endpoints by service: `bigquery`, `cloudasset`, `cloudbilling`, `iamcredentials`, `monitoring`, "
+            "`recommender`.",
             examples=[{"bigquery": "https://bigquery-restricted.p.googleapis.com"}],
         ),
     ]

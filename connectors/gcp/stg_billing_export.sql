@@ -790,6 +790,24 @@ measured as (
         *,
         -- the FOCUS view writes the billing account here where a charge has no project
         nullif(nullif("project.id", ''), billing_account_id) as project_id,
+        -- Compute Engine bills name a thing by numbers, its inventory and its metrics by names (docs/decisions/0105)
+        coalesce(
+            case
+                when
+                    regexp_matches(
+                        "resource.global_name",
+                        '^/*compute\.googleapis\.com/projects/[^/]+/.*(instance|disk|snapshot)s?/[0-9]+$'
+                    )
+                    and regexp_full_match("resource.name", '[a-z]([-a-z0-9]*[a-z0-9])?')
+                    and nullif("project.id", '') is not null
+                    then
+                        '//compute.googleapis.com/projects/' || "project.id" || '/'
+                        || regexp_extract("resource.global_name", '/projects/[^/]+/(.*(instance|disk|snapshot))s?/[0-9]+$', 1)
+                        || 's/' || "resource.name"
+            end,
+            "resource.global_name",
+            "resource.name"
+        ) as resource_id,
         case when category = 'Usage' and not is_unused and units[2] is not null then parts[3] end as consumed,
         case when is_priced and units[1] is not null then parts[4] end as priced,
         -- the bill's own price where none is given
@@ -913,7 +931,7 @@ final as (
         ) as "PublisherName",
         "location.region" as "RegionId",
         region_name as "RegionName",
-        coalesce("resource.global_name", "resource.name") as "ResourceId",
+        resource_id as "ResourceId",
         coalesce("resource.name", regexp_extract("resource.global_name", '([^/]+)$', 1)) as "ResourceName",
         resource_type as "ResourceType",
         service_category as "ServiceCategory",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import urllib.request
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -10,9 +11,11 @@ from pathlib import Path
 import pytest
 
 from finops.warehouse.warehouse import Warehouse
-from tests.live import azure_contract
+from tests.live import azure_contract, google_contract
 from tests.live.azure_contract import Azure
 from tests.live.contract import Aws, contract
+from tests.live.gcp_company import write_credentials
+from tests.live.google_contract import Google
 from tests.servers import running
 
 NOW = datetime(2026, 11, 1, 6, tzinfo=UTC)
@@ -70,4 +73,24 @@ def azure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Azure]:
         monkeypatch.setenv("AZURE_CLIENT_ID", azure_contract.CLIENT)
         monkeypatch.setenv("AZURE_CLIENT_SECRET", azure_contract.SECRET)
         monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(server.certificate))
+        yield server
+
+
+@pytest.fixture(scope="session")
+def roots(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where gRPC finds the contract server's certificate: it looks once a process."""
+    path = tmp_path_factory.mktemp("tls") / "roots.pem"
+    os.environ["GRPC_DEFAULT_SSL_ROOTS_FILE_PATH"] = str(path)
+    return path
+
+
+@pytest.fixture
+def google(roots: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Google]:
+    """A Google Cloud without anything in it, and a service account whose key no message may repeat."""
+    with google_contract.google(roots) as server:
+        key = write_credentials(tmp_path / "key.json", "http://127.0.0.1:1")
+        server.public = google_contract.public_key(key)
+        monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(tmp_path / "key.json"))
+        for name in ("GOOGLE_CLOUD_PROJECT", "GCLOUD_PROJECT", "BIGQUERY_EMULATOR_HOST"):
+            monkeypatch.delenv(name, raising=False)
         yield server

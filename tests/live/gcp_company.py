@@ -103,7 +103,7 @@ def source(server: BigQuery, **settings: Any) -> Source:
     return Source(name="gcp", connector="gcp", settings={**given, **settings})
 
 
-def write_credentials(path: Path, server: BigQuery) -> str:
+def write_credentials(path: Path, url: str) -> str:
     """A service account whose tokens the server gives out; its private key, which no message may hold."""
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     pem = key.private_bytes(
@@ -117,7 +117,7 @@ def write_credentials(path: Path, server: BigQuery) -> str:
                 "private_key_id": "key-1",
                 "private_key": pem,
                 "client_email": ACCOUNT,
-                "token_uri": f"{server.url}/token",
+                "token_uri": f"{url}/token",
             }
         )
     )

@@ -186,3 +186,24 @@ def test_service_names_are_unique_and_their_categories_exist() -> None:
     rows = list(csv.DictReader(text.splitlines()))
     assert len({row["service_key"] for row in rows}) == len(rows)
     assert [row for row in rows if focus.subcategories().get(row["subcategory"]) != row["category"]] == []
+
+
+NUMBERED = [  # the bill's name, its short name → as inventory and metrics name it
+    ("projects/4415/zones/europe-west4-a/disk/5731447681477044785", "data", "projects/p1/zones/europe-west4-a/disks/data"),
+    ("projects/4415/zones/us-central1-a/instances/98", "web-1", "projects/p1/zones/us-central1-a/instances/web-1"),
+    ("projects/p1/regions/us-central1/disks/12", "both", "projects/p1/regions/us-central1/disks/both"),
+    ("projects/4415/zones/a-a1-a/instances/98", "projects/p1/instances/web", "projects/4415/zones/a-a1-a/instances/98"),
+    ("projects/4415/zones/us-central1-a/instances/98", None, "projects/4415/zones/us-central1-a/instances/98"),
+    ("projects/p1/zones/us-central1-a/instances/web", "web", "projects/p1/zones/us-central1-a/instances/web"),
+    ("projects/4415/global/snapshots/12", "old", "projects/p1/global/snapshots/old"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("billed", "name", "expected"), NUMBERED)
+def test_a_machine_or_disk_bears_the_name_that_inventory_and_metrics_have(
+    tmp_path: Path, billed: str, name: str | None, expected: str
+) -> None:
+    prefix = "//compute.googleapis.com/"
+    given = {"resource.global_name": prefix + billed, "resource.name": name, "project.id": "p1"}
+    (row,) = bill(tmp_path, given)
+    assert row["ResourceId"] == prefix + expected

@@ -1,0 +1,153 @@
+"""Cloud Monitoring: what every resource does, in one call a project, metric and statistic, where there is such a thing.
+
+Cloud Asset says which projects hold what (names alone), `data/metrics.csv` which metrics that has and how they are called.
+Google aligns and reduces, so that a call answers one value a resource and hour. It is charged by the series that it answers.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+
+from connectors.gcp.machines import table
+from connectors.gcp.resources import PAGE_ASSETS
+from connectors.gcp.rpc import LIST_ASSETS, pages
+from connectors.gcp.series import LIST, Aggregation, Values, series
+from connectors.gcp.session import Connection
+from finops.connect import Part, Rows, Stream
+from finops.window import Window
+
+COLUMNS = ("resource_id", "timestamp", "period_s", "metric", "dimensions", "statistic", "value")
+ROWS = 10_000
+KEPT = ((86_401, 42),)
+"""(seconds, days): six weeks, however coarse, for what Google itself measures (Cloud Monitoring, "Data retention")."""
+
+PLACE = re.compile(r"\{([^}]+)\}")
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A line of `data/metrics.csv`: how one metric is read.
+
+    asset       what must be there for the metric to be asked for
+    where       label=value of the metric, where only that is read
+    id          with places: `resource.…` and `metric.…` labels, `system.…` and `user.…` metadata, `number` of the project
+    statistics  ours:aligner:reducer
+    """
+
+    asset: str
+    resource: str
+    metric: str
+    where: str
+    id: str
+    name: str
+    statistics: tuple[tuple[str, str, str], ...]
+    scale: float
+    period_s: int
+    labels: tuple[tuple[str, str], ...]
+
+    @property
+    def places(self) -> tuple[str, ...]:
+        """Labels by which series are grouped: those that name the resource, then those that tell its parts apart."""
+        named = [place for place in PLACE.findall(self.id) if place != "number"]
+        return tuple(dict.fromkeys((*named, *(place for _, place in self.labels))))
+
+
+@cache
+def readings() -> tuple[Reading, ...]:
+    def of(row: dict[str, str]) -> Reading:
+        return Reading(
+            asset=row["asset"],
+            resource=row["resource"],
+            metric=row["metric"],
+            where=row["where"],
+            id=row["id"],
+            name=row["name"],
+            statistics=tuple((ours, aligner, by) for ours, aligner, by in (s.split(":") for s in row["statistics"].split())),
+            scale=float(row["scale"]),
+            period_s=int(row["period_s"] or 0),
+            labels=tuple((ours, theirs) for ours, _, theirs in (label.partition("=") for label in row["labels"].split())),
+        )
+
+    return tuple(of(row) for row in table("metrics"))
+
+
+def held(connection: Connection) -> dict[str, Counter[str]]:
+    """Number of each project → asset types, and how many there are. Without their content: names are enough."""
+    types = sorted({reading.asset for reading in readings()})
+    found: dict[str, Counter[str]] = {}
+    for scope in connection.scopes():
+        request = {"parent": scope, "asset_types": types, "page_size": PAGE_ASSETS}
+        for page in pages(connection, LIST_ASSETS, request, scope):
+            for asset in page.assets:
+                number = next((a.removeprefix("projects/") for a in asset.ancestors if a.startswith("projects/")), "")
+                if number:
+                    found.setdefault(number, Counter())[asset.asset_type] += 1
+    return found
+
+
+def plan(connection: Connection, _: Window) -> Sequence[Part]:
+    """One part a project and metric of what it holds."""
+    parts = []
+    for number, types in sorted(held(connection).items()):
+        for reading in readings():
+            if count := types[reading.asset]:
+                calls = ((LIST.permission, count * len(reading.statistics)),)  # at least: a part of a thing is a series too
+                parts.append(Part(f"{number} {reading.metric}", calls, (number, reading)))
+    return parts
+
+
+def fetch(connection: Connection, part: Part, window: Window) -> Iterator[Rows]:
+    number, reading = part.handle
+    period = max(reading.period_s, connection.settings.metric_period_s)
+    of = (reading.metric, reading.resource)
+    rows: list[tuple[object, ...]] = []
+    for statistic, aligner, reducer in reading.statistics:
+        how = Aggregation(aligner, period, reducer, tuple(_field(place) for place in reading.places), reading.where)
+        for one in series(connection, number, of, how, window):
+            if (key := _named(reading, number, one)) is None:
+                continue
+            for at, value in one.points:
+                if window.contains(at):
+                    rows.append((key[0], at, period, reading.name, key[1], statistic, value * reading.scale))
+            if len(rows) >= ROWS:
+                yield Rows(COLUMNS, rows)
+                rows = []
+    yield Rows(COLUMNS, rows)
+
+
+def _field(place: str) -> str:
+    """A place as `group_by_fields` has it. Keys with a dot or a slash are quoted."""
+    kind, _, name = place.partition(".")
+    path = {"resource": "resource.label", "metric": "metric.label", "system": "metadata.system_labels"}
+    quoted = name if re.fullmatch(r"\w+", name) else f'"{name}"'
+    return f"{path.get(kind, 'metadata.user_labels')}.{quoted}"
+
+
+def _named(reading: Reading, number: str, one: Values) -> tuple[str, str] | None:
+    """Resource and dimensions; None where a series does not say whose it is."""
+    words = {"number": number, **one.labels}
+    if any(not words.get(place) for place in PLACE.findall(reading.id)):
+        return None
+    # A database's label is `project:instance`.
+    name = PLACE.sub(lambda found: words[found[1]].rpartition(":")[2], reading.id)
+    labels = {ours: words[theirs] for ours, theirs in reading.labels if words.get(theirs)}
+    return name, json.dumps(labels, sort_keys=True, separators=(",", ":")) if labels else ""
+
+
+UTILIZATION = Stream(
+    name="utilization",
+    title="Cloud Monitoring metrics",
+    table="metrics",
+    divided="day",
+    permissions=(LIST_ASSETS.permission, LIST.permission),
+    plan=plan,
+    fetch=fetch,
+    reach_days=42,
+    restates_days=1,  # values are there within minutes; what a bucket stores within hours
+    kept=KEPT,
+)
