@@ -21,7 +21,8 @@ MOST_ROWS = 1000
 PERMISSIONS_VERSION = "2022-04-01"
 COLUMNS = "id, name, type, kind, location, subscriptionId, managedBy, sku, zones, tags, properties"
 SUBSCRIPTIONS = (
-    "resourcecontainers | where type =~ 'microsoft.resources/subscriptions' | project id, subscriptionId | order by id asc"
+    "resourcecontainers | where type =~ 'microsoft.resources/subscriptions'"
+    " | project id, subscriptionId, properties | order by id asc"
 )
 
 
@@ -107,15 +108,15 @@ def one(connection: Connection, operation: str, permission: str, url: str, **par
     return found
 
 
-def found(connection: Connection, query: str, permission: str = GRAPH) -> Iterator[dict[str, Any]]:
-    """The rows of a query of Resource Graph, in the subscriptions that are set, or in all.
+def found(connection: Connection, query: str, *, everywhere: bool = False) -> Iterator[dict[str, Any]]:
+    """The rows of a query of Resource Graph, in the subscriptions that are set, or in all that may be read.
 
     Raises SourceError where the rows are cut off: a query must project `id` and be ordered for its pages to be had.
     """
     from azure.mgmt.resourcegraph import models
 
     pages = Pages(connection, connection.settings.management_endpoint, "Resource Graph", links=False)
-    only = list(connection.settings.subscriptions) or None
+    only = None if everywhere else list(connection.settings.subscriptions) or None
 
     def ask() -> str:
         options = models.QueryRequestOptions(skip_token=pages.following or None, top=MOST_ROWS, result_format="objectArray")
@@ -123,7 +124,7 @@ def found(connection: Connection, query: str, permission: str = GRAPH) -> Iterat
         return _graph(connection).resources(request, cls=text_of)  # type: ignore[no-any-return]
 
     while pages.more:
-        answer = json.loads(connection.called("resourcegraph:Resources", permission, pages.where, ask))
+        answer = json.loads(connection.called("resourcegraph:Resources", GRAPH, pages.where, ask))
         yield from answer["data"]
         pages.turn(answer.get("$skipToken"))
         if answer.get("resultTruncated") == "true" and not pages.more:
@@ -140,7 +141,21 @@ def subscriptions(connection: Connection) -> Sequence[str]:
     """The subscriptions that are set, or else those that the credentials may read."""
     if connection.settings.subscriptions:
         return connection.settings.subscriptions
-    return connection.once(SUBSCRIPTIONS, lambda: [str(row["subscriptionId"]) for row in found(connection, SUBSCRIPTIONS)])
+    return [str(row["subscriptionId"]) for row in _subscriptions(connection)]
+
+
+def below(connection: Connection, group: str) -> list[str]:
+    """The subscriptions of a management group, at any depth, that may be read."""
+
+    def inside(row: dict[str, Any]) -> bool:
+        chain = (row.get("properties") or {}).get("managementGroupAncestorsChain") or ()
+        return any(str(entry.get("name", "")).lower() == group.lower() for entry in chain)
+
+    return sorted(str(row["subscriptionId"]) for row in _subscriptions(connection) if inside(row))
+
+
+def _subscriptions(connection: Connection) -> list[dict[str, Any]]:
+    return connection.once(SUBSCRIPTIONS, lambda: list(found(connection, SUBSCRIPTIONS, everywhere=True)))
 
 
 def denied(connection: Connection, permission: str) -> list[str]:

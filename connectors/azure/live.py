@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 
+from connectors.azure.commitments import BENEFITS, COMMITMENTS
 from connectors.azure.exports import BILLING
 from connectors.azure.lifecycle import LIFECYCLE
 from connectors.azure.prices import PRICES
@@ -18,7 +19,7 @@ from connectors.azure.totals import TOTALS
 from connectors.azure.utilization import UTILIZATION
 from finops.connect import Connector, Counts
 
-STREAMS = (BILLING, TOTALS, UTILIZATION, inventory((*COMPUTE, *HOSTED, *ML)), PRICES)
+STREAMS = (BILLING, TOTALS, UTILIZATION, inventory((*COMPUTE, *HOSTED, *ML)), COMMITMENTS, BENEFITS, PRICES)
 
 
 def connect(settings: AzureSettings, counts: Counts) -> Connection:

@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 
-from connectors.azure import arm, blob
+from connectors.azure import arm, blob, commitments
 from connectors.azure.exports import location, newest
 from connectors.azure.prices import PUBLIC, items
 from connectors.azure.session import Connection
 from connectors.azure.totals import QUERY, definition, queries
 from finops.errors import AccessError, SourceError
+from finops.window import Window
 
 
 def probe(connection: Connection, permission: str) -> None:
@@ -62,10 +63,34 @@ def _graph(connection: Connection) -> None:
     next(arm.found(connection, arm.SUBSCRIPTIONS), None)
 
 
+def _reservations(connection: Connection) -> None:
+    next(commitments.reservations(connection), None)
+
+
+def _orders(connection: Connection) -> None:
+    found = next(commitments.reservations(connection), None)
+    if found:
+        commitments.order_of(connection, found)
+
+
+def _plans(connection: Connection) -> None:
+    next(commitments.savings_plans(connection), None)
+
+
+def _use(connection: Connection) -> None:
+    day = datetime(2026, 1, 1, tzinfo=UTC)
+    for part in commitments.plan_use(connection, Window(day, day + timedelta(days=1))):
+        next(commitments.summaries(connection, part.handle, Window(day, day + timedelta(days=1))), None)
+
+
 CALLS: Mapping[str, Callable[[Connection], None]] = {
     blob.READ: _exports,
     QUERY: _query,
     PUBLIC: _prices,
     arm.GRAPH: _graph,
+    commitments.RESERVATIONS: _reservations,
+    commitments.ORDERS: _orders,
+    commitments.PLANS: _plans,
+    commitments.USE: _use,
 }
 """Permission → the call that needs it, where the permission is not one of a subscription's resources."""

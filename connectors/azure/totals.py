@@ -93,6 +93,12 @@ def account(scope: str) -> str:
     return tail[2] or tail[1] or tail[3].lower()
 
 
+def scope_of(scope: str) -> tuple[str, str]:
+    """Billing account and billing profile of a scope; '' for what it does not name."""
+    named = re.search(r"billingAccounts/([^/]+)(?:/billingProfiles/([^/]+))?", scope, re.IGNORECASE)
+    return (named[1], named[2] or "") if named else ("", "")
+
+
 def _rows(text: str, account_id: str, metric: str, *, final: bool) -> Iterator[tuple[object, ...]]:
     answer = json.loads(text, parse_float=Decimal)["properties"]
     names = [str(column["name"]).lower() for column in answer["columns"]]

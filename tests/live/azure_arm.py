@@ -13,12 +13,21 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from azure.mgmt.costmanagement.operations._operations import (
+    build_benefit_utilization_summaries_list_by_billing_account_id_request,
+    build_benefit_utilization_summaries_list_by_billing_profile_id_request,
+)
+from azure.mgmt.reservations.operations._operations import (
+    build_reservation_list_all_request,
+    build_reservation_order_get_request,
+)
 from azure.mgmt.resourcegraph.operations._resource_graph_client_operations import build_resources_request
 from azure.monitor.querymetrics._operations._operations import build_metrics_query_resources_request
 
 from tests.live import azure_metrics
 
 Answered = tuple[int, Any]
+TENANT_ROOT = "4f1c2a10-0d52-4a7e-9a1b-5f3c7e90aa01"
 ANY = "9ANY9"
 """What stands for a part of a path in a request that a builder makes."""
 
@@ -58,6 +67,20 @@ OPERATIONS: dict[str, Operation] = {
         metric_names=["m"],
         takes=("starttime", "endtime", "interval", "aggregation", "top", "filter", "orderby", "rollupby"),
     ),
+    "capacity:Reservations": _built(build_reservation_list_all_request, takes=("$skiptoken",)),
+    "capacity:ReservationOrder": _built(build_reservation_order_get_request, ANY, takes=("$expand",)),
+    "billingbenefits:SavingsPlans": _published("/providers/Microsoft.BillingBenefits/savingsPlans", "2022-11-01"),
+    "costmanagement:BenefitUtilization by account": _built(
+        build_benefit_utilization_summaries_list_by_billing_account_id_request,
+        ANY,
+        takes=("grainParameter", "filter", "$skiptoken"),
+    ),
+    "costmanagement:BenefitUtilization by profile": _built(
+        build_benefit_utilization_summaries_list_by_billing_profile_id_request,
+        ANY,
+        ANY,
+        takes=("grainParameter", "filter", "$filter", "$skiptoken"),
+    ),
     "compute:Skus": _published(r"/subscriptions/[0-9a-f-]{36}/providers/Microsoft\.Compute/skus", "2021-07-01", "$filter"),
     "machinelearning:Computes": _published(
         GROUP + r"/Microsoft\.MachineLearningServices/workspaces/[^/]+/computes", "2024-04-01"
@@ -76,7 +99,11 @@ OPERATIONS: dict[str, Operation] = {
 MONITOR = "https://metrics.monitor.azure.com/.default"
 """Audience of azure-monitor-querymetrics 1.0.0, MetricsClient."""
 
-SINGLE = {"storage:ManagementPolicy": "ManagementPolicyNotFound", "storage:BlobService": "ResourceNotFound"}
+SINGLE = {
+    "capacity:ReservationOrder": "ReservationOrderNotFound",
+    "storage:ManagementPolicy": "ManagementPolicyNotFound",
+    "storage:BlobService": "ResourceNotFound",
+}
 """Operations that give one document, and the code where it is not there."""
 
 TABLES: dict[str, tuple[str, ...]] = {
@@ -127,6 +154,7 @@ class Plane:
     """
 
     subscriptions: list[str] = field(default_factory=list)
+    platform: set[str] = field(default_factory=set)  # of these, the ones below a management group of that name
     documents: dict[str, list[dict[str, Any]]] = field(default_factory=lambda: defaultdict(list))
     lists: dict[str, list[dict[str, Any]]] = field(default_factory=lambda: defaultdict(list))
     things: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -140,11 +168,12 @@ class Plane:
 
 def operation(method: str, path: str) -> str:
     """The operation that a request asks for; '' for none of the resource manager's."""
-    return next((name for name, o in OPERATIONS.items() if o.method == method and o.path.fullmatch(path)), "")
+    found = (name for name, o in OPERATIONS.items() if o.method == method and o.path.fullmatch(path))
+    return next(found, "").partition(" ")[0]
 
 
 def of_plane(name: str) -> bool:
-    return name in OPERATIONS
+    return any(known.partition(" ")[0] == name for known in OPERATIONS)
 
 
 def audience(name: str, own: str) -> str:
@@ -154,7 +183,7 @@ def audience(name: str, own: str) -> str:
 
 def checked(name: str, path: str, parameters: Mapping[str, str], body: bytes) -> dict[str, Any]:
     """The request's body. Raises ValueError: no such parameter, or another version."""
-    described = OPERATIONS[name]
+    described = next(o for known, o in OPERATIONS.items() if known.partition(" ")[0] == name and o.path.fullmatch(path))
     if parameters.get("api-version") != described.version:
         raise ValueError(f"{name} of {path}: version {parameters.get('api-version')} instead of {described.version}")
     given = parameters.keys() - {"api-version"}
@@ -211,7 +240,15 @@ def _graph(plane: Plane, request: dict[str, Any]) -> dict[str, Any]:
 def _rows(plane: Plane, kind: str, only: list[str] | None) -> list[dict[str, Any]]:
     """As Resource Graph has them: the type in lower case, every column there."""
     if kind == "microsoft.resources/subscriptions":
-        found = [{"id": f"/subscriptions/{name}", "subscriptionId": name} for name in plane.subscriptions]
+        chain = [{"name": "platform", "displayName": "Platform"}, {"name": TENANT_ROOT, "displayName": "root"}]
+        found = [
+            {
+                "id": f"/subscriptions/{name}",
+                "subscriptionId": name,
+                "properties": {"managementGroupAncestorsChain": chain if name in plane.platform else chain[1:]},
+            }
+            for name in plane.subscriptions
+        ]
     else:
         found = [{"type": kind, "subscriptionId": d["id"].split("/")[2], **d} for d in plane.documents[kind]]
     wanted = [row for row in found if not only or row["subscriptionId"] in only]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+from connectors.azure.commitments import TENANT_WIDE
 from connectors.azure.live import CONNECTOR
 from connectors.azure.prices import PUBLIC
 from finops.live.doctor import shipped
@@ -12,6 +13,14 @@ from finops.live.doctor import shipped
 def test_the_role_names_what_the_streams_need_and_only_reads() -> None:
     role = json.loads(shipped("azure", "permissions"))
     allowed = {*role["Actions"], *role["DataActions"]}
-    assert allowed == {permission for stream in CONNECTOR.streams for permission in stream.permissions} - {PUBLIC}
-    assert all(permission.endswith("/read") for permission in allowed)
+    needed = {permission for stream in CONNECTOR.streams for permission in stream.permissions} - {PUBLIC}
+    assert allowed == needed - set(TENANT_WIDE)
+    assert all(permission.endswith("/read") for permission in needed)
     assert "finops doctor --policy azure" in shipped("azure", "setup")
+
+
+def test_what_no_role_of_a_subscription_gives_is_given_by_the_readers_that_setup_names() -> None:
+    """A custom role cannot be assigned at `/providers/Microsoft.Capacity`: only subscriptions and management groups take it."""
+    providers = {permission.split("/")[0] for permission in TENANT_WIDE}
+    setup = shipped("azure", "setup")
+    assert all(f"--scope /providers/{provider}" in setup for provider in providers)

@@ -10,11 +10,13 @@ from typing import Any
 
 import pytest
 
+from connectors.azure.commitments import TENANT_WIDE
 from connectors.azure.live import CONNECTOR
 from connectors.azure.prices import PUBLIC
 from finops import tables
 from finops.live.doctor import examine, shipped
 from finops.warehouse.warehouse import Warehouse
+from tests.live.azure_benefits import put_commitments, put_use
 from tests.live.azure_company import put_exports, source
 from tests.live.azure_contract import SECRET, TOKEN, Azure, Fault, Reset
 from tests.live.azure_estate import REGION, put_resources, put_sample
@@ -57,6 +59,8 @@ def tenant(azure: Azure) -> Azure:
     put_sample(azure)
     put_resources(azure)
     put_measurements(azure.plane.measured, 2)
+    put_commitments(azure)
+    put_use(azure)
     azure.answer("costmanagement:Query", totals)
     azure.answer("prices:List", lambda _: {"Items": ITEMS, "NextPageLink": None})
     return azure
@@ -163,7 +167,15 @@ PAGED: dict[str, Any] = {
     "resourcegraph:Resources": lambda _: {"data": [], "$skipToken": "again", "resultTruncated": "false"},
     **{
         name: lambda url, name=name: {"value": [], "nextLink": f"{url}/{name}?$skiptoken=again"}
-        for name in ("compute:Skus", "machinelearning:Computes", "cognitive:Deployments", "cognitive:Models")
+        for name in (
+            "compute:Skus",
+            "machinelearning:Computes",
+            "cognitive:Deployments",
+            "cognitive:Models",
+            "capacity:Reservations",
+            "billingbenefits:SavingsPlans",
+            "costmanagement:BenefitUtilization",
+        )
     },
 }
 """Operations with pages, and a page that leads to itself. Blob, the totals and the prices: in the tests of their own."""
@@ -199,7 +211,7 @@ def test_a_doctor_tries_every_permission_once_and_only_reads(tenant: Azure) -> N
     assert {check.permission for check in checks} == PERMISSIONS
     assert [check.detail for check in checks if check.status != "ok"] == []
     role = json.loads(shipped("azure", "permissions"))
-    assert {*role["Actions"], *role["DataActions"]} == PERMISSIONS - {PUBLIC}
+    assert {*role["Actions"], *role["DataActions"]} == PERMISSIONS - {PUBLIC} - set(TENANT_WIDE)
 
 
 def test_windows_follow_the_clock_that_is_given(tenant: Azure, warehouse: Warehouse) -> None:
