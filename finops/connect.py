@@ -233,6 +233,7 @@ class Stream:
     plan         (connection, window) → the parts of the window, with what they will cost
     fetch        (connection, part, window) → pages, or the blobs of an export's month
     kept         (seconds, days): finer measurements than so many seconds (0: all) are gone after so many days
+    wanted       settings → whether they name what it reads: a stream that nobody named is passed over where they do not
     """
 
     name: str
@@ -246,6 +247,7 @@ class Stream:
     restates_days: int = 0
     units: tuple[str, ...] = ()
     kept: tuple[tuple[int, int], ...] = ()
+    wanted: Callable[[Any], bool] = lambda _: True
 
 
 class Counts(Protocol):

@@ -106,7 +106,7 @@ def open_source(source: Source) -> Opened:
 
 
 def chosen(opened: Opened) -> tuple[Stream, ...]:
-    """The streams that the settings name, all without a choice. Raises ConfigError for an unknown one."""
+    """The streams that the settings name, without a choice all that they have something for. Raises ConfigError."""
     known = {stream.name: stream for stream in opened.connector.streams}
     for name in opened.settings.streams:
         if name not in known:
@@ -114,7 +114,11 @@ def chosen(opened: Opened) -> tuple[Stream, ...]:
             meant = f" (did you mean `{close[0]}`?)" if close else ""
             hint = f"one of {', '.join(known)}"
             raise ConfigError(f"no stream is named `{name}`{meant}", where=opened.source.name, hint=hint)
-    return tuple(known[name] for name in opened.settings.streams) or tuple(known.values())
+    named = tuple(known[name] for name in opened.settings.streams)
+    if lacking := [stream.name for stream in named if not stream.wanted(opened.settings)]:
+        what = f"the settings name nothing that the stream `{lacking[0]}` could read"
+        raise ConfigError(what, where=opened.source.name, hint="finops init --print shows every setting")
+    return named or tuple(stream for stream in known.values() if stream.wanted(opened.settings))
 
 
 def plan(sources: Iterable[Source], reads: Reads, root: Path, now: datetime, tell: Callable[[str], object]) -> Plan:

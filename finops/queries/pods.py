@@ -11,29 +11,63 @@ from finops.queries.reads import Reads
 
 IDLE = "(idle)"
 
-SHARES = """
-    with lines as (
+LINES = """
+    with split as (
+        select distinct lower(ResourceId) as node from charges
+        where AllocatedMethodId is not null and cast(ChargePeriodStart as date) between $first and $last
+    ),
+    told as (
         select
-            ResourceId as node,
+            lower(resource_id) as node,
+            cast(timestamp as date) as day,
+            coalesce(json_extract_string(dimensions, '$.node'), '') as member,
+            json_extract_string(dimensions, '$.namespace') || '/' || json_extract_string(dimensions, '$.pod') as part,
+            avg(value) as ratio
+        from metrics
+        where metric = 'node_share' and cast(timestamp as date) between $first and $last
+        group by all
+    ),
+    members as (select node, day, count(distinct member) as number from told group by all),
+    measured as (
+        select told.node, told.day, told.part, cast(sum(told.ratio / members.number) as decimal(38, 12)) as ratio
+        from told
+        inner join members on told.node = members.node and told.day = members.day
+        where told.node not in (select node from split)
+        group by all
+    ),
+    lines as (
+        select
+            lower(ResourceId) as node,
             cast(ChargePeriodStart as date) as day,
             BillingCurrency as currency,
+            AllocatedMethodId as method,
             AllocatedResourceId as part,
             coalesce(
                 cast(json_extract_string(AllocatedMethodDetails, '$.Elements[0].AllocatedRatio') as decimal(38, 12)), 0
             ) as ratio,
             EffectiveCost as cost
         from charges
-        where
-            cast(ChargePeriodStart as date) between $first and $last and ChargeCategory = 'Usage' and ResourceId in (
-                select ResourceId from charges
-                where AllocatedMethodId is not null and cast(ChargePeriodStart as date) between $first and $last
-            )
-    ),
+        where cast(ChargePeriodStart as date) between $first and $last and ChargeCategory = 'Usage' and (
+            lower(ResourceId) in (select node from split)
+            or (lower(ResourceId), cast(ChargePeriodStart as date)) in (select node, day from measured)
+        )
+    )
+"""
+"""The lines of nodes that are shared out: those that the bill splits itself, else those whose pods' parts (0–1) were measured.
+
+A measured node counts on the days that were measured: of the others nobody knows what was idle.
+"""
+
+SHARES = (
+    LINES
+    + """,
     nodes as (
         select node, day, currency, cast(sum(cost) as decimal(38, 12)) as cost from lines where part is null group by all
     ),
     parts as (
         select node, day, part, cast(sum(ratio) as decimal(38, 12)) as ratio from lines where part is not null group by all
+        union all
+        select node, day, part, ratio from measured
     ),
     shares as (
         select
@@ -46,22 +80,14 @@ SHARES = """
     )
     select currency, part, cast(sum(cost * share) as decimal(38, 12)) as cost from shares group by all
 """
+)
 
-NODES = """
-    select currency, cast(sum(cost) as decimal(38, 12)) as cost from (
-        select
-            BillingCurrency as currency,
-            EffectiveCost as cost
-        from charges
-        where
-            cast(ChargePeriodStart as date) between $first and $last and ChargeCategory = 'Usage'
-            and AllocatedMethodId is null and ResourceId in (
-                select ResourceId from charges
-                where AllocatedMethodId is not null and cast(ChargePeriodStart as date) between $first and $last
-            )
-    )
-    group by currency
+NODES = (
+    LINES
+    + """
+    select currency, cast(sum(cost) as decimal(38, 12)) as cost from lines where method is null group by currency
 """
+)
 
 
 @dataclass(frozen=True, slots=True)
