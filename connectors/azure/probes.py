@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 
-from connectors.azure import arm, blob, commitments
+from connectors.azure import arm, blob, commitments, opinions
 from connectors.azure.exports import location, newest
 from connectors.azure.prices import PUBLIC, items
 from connectors.azure.session import Connection
@@ -83,6 +83,11 @@ def _use(connection: Connection) -> None:
         next(commitments.summaries(connection, part.handle, Window(day, day + timedelta(days=1))), None)
 
 
+def _recommended(connection: Connection) -> None:
+    for scope in connection.settings.scopes:
+        next(opinions.plans(connection, scope.strip("/"), "P3Y"), None)
+
+
 CALLS: Mapping[str, Callable[[Connection], None]] = {
     blob.READ: _exports,
     QUERY: _query,
@@ -92,5 +97,6 @@ CALLS: Mapping[str, Callable[[Connection], None]] = {
     commitments.ORDERS: _orders,
     commitments.PLANS: _plans,
     commitments.USE: _use,
+    opinions.BENEFITS: _recommended,
 }
 """Permission → the call that needs it, where the permission is not one of a subscription's resources."""

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from azure.mgmt.costmanagement.operations._operations import (
+    build_benefit_recommendations_list_request,
     build_benefit_utilization_summaries_list_by_billing_account_id_request,
     build_benefit_utilization_summaries_list_by_billing_profile_id_request,
 )
@@ -80,6 +81,9 @@ OPERATIONS: dict[str, Operation] = {
         ANY,
         ANY,
         takes=("grainParameter", "filter", "$filter", "$skiptoken"),
+    ),
+    "costmanagement:BenefitRecommendations": _built(
+        build_benefit_recommendations_list_request, f"{ANY}/{ANY}", takes=("$filter", "$orderby", "$expand", "$skiptoken")
     ),
     "compute:Skus": _published(r"/subscriptions/[0-9a-f-]{36}/providers/Microsoft\.Compute/skus", "2021-07-01", "$filter"),
     "machinelearning:Computes": _published(
@@ -212,6 +216,8 @@ def _listed(plane: Plane, url: str, path: str, parameters: Mapping[str, str]) ->
     """A page of a list, with the address of the next."""
     start = int(parameters.get("$skiptoken", "0"))
     items = plane.lists[path.lower()]
+    if term := re.search(r"properties/term eq '(P[13]Y)'", parameters.get("$filter", "")):
+        items = [item for item in items if item["properties"].get("term") == term[1]]
     page = {"value": items[start : start + plane.page]}
     if start + plane.page < len(items):
         page["nextLink"] = f"{url}{path}?api-version={parameters['api-version']}&$skiptoken={start + plane.page}"  # type: ignore

@@ -23,6 +23,7 @@ from tests.live.azure_estate import REGION, put_resources, put_sample
 from tests.live.azure_metrics import put_measurements
 from tests.live.company import fetched, rows
 from tests.live.conftest import NOW
+from tests.live.test_azure_opinions import put_opinions
 from tests.live.test_azure_prices import ITEMS
 from tests.live.test_azure_totals import COLUMNS, SCOPE
 
@@ -61,6 +62,7 @@ def tenant(azure: Azure) -> Azure:
     put_measurements(azure.plane.measured, 2)
     put_commitments(azure)
     put_use(azure)
+    put_opinions(azure)
     azure.answer("costmanagement:Query", totals)
     azure.answer("prices:List", lambda _: {"Items": ITEMS, "NextPageLink": None})
     return azure
@@ -175,6 +177,7 @@ PAGED: dict[str, Any] = {
             "capacity:Reservations",
             "billingbenefits:SavingsPlans",
             "costmanagement:BenefitUtilization",
+            "costmanagement:BenefitRecommendations",
         )
     },
 }
