@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from finops.sample import market, work
+from finops.sample import market, runs
 from finops.sample.answers import HEADER, answers
 from finops.sample.book import ListPrice
 from finops.sample.estate import Commitment, Estate, Resource, at, midnight, next_month
@@ -53,7 +53,7 @@ def write(estate: Estate, folder: Path) -> None:
     write_csv(out / "resources.csv.gz", RESOURCES_COLUMNS.split(), _resources(estate))
     write_csv(out / "commitments.csv", COMMITMENTS_COLUMNS.split(), _commitments(estate))
     write_csv(out / "objects.csv.gz", OBJECTS_COLUMNS.split(), _objects(estate))
-    write_csv(out / "runs.csv.gz", work.COLUMNS.split(), work.runs(estate))
+    write_csv(out / "runs.csv.gz", runs.COLUMNS.split(), runs.rows(estate))
     write_csv(out / "spot_market.csv.gz", market.HEADER, market.spot_market(estate))
     write_csv(out / "contracts.csv", CONTRACTS_COLUMNS.split(), _contracts(estate))
     write_csv(out / "rates.csv", ("date", "from_currency", "to_currency", "rate"), _rates(estate))

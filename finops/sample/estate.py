@@ -13,7 +13,7 @@ import yaml
 
 from finops.errors import InputError
 from finops.sample.book import ONE, ListPrice, by_sku, in_group
-from finops.sample.work import Job, checkpoints, of_table
+from finops.sample.jobs import Job, checkpoints, of_table
 
 T = TypeVar("T")
 Book = Mapping[tuple[str, str, str], Mapping[str, Any]]
