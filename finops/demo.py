@@ -14,7 +14,7 @@ from finops.intake.load import load
 from finops.intake.report import LoadReport
 from finops.intake.take import Tell
 from finops.ledger.record import record
-from finops.plans import PlanView, Selection, make_plans
+from finops.plans import PlanView, make_plans
 
 if TYPE_CHECKING:
     from finops.warehouse.warehouse import Warehouse
@@ -46,7 +46,7 @@ def record_twice(warehouse: Warehouse, config: Config) -> list[PlanView]:
     if last is not None:
         record(warehouse, config, day=last - timedelta(days=WEEKS_AGO * 7))
     with warehouse.reader() as reader:
-        views = make_plans(reader, config, Selection())
+        views = make_plans(reader, config)
     record(warehouse, config, views=views)
     return views
 

@@ -34,20 +34,53 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Which recommendations to show; the waterfall stays that of the whole plan."""
+    """Which recommendations to show; the waterfall stays that of the whole plan. What is empty leaves all in."""
 
     kinds: tuple[str, ...] = ()
-    owner: str | None = None
-    new: bool = False
+    owners: tuple[str, ...] = ()
+    statuses: tuple[str, ...] = ()
+    providers: tuple[str, ...] = ()
+    accounts: tuple[str, ...] = ()
     min_saving: float = 0.0
 
     def shows(self, recommendation: Recommendation) -> bool:
-        expected = recommendation.saving.effective_monthly.expected
+        """A commitment names no account: it is in all of its provider's."""
+        scope = recommendation.finding.scope
         return (
-            (self.owner is None or recommendation.owner == self.owner)
-            and (not self.new or recommendation.status == "new")
-            and expected >= Decimal(str(self.min_saving))
+            (not self.kinds or recommendation.finding.kind in self.kinds)
+            and (not self.owners or recommendation.owner in self.owners)
+            and (not self.statuses or recommendation.status in self.statuses)
+            and (not self.providers or scope.provider.casefold() in {name.casefold() for name in self.providers})
+            and (not self.accounts or not scope.account or scope.account in self.accounts)
+            and recommendation.saving.effective_monthly.expected >= Decimal(str(self.min_saving))
         )
+
+    def filters(self) -> dict[str, list[str]]:
+        """Each choice that leaves something out, by the name of its option."""
+        chosen = {"kind": self.kinds, "owner": self.owners, "status": self.statuses}
+        chosen |= {"provider": self.providers, "account": self.accounts}
+        least = {"min-saving": [f"{self.min_saving:g}"]} if self.min_saving else {}
+        return {name: list(values) for name, values in chosen.items() if values} | least
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """How much of the plan a selection leaves: recommendations and their saving a month, of the plan's. Nothing is chosen
+    where `filters` is empty."""
+
+    filters: dict[str, list[str]]
+    recommendations: int
+    of: int
+    saving: Decimal
+    of_saving: Decimal
+
+    @property
+    def words(self) -> str:
+        """The same in one line."""
+        if not self.filters:
+            return f"{self.of} recommendations, {self.of_saving:,} a month"
+        by = "; ".join(f"{name} {', '.join(value or '(nobody)' for value in values)}" for name, values in self.filters.items())
+        return f"{self.recommendations} of {self.of} recommendations ({by}), {self.saving:,} of {self.of_saving:,} a month"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,17 +92,30 @@ class PlanView:
     calculation: queries.Calculation
     opinions: tuple[Opinion, ...] = ()
     others: tuple[Unshared, ...] = ()
-    to_do: Decimal = Decimal(0)  # a month, of the whole plan, neither dismissed nor applied
+    shown: Shown | None = None
+
+    @property
+    def to_do(self) -> Decimal:
+        """What the recommendations shown save a month that are neither dismissed nor applied."""
+        return _saving([r for r in self.plan.recommendations if r.is_to_do])
+
+    @property
+    def acts(self) -> int:
+        """Recommendations of the whole plan, whatever is shown."""
+        return self.shown.of if self.shown else len(self.plan.recommendations)
 
     def document(self) -> dict[str, Any]:
         """The JSON object of `finops recommend`."""
-        return plan_document(self.plan, self.trust, asdict(self.calculation), self.opinions, self.others)
+        shown = self.shown or narrowed([self], Selection())[0].shown
+        whole = plan_document(self.plan, self.trust, asdict(self.calculation), self.opinions, self.others)
+        return whole | {"verdicts": whole["verdicts"] | {"act": self.acts}, "shown": asdict(shown) if shown else {}}
 
 
 def make_plans(
-    reader: Reader, config: Config, selection: Selection, *, as_of: date | None = None, force: bool = False
+    reader: Reader, config: Config, *, kinds: tuple[str, ...] = (), as_of: date | None = None, force: bool = False
 ) -> list[PlanView]:
-    """One plan a currency, largest spend first; a currency whose bill is red has none unless `force`.
+    """One plan a currency, largest spend first; a currency whose bill is red has none unless `force`. `kinds` limits what is
+    planned: without the others an action may save more.
 
     Raises DataError where that leaves no plan; ConfigError for an unknown kind, or
     where nothing was loaded up to `as_of`.
@@ -78,7 +124,7 @@ def make_plans(
     if day is None:
         raise ConfigError("no bill is loaded", where=config.warehouse, hint="finops load PATH… or finops demo")
     owners = Owners(tuple(config.tags.owner), tuple(config.tags.environment))
-    made = plans(reader, day, kinds=selection.kinds, thresholds=config.recommenders, owners=owners)
+    made = plans(reader, day, kinds=kinds, thresholds=config.recommenders, owners=owners)
     if not made:
         raise ConfigError(f"no bill is loaded of the 30 days up to {day}", where=config.warehouse, hint="finops status")
     calculation = queries.calculation(reader, reader.published.content)
@@ -91,9 +137,8 @@ def make_plans(
         tied = trust(reader, day, sources=of_currency.get(plan.currency, ()))
         mine = [replay for replay in replayed if replay.currency == plan.currency]
         opinions, others = _opinions(advice, plan)
-        to_do = sum((r.saving.effective_monthly.expected for r in plan.recommendations if r.is_to_do), Decimal(0))
-        views.append(PlanView(plan, gated(tied, mine), calculation, opinions, others, to_do))
-    return narrowed(views if force else _tied(views, config.warehouse), selection)
+        views.append(PlanView(plan, gated(tied, mine), calculation, opinions, others))
+    return views if force else _tied(views, config.warehouse)
 
 
 def _tied(views: Sequence[PlanView], where: str) -> list[PlanView]:
@@ -116,9 +161,7 @@ def _tied(views: Sequence[PlanView], where: str) -> list[PlanView]:
 
 def as_known(view: PlanView, known: History) -> PlanView:
     """A whole plan with what the ledger knows since: the plan itself follows from the bill, and needs no making anew."""
-    plan = standing_in(known, view.plan)
-    to_do = sum((r.saving.effective_monthly.expected for r in plan.recommendations if r.is_to_do), Decimal(0))
-    return replace(view, plan=plan, to_do=to_do)
+    return replace(view, plan=standing_in(known, view.plan))
 
 
 def standing_in(known: History, plan: Plan) -> Plan:
@@ -177,21 +220,25 @@ def _opinions(advice: Sequence[dict[str, Any]], plan: Plan) -> tuple[tuple[Opini
 
 
 def narrowed(views: Sequence[PlanView], selection: Selection) -> list[PlanView]:
-    """The same plans with the selected recommendations alone."""
-    return [replace(view, plan=_shown(view.plan, selection)) for view in views]
+    """The same plans with the selected recommendations alone, and how much of the plan that is."""
+    found = []
+    for view in views:
+        every = view.plan.recommendations
+        kept = tuple(r for r in every if selection.shows(r))
+        shown = Shown(selection.filters(), len(kept), len(every), cents(_saving(kept)), cents(_saving(every)))
+        note = (f"shown: {shown.words}; the waterfall and what is unknown are the whole plan's",) if shown.filters else ()
+        plan = replace(view.plan, recommendations=kept, notes=(*view.plan.notes, *note))
+        found.append(replace(view, plan=plan, shown=shown))
+    return found
 
 
-def _shown(plan: Plan, selection: Selection) -> Plan:
-    shown = tuple(r for r in plan.recommendations if selection.shows(r))
-    if len(shown) == len(plan.recommendations):
-        return plan
-    note = f"shown: {len(shown)} of {len(plan.recommendations)} recommendations; the waterfall is the whole plan's"
-    return replace(plan, recommendations=shown, notes=(*plan.notes, note))
+def _saving(recommendations: Sequence[Recommendation]) -> Decimal:
+    return sum((r.saving.effective_monthly.expected for r in recommendations), Decimal(0))
 
 
 def explained(reader: Reader, config: Config, prefix: str, *, as_of: date | None = None) -> tuple[PlanView, Recommendation]:
     """The one recommendation whose id starts with `prefix`. Raises ConfigError where there is none, or more than one."""
-    views = make_plans(reader, config, Selection(), as_of=as_of, force=True)
+    views = make_plans(reader, config, as_of=as_of, force=True)
     found = [(view, r) for view in views for r in view.plan.find(prefix)]
     if len(found) == 1:
         return found[0]

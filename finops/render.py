@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, is_dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 from rich import box
 from rich.console import Console
@@ -161,8 +161,21 @@ def _table(rows: Sequence[Row], columns: list[str], title: str) -> str:
     return "\n".join(line.rstrip() for line in out.getvalue().rstrip("\n").splitlines())
 
 
-def _numeric(rows: Sequence[Row], columns: list[str]) -> set[str]:
-    def is_number(value: Any) -> bool:
-        return isinstance(value, Decimal | int | float) and not isinstance(value, bool)
+SHARE = re.compile(r"-?[\d,.]+%")
 
-    return {c for c in columns if any(is_number(r[c]) for r in rows) and all(r[c] is None or is_number(r[c]) for r in rows)}
+
+def is_number(value: object) -> bool:
+    """An amount, a count, a measure, or a share as it is printed."""
+    if isinstance(value, str):
+        return SHARE.fullmatch(value) is not None
+    return isinstance(value, Decimal | int | float) and not isinstance(value, bool)
+
+
+def numeric(rows: Sequence[Row], column: str) -> bool:
+    """Whether a column holds numbers alone, which are aligned right; some may be unknown."""
+    values = [row[column] for row in rows if row[column] is not None]
+    return bool(values) and all(is_number(value) for value in values)
+
+
+def _numeric(rows: Sequence[Row], columns: list[str]) -> set[str]:
+    return {column for column in columns if numeric(rows, column)}

@@ -69,6 +69,7 @@ def allocate(
     pods: Annotated[
         bool, typer.Option("--pods", help="Instead the pods of the nodes that the bill splits, and what no pod asked for.")
     ] = False,
+    where: WhereOption = None,
     warehouse: WarehouseOption = None,
     fmt: FormatOption = "table",
 ) -> None:
@@ -81,9 +82,13 @@ def allocate(
     with reading(config) as reader:
         start, end = period(reader, day(first), day(last))
         if pods:
+            if where:
+                raise ConfigError("--pods takes no --where", hint="finops allocate --where …, without --pods")
             typer.echo(pods_text(reader, queries.pods(reader, start, end), (start, end), fmt))
             return
-        rows = queries.allocate(reader, configured.allocation(config), first=start, last=end, metric=metric)
+        rows = queries.allocate(
+            reader, configured.allocation(config), first=start, last=end, metric=metric, where=conditions(where)
+        )
         typer.echo(allocation_text(reader, rows, (start, end), fmt))
 
 

@@ -18,13 +18,13 @@ def ml(
 ) -> None:
     """ML spend of 30 days by platform, accelerator, team, model; idle GPUs, runs, endpoints, tokens; what to measure first."""
     from finops import queries
-    from finops.plans import Selection, instrument_first, make_plans
+    from finops.plans import instrument_first, make_plans
     from finops.queries import configured
     from finops.summary.ml import ml_text
 
     config = settings(context, warehouse)
     with reading(config) as reader:
         upto = day(as_of) or loaded(reader)
-        views = make_plans(reader, config, Selection(), as_of=upto, force=True)
+        views = make_plans(reader, config, as_of=upto, force=True)
         report = queries.ml(reader, upto, configured.allocation(config), conditions(where))
         typer.echo(ml_text(reader, report, instrument_first(views, report), fmt))

@@ -7,14 +7,23 @@ from dataclasses import asdict
 import streamlit as st
 
 from finops.dashboard import panel, state
+from finops.dashboard.scope import age
+from finops.summary.status import period_rows, recent
 
 
 def page() -> None:
     """Draw the page."""
     at = state.snapshot()
-    panel.trust_line(at.ask(state.trusted))
+    with st.sidebar:
+        age(at)
+    trusted = at.ask(state.trusted)
+    panel.trust_line(trusted)
     st.header("Data health")
     st.subheader("Sources")
     panel.table([asdict(row) for row in at.ask(state.sources)], key="sources", command="finops status")
     st.subheader("Reconciliation")
-    panel.table([asdict(row) for row in at.ask(state.reconciliation)], key="reconciliation", command="finops status")
+    periods = at.ask(state.reconciliation)
+    shown = recent(periods)
+    more = f"The newest billing periods and every red one; the file has all {len(periods)} lines."
+    st.caption(more if len(shown) < len(periods) else "Every billing period.")
+    panel.table(period_rows(shown), key="reconciliation", command="finops status", listed=period_rows(periods))

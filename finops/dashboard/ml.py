@@ -4,31 +4,54 @@ from __future__ import annotations
 
 import streamlit as st
 
-from finops.dashboard import panel, state
-from finops.dashboard.scope import scope_bar
-from finops.summary.ml import INSTRUMENT, SPENDS, TABLES, ml_tables
+from finops.dashboard import figures, panel, state
+from finops.dashboard.scope import Scope, scope_bar
+from finops.summary.ml import INSTRUMENT, SPENDS, TABLES, ml_tables, spent
+
+BARS = 12
+"""Names that are drawn; the table has all."""
 
 
 def page() -> None:
     """Draw the page."""
     at = state.snapshot()
     scope = scope_bar(at, dated=False)
-    command = f"finops ml{scope.filters}"
     panel.trust_line(at.ask(state.trusted))
     st.header("ML")
     report = at.ask(state.ml, scope.where)
-    st.caption(f"{report.first} to {report.as_of}, effective cost before promotional credits")
-    tables = ml_tables(report, at.ask(state.instruments, scope.where), exact=False)
-    for name, (title, named) in SPENDS.items():
-        rows = tables[name]
-        st.subheader(title)
-        for currency in dict.fromkeys(row["currency"] for row in rows):
-            mine = [{"name": row[named], "cost": float(row["cost"])} for row in rows if row["currency"] == currency]
-            panel.chart(panel.bars(mine[:12], x="cost", y="name", unit=currency), f"ml-{name}-{currency}")
-        panel.table(rows, key=f"ml-{name}", command=command)
+    st.caption(f"{report.first} to {report.as_of}, effective cost before promotional credits: {spent(report)}")
+    _spend(at, scope)
+    tables = at.ask(_tables, scope)
     for name, (title, empty) in {**TABLES, "instrument_first": INSTRUMENT}.items():
         st.subheader(title)
         if tables[name]:
-            panel.table(tables[name], key=f"ml-{name}", command=command)
+            panel.table(tables[name], key=f"ml-{name}", command=_command(scope))
         else:
             st.caption(empty)
+
+
+@st.fragment
+def _spend(at: state.Snapshot, scope: Scope) -> None:
+    """Spend by one of four dimensions, drawn anew without the rest of the page."""
+    named = {word: name for name, (_, word) in SPENDS.items()}
+    asked = st.query_params.get("by")
+    by = st.segmented_control(
+        "Spend by", list(named), default=asked if asked in named else next(iter(named)), required=True, key="ml-by"
+    )
+    st.query_params["by"] = by
+    rows = at.ask(_tables, scope)[named[by]]
+    currencies = list(dict.fromkeys(row["currency"] for row in rows))
+    for currency, column in zip(currencies, st.columns(max(1, len(currencies))), strict=False):
+        mine = [{"name": str(row[by]), "cost": float(row["cost"])} for row in rows if row["currency"] == currency][:BARS]
+        with column:
+            panel.chart(figures.bars(mine, x="cost", y="name", unit=currency), f"ml-{currency}")
+    panel.table(rows, key=f"ml-{named[by]}", command=_command(scope), empty="No line of the bill is machine learning's.")
+
+
+def _tables(at: state.Snapshot, scope: Scope) -> dict[str, panel.Rows]:
+    """Every table of the report, for people."""
+    return ml_tables(at.ask(state.ml, scope.where), at.ask(state.instruments, scope.where), exact=False)
+
+
+def _command(scope: Scope) -> str:
+    return f"finops ml{scope.filters}"

@@ -3,30 +3,38 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import TypeAlias
+from zlib import crc32
 
 import streamlit as st
 
 from finops import queries
-from finops.dashboard import panel, state
+from finops.dashboard import figures, panel, state
 from finops.dashboard.scope import Scope, chosen, scope_bar
 from finops.document import recommendation_document
 from finops.errors import FinopsError
 from finops.model import Act, Recommendation, action_name
-from finops.plans import PlanView
+from finops.plans import PlanView, Selection, narrowed
 from finops.portfolio import waterfall_bars
-from finops.render import amount, printable
+from finops.render import amount, printable, text
+from finops.summary.plan import short
 from finops.summary.savings import applied_rows, decided_rows
+
+NAMELESS = "(no meter)"
+MOST = 10
+"""What is unknown, of each currency; the file has all."""
 
 EVIDENCE_DAYS = 90
 """What recommenders look back at."""
 
-Planned: TypeAlias = tuple[PlanView, Recommendation]
-
 DISMISS_DAYS = 90
 """Until when a dismissal holds unless another day is chosen: a quarter, after which things have changed."""
+
+Planned: TypeAlias = tuple[PlanView, Recommendation]
 
 
 def page() -> None:
@@ -37,62 +45,67 @@ def page() -> None:
     for view in views:
         panel.trust_line(view.trust, view.plan.currency)
     st.header("Plan")
-    opened = st.container()
-    shown = _filtered([(view, r) for view in views for r in view.plan.recommendations], scope)
-    for view in views:
+    _recommendations(at, scope)
+    st.subheader("From what is paid today to what is paid after it")
+    if scope.where:
+        st.caption("Of the whole bill, whatever the scope.")
+    for view, column in zip(views, st.columns(max(1, len(views))), strict=False):
         plan = view.plan
-        st.subheader(f"{plan.currency}: {amount(plan.current)} a month, {amount(plan.after)} after the plan")
-        panel.chart(panel.waterfall(waterfall_bars(plan), f"{plan.currency} a month"), f"plan-waterfall-{plan.currency}")
-    rows = [_row(view, r) for view, r in shown]
-    picked = panel.table(rows, key="plan", command=_command(scope), selectable=True)
+        with column:
+            st.markdown(f"**{plan.currency}: {amount(plan.current)} a month, {amount(plan.after)} after the plan**")
+            unit = f"{plan.currency} a month"
+            panel.chart(figures.waterfall(waterfall_bars(plan), unit), f"plan-waterfall-{plan.currency}")
+    panel.source("finops recommend")
+    _set_aside(at.ask_ledger(state.savings), scope)
+    _unknowns(views)
+
+
+@st.fragment
+def _recommendations(at: state.Snapshot, scope: Scope) -> None:
+    """The list, filtered, and the one that is open: drawn anew without the rest of the page."""
+    views = at.ask_ledger(state.plans)
+    selection = _filters([r for view in views for r in view.plan.recommendations], scope)
+    shown = narrowed(views, selection)
+    for view in shown:
+        if view.shown is not None:
+            st.caption(f"{view.plan.currency}: {printable(view.shown.words)}")
+    listed = [(view, r) for view in shown for r in view.plan.recommendations]
+    # one choice of rows has one table: the row that is open in another would be another recommendation's
+    key = f"plan-{crc32(' '.join(r.finding.id for _, r in listed).encode()):x}"
     wanted = st.query_params.get("id")
+    at_first = next((n for n, (_, r) in enumerate(listed) if r.finding.id == wanted), None)
+    rows = [_row(*pair) for pair in listed]
+    brief = [row | {"resource": short(str(row["resource"]), 30)} for row in rows]
+    picked = panel.choice(brief, key=key, command=_command(selection), opened=at_first, listed=rows)
     everything = [(view, r) for view in views for r in view.plan.recommendations]
-    one = shown[picked] if picked is not None else next((pair for pair in everything if pair[1].finding.id == wanted), None)
-    with opened:
-        if one is None:
-            st.caption("Select a row of the table to see its facts, its range, what was rejected, the SQL and the patch.")
-        else:
-            st.query_params["id"] = one[1].finding.id
-            _detail(at, *one)
-            _decide(at, one[1])
-    _set_aside(at.ask_ledger(state.savings))
-    for view in views:
-        _unknowns(view)
+    elsewhere = next((pair for pair in everything if pair[1].finding.id == wanted), None) if at_first is None else None
+    one = listed[picked] if picked is not None else elsewhere
+    if one is None:
+        st.query_params.pop("id", None)
+        st.caption("Select a row of the table to see its facts, its range, what was rejected, the SQL and the patch.")
+        return
+    st.query_params["id"] = one[1].finding.id
+    with st.container(border=True):
+        _detail(at, *one)
+        _decide(at, one[1])
 
 
-def _filtered(everything: list[Planned], scope: Scope) -> list[Planned]:
-    """What the choices of kind, owner and status and the scope leave; the choices are kept in the address."""
+def _filters(everything: Sequence[Recommendation], scope: Scope) -> Selection:
+    """The choices of kind, owner and status beside the scope; they are kept in the address."""
     kind, owner, status = st.columns(3)
     with kind:
-        kinds = chosen("kind", "Kind", sorted({r.finding.kind for _, r in everything}))
+        kinds = chosen("kind", "Kind", sorted({r.finding.kind for r in everything}))
     with owner:
-        owners = chosen("owner", "Owner", sorted({r.owner for _, r in everything}), label_of=_owner)
+        owners = chosen("owner", "Owner", sorted({r.owner for r in everything}), label_of=_owner)
     with status:
         statuses = chosen("status", "Status", ["new", "open", "dismissed", "applied"])
-    return [
-        (view, r)
-        for view, r in everything
-        if (not kinds or r.finding.kind in kinds)
-        and (not owners or r.owner in owners)
-        and (not statuses or r.status in statuses)
-        and scope.holds(r.finding.scope.provider, r.finding.scope.account)
-    ]
+    return Selection(tuple(kinds), tuple(owners), tuple(statuses), scope.providers, scope.accounts)
 
 
-def _command(scope: Scope) -> str:
-    """The command with every choice that it knows, and in words what the page has left out beyond it."""
-    kinds, owners, statuses = (st.query_params.get_all(name) for name in ("kind", "owner", "status"))
-    parts = ["finops recommend", *map(shlex.quote, kinds)]
-    further = [condition.column for condition in scope.where]
-    if len(owners) == 1:
-        parts.append(f"--owner {shlex.quote(owners[0])}")
-    else:
-        further += ["owner"] if owners else []
-    if statuses == ["new"]:
-        parts.append("--new")
-    else:
-        further += ["status"] if statuses else []
-    return " ".join(parts) + (f"  # then by {', '.join(further)};" if further else "")
+def _command(selection: Selection) -> str:
+    """The command that shows the same of the plan."""
+    flags = [f"--{name} {shlex.quote(value)}" for name, values in selection.filters().items() for value in values]
+    return " ".join(["finops recommend", *flags])
 
 
 def _daily(at: state.Snapshot, recommendation: Recommendation, currency: str) -> None:
@@ -102,14 +115,18 @@ def _daily(at: state.Snapshot, recommendation: Recommendation, currency: str) ->
         return
     where = (queries.Condition("resource", (resource,)),)
     first = at.as_of - timedelta(days=EVIDENCE_DAYS - 1)
-    found = at.ask(state.costs, queries.CostQuery(("day", "SkuMeter"), first=first, last=at.as_of, where=where))
+    query = queries.CostQuery(("SkuMeter",), first=first, last=at.as_of, where=where)
+    meters = [row for row in at.ask(state.costs, query) if row.currency == currency]
+    named = [row.keys[0] for row in meters[: figures.NAMES]]
+    days = [row for row in at.ask(state.costs, replace(query, by=("day", "SkuMeter"))) if row.currency == currency]
     rows = [
-        {"day": str(r.keys[0]), "name": str(r.keys[1] or "(no meter)"), "cost": float(r.amount)}
-        for r in found
-        if r.currency == currency
+        {"day": str(r.keys[0]), "name": str(r.keys[1] or NAMELESS), "cost": float(r.amount)}
+        for r in queries.gathered(days, named)
     ]
     if rows:
-        panel.chart(panel.stacked(rows, x="day", y="cost", colour="name", unit=f"{currency} a day"), "evidence")
+        order = [str(name or NAMELESS) for name in named] + ([queries.OTHERS] if len(meters) > len(named) else [])
+        figure = figures.stacked(rows, x="day", y="cost", colour="name", unit=f"{currency} a day", order=order)
+        panel.chart(figure, "evidence")
         command = f"finops costs --by day,SkuMeter --from {first} --where {shlex.quote('resource=' + resource)}"
         panel.source(command)
 
@@ -138,16 +155,17 @@ def _decide(at: state.Snapshot, recommendation: Recommendation) -> None:
     panel.source(f"finops dismiss {finding_id} --until DATE --why TEXT")
 
 
-def _set_aside(report: queries.SavingsReport) -> None:
+def _set_aside(report: queries.SavingsReport, scope: Scope) -> None:
     """What left the plan: done and measured, or gone and why."""
     st.subheader("Done, and what the bill shows since")
+    mine = [row for row in report.rows if scope.holds(row.provider, row.account)]
     panel.table(
-        applied_rows(report.rows),
+        applied_rows(mine),
         key="applied",
         command="finops savings",
         empty="Nothing is seen on the bill to be done yet; three settled days after it is, it stands here with what it saved.",
     )
-    gone = decided_rows(report.of_status("gone"))
+    gone = decided_rows([row for row in mine if row.status == "gone"])
     if gone:
         st.subheader("Gone, and why")
         panel.table(gone, key="gone", command="finops savings")
@@ -163,6 +181,7 @@ def _row(view: PlanView, recommendation: Recommendation) -> dict[str, object]:
     return {
         "id": finding.id,
         "kind": finding.kind,
+        "resource": finding.scope.resource,
         "do": f"{action_name(action)} → {action.target}" if action else "",
         "saving": saving.effective_monthly.expected,
         "currency": view.plan.currency,
@@ -170,7 +189,6 @@ def _row(view: PlanView, recommendation: Recommendation) -> dict[str, object]:
         "effort": finding.effort,
         "status": recommendation.status,
         "first_seen": str(recommendation.first_seen),
-        "resource": finding.scope.resource,
     }
 
 
@@ -178,8 +196,7 @@ def _detail(at: state.Snapshot, view: PlanView, recommendation: Recommendation) 
     document = recommendation_document(recommendation)
     saving, currency = document["saving"], view.plan.currency
     st.subheader(f"{document['kind']} {document['id']}")
-    for text in (document["resource"], document["why"]):
-        st.text(printable(text))
+    st.text("\n".join(printable(said) for said in (document["resource"], document["why"])))
     low, expected, high, alone = st.columns(4)
     low.metric(f"Low, {currency} a month", amount(Decimal(saving["low"])))
     expected.metric("Expected", amount(Decimal(saving["expected"])))
@@ -187,9 +204,8 @@ def _detail(at: state.Snapshot, view: PlanView, recommendation: Recommendation) 
     alone.metric("Alone", amount(Decimal(saving["alone"])))
     _daily(at, recommendation, currency)
     facts = [{name: fact[name] for name in ("name", "value", "unit", "source")} for fact in document["evidence"]["facts"]]
-    panel.table(
-        [{k: str(v) for k, v in fact.items()} for fact in facts], key="facts", command=f"finops explain {document['id']}"
-    )
+    told = [fact | {"value": text(fact["value"])} for fact in facts]
+    panel.table(told, key="facts", command=f"finops explain {document['id']}", listed=facts)
     for title, lines in (("How it was estimated", document["explanation"]), ("Assumes", saving["assumes"]),
                          ("Rejected", document["rejected"])):  # fmt: skip
         if lines:
@@ -203,11 +219,13 @@ def _detail(at: state.Snapshot, view: PlanView, recommendation: Recommendation) 
         st.code(document["patch"], language="bash")
 
 
-def _unknowns(view: PlanView) -> None:
-    if view.plan.unknowns:
-        st.subheader(f"Unknown, by the spend that waits for it ({view.plan.currency})")
-        rows = [
-            {"missing": m.missing, "resources": m.resources, "spend_at_stake": m.spend_at_stake, "how": m.how}
-            for m in view.plan.unknowns
-        ]
-        panel.table(rows, key=f"unknown-{view.plan.currency}", command="finops recommend")
+def _unknowns(views: Sequence[PlanView]) -> None:
+    rows = [
+        {"missing": m.missing, "currency": view.plan.currency, "resources": m.resources}
+        | {"spend_at_stake": m.spend_at_stake, "how": m.how}
+        for view in views
+        for m in view.plan.unknowns
+    ]
+    if rows:
+        st.subheader("Unknown, by the spend that waits for it")
+        panel.table(panel.first_of(rows, MOST), key="unknown", command="finops recommend", listed=rows)

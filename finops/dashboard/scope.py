@@ -33,6 +33,25 @@ class Scope:
         """The same scope as flags of a command, with its days."""
         return f" --from {self.first} --to {self.last}{self.filters}"
 
+    @property
+    def providers(self) -> tuple[str, ...]:
+        """The chosen providers; empty: all."""
+        return self._chosen("provider")
+
+    @property
+    def accounts(self) -> tuple[str, ...]:
+        """The chosen accounts; empty: all."""
+        return self._chosen("account")
+
+    @property
+    def options(self) -> str:
+        """What it is limited to, as options of `finops recommend`."""
+        chosen = {"provider": self.providers, "account": self.accounts}
+        return "".join(f" --{name} {shlex.quote(value)}" for name, values in chosen.items() for value in values)
+
+    def _chosen(self, column: str) -> tuple[str, ...]:
+        return next((c.values for c in self.where if c.column == column), ())
+
     def holds(self, provider: str, account: str) -> bool:
         """Whether something of that provider and account is in it; what names no account is in all of its provider's."""
         named = {"provider": provider, "account": account}
@@ -51,10 +70,15 @@ def scope_bar(at: Snapshot, *, dated: bool = True) -> Scope:
                 where.append(queries.Condition(column, tuple(picked)))
         months = sorted({str(row.keys[0]) for row in at.ask(costs, queries.CostQuery(("month",)))}, reverse=True)
         month = _month(months) if dated else months[0]
-        st.caption(f"{at.age[0].upper()}{at.age[1:]}, {at.published}")
+        age(at)
     first = date.fromisoformat(f"{month}-01")
     end = (first + timedelta(days=31)).replace(day=1) - timedelta(days=1)
     return Scope(tuple(where), first, min(end, at.as_of or end))
+
+
+def age(at: Snapshot) -> None:
+    """How old the numbers of the page are."""
+    st.caption(f"{at.age[0].upper()}{at.age[1:]}, {at.published}")
 
 
 def chosen(name: str, label: str, options: Sequence[str], *, label_of: Callable[[str], str] = printable) -> list[str]:

@@ -15,7 +15,7 @@ from finops.errors import FinopsError
 from finops.intake.reconcile import Trust, trust
 from finops.ledger.kept import history
 from finops.ledger.record import decide
-from finops.plans import Instrument, PlanView, Selection, as_known, instrument_first, make_plans
+from finops.plans import Instrument, PlanView, as_known, instrument_first, make_plans
 from finops.queries import configured
 from finops.warehouse.warehouse import Reader, Warehouse
 
@@ -95,7 +95,7 @@ def snapshot() -> Snapshot:
 
 
 def _made(at: Snapshot) -> list[PlanView]:
-    return make_plans(at.reader, at.config, Selection(), force=True)
+    return make_plans(at.reader, at.config, force=True)
 
 
 def plans(at: Snapshot) -> list[PlanView]:
@@ -142,9 +142,9 @@ def months(at: Snapshot, where: tuple[queries.Condition, ...]) -> list[queries.M
     return [*queries.month_ends(at.reader, day, where=where), *queries.budgets(at.reader, day, wanted)]
 
 
-def teams(at: Snapshot, first: date, last: date) -> list[queries.TeamRow]:
+def teams(at: Snapshot, first: date, last: date, where: tuple[queries.Condition, ...]) -> list[queries.TeamRow]:
     """Spend by team."""
-    return queries.allocate(at.reader, configured.allocation(at.config), first=first, last=last)
+    return queries.allocate(at.reader, configured.allocation(at.config), first=first, last=last, where=where)
 
 
 def ml(at: Snapshot, where: tuple[queries.Condition, ...]) -> queries.MlReport:

@@ -20,7 +20,7 @@ from finops.ledger.entries import Entry, History, PlanRun, Verb
 from finops.ledger.gone import why_gone
 from finops.ledger.tables import DECISIONS, PLAN_FINDINGS, PLAN_RUNS
 from finops.model import Act, Commit, Recommendation, action_name
-from finops.plans import PlanView, Selection, make_plans
+from finops.plans import PlanView, make_plans
 from finops.runner import recommenders
 from finops.table import Table
 from finops.warehouse.records import record_select
@@ -53,7 +53,7 @@ def record(
     Raises ConfigError, DataError as `make_plans` does: no bill, or none that a plan can stand on.
     """
     with warehouse.reader() as reader:
-        made = views if views is not None else make_plans(reader, config, Selection(), as_of=day)
+        made = views if views is not None else make_plans(reader, config, as_of=day)
         asked = made[0].plan.as_of
         known = kept.history(reader, asked)
         entries = [entry for view in made for entry in _entries(reader, view, known)]

@@ -5,7 +5,18 @@ from finops.queries.ahead import Ending, endings
 from finops.queries.anomalies import Anomaly, anomalies
 from finops.queries.changes import Change, changes, previous
 from finops.queries.commitments import EXPIRY_DAYS, Expiring, expiring
-from finops.queries.costs import METRICS, Condition, CostMetric, CostQuery, CostRow, column_name, costs, totals
+from finops.queries.costs import (
+    METRICS,
+    OTHERS,
+    Condition,
+    CostMetric,
+    CostQuery,
+    CostRow,
+    column_name,
+    costs,
+    gathered,
+    totals,
+)
 from finops.queries.ml import MlReport, SpendRow, ml
 from finops.queries.ml_estate import Gap
 from finops.queries.ml_tokens import TokenRow
@@ -15,11 +26,12 @@ from finops.queries.pods import PodRow, pods
 from finops.queries.reads import Calculation, Reads, as_of, calculation
 from finops.queries.savings import SavingRow, SavingsReport, SavingTotal, savings
 from finops.queries.status import Reconciled, SourceStatus, first_days, reconciliation, sources, sources_by_currency
-from finops.queries.teams import SHARED, UNTAGGED, Allocation, TeamRow, TeamRule, allocate
+from finops.queries.teams import SHARED, UNTAGGED, Allocation, TeamRow, TeamRule, Unowned, allocate, unowned
 
 __all__ = [
     "EXPIRY_DAYS",
     "METRICS",
+    "OTHERS",
     "SHARED",
     "UNTAGGED",
     "AcceleratorRow",
@@ -52,6 +64,7 @@ __all__ = [
     "TeamRow",
     "TeamRule",
     "TokenRow",
+    "Unowned",
     "allocate",
     "anomalies",
     "as_of",
@@ -63,6 +76,7 @@ __all__ = [
     "endings",
     "expiring",
     "first_days",
+    "gathered",
     "ml",
     "month_ends",
     "pods",
@@ -72,4 +86,5 @@ __all__ = [
     "sources",
     "sources_by_currency",
     "totals",
+    "unowned",
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -239,3 +239,18 @@ def totals(rows: Sequence[CostRow]) -> dict[str, Decimal]:
     for row in rows:
         result[row.currency] = result.get(row.currency, Decimal(0)) + row.amount
     return result
+
+
+OTHERS = "(others)"
+
+
+def gathered(rows: Sequence[CostRow], named: Collection[object]) -> list[CostRow]:
+    """The rows whose last key is one of `named`, and one more for each of their other keys and currency that sums the rest."""
+    kept = [row for row in rows if row.keys[-1] in named]
+    rest: dict[tuple[tuple[object, ...], str], tuple[Decimal, int]] = {}
+    for row in rows:
+        if row.keys[-1] not in named:
+            place = (row.keys[:-1], row.currency)
+            amount, charges = rest.get(place, (Decimal(0), 0))
+            rest[place] = (amount + row.amount, charges + row.charges)
+    return kept + [CostRow((*keys, OTHERS), currency, *summed) for (keys, currency), summed in rest.items()]

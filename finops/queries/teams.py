@@ -65,12 +65,19 @@ class TeamRow:
 
 
 def allocate(
-    reads: Reads, allocation: Allocation, *, first: date | None, last: date | None, metric: CostMetric = "effective"
+    reads: Reads,
+    allocation: Allocation,
+    *,
+    first: date | None,
+    last: date | None,
+    metric: CostMetric = "effective",
+    where: Sequence[Condition] = (),
 ) -> list[TeamRow]:
-    """Each team's part, largest first; the parts sum to the bill of these days exactly. Raises ConfigError (unknown column)."""
+    """Each team's part, largest first; the parts sum to the bill of these days that `where` leaves, exactly, and its shared
+    line is that of the same lines. Raises ConfigError (unknown column)."""
     params: dict[str, object] = {}
     team = team_expression(allocation, params)
-    tests = []
+    tests = [condition_test(condition, True, params) for condition in where]
     for name, day, sign in (("first", first, ">="), ("last", last, "<=")):
         if day is not None:
             params[name] = day
@@ -91,6 +98,26 @@ def allocate(
     )
     found = [TeamRow(row["team"], row["currency"], row["amount"] or Decimal(0), Decimal(0), row["charges"]) for row in rows]
     return found if allocation.spread == "none" else _spread(found, allocation.spread)
+
+
+@dataclass(frozen=True, slots=True)
+class Unowned:
+    """What of a currency's bill nobody has tagged; `share` is of all of it, None where that is nothing or less."""
+
+    currency: str
+    amount: Decimal
+    share: float | None
+
+
+def unowned(rows: Sequence[TeamRow]) -> list[Unowned]:
+    """Spend without an owner, a row a currency, nothing included."""
+    found = []
+    for currency in dict.fromkeys(row.currency for row in rows):
+        mine = [row for row in rows if row.currency == currency]
+        total = sum((row.total for row in mine), Decimal(0))
+        nobody = sum((row.total for row in mine if row.team == UNTAGGED), Decimal(0))
+        found.append(Unowned(currency, nobody, float(nobody / total) if total > 0 else None))
+    return found
 
 
 def team_expression(allocation: Allocation, params: dict[str, object]) -> str:

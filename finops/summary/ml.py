@@ -50,14 +50,18 @@ def ml_text(reader: Reader, report: queries.MlReport, missing: Sequence[Instrume
     if fmt == "csv":
         return render.rows(_measures(tables), fmt)
     tied = trust(reader, report.as_of)
-    said = "; ".join(_spent(total, report.credits[currency], currency) for currency, total in report.totals.items())
     parts = [
         trust_line(tied.status, tied.reconciled, tied.notes),
-        f"ML spend from {report.first} to {report.as_of} (effective, before promotional credits): {said or 'nothing'}",
+        f"ML spend from {report.first} to {report.as_of} (effective, before promotional credits): {spent(report)}",
     ]
     titles = SPENDS | TABLES | {"instrument_first": INSTRUMENT}
     parts += [_titled(titles[name][0], rows, "" if name in SPENDS else titles[name][1], fmt) for name, rows in tables.items()]
     return "\n\n".join(parts)
+
+
+def spent(report: queries.MlReport) -> str:
+    """What ML has cost, in each currency."""
+    return "; ".join(_spent(t, report.credits[currency], currency) for currency, t in report.totals.items()) or "nothing"
 
 
 def _spent(total: Decimal, credits: Decimal, currency: str) -> str:
@@ -74,7 +78,8 @@ def ml_tables(report: queries.MlReport, missing: Sequence[Instrument], *, exact:
     for name, (_, named) in SPENDS.items():
         rows: tuple[queries.SpendRow, ...] = getattr(report, name)
         tables[name] = [
-            {named: r.name, "currency": r.currency, "cost": r.amount, "credits": r.credits, "share": round(r.share, 4)}
+            {named: r.name, "currency": r.currency, "cost": r.amount, "credits": r.credits}
+            | {"share": round(r.share, 4) if exact else f"{r.share:.1%}"}
             for r in rows
         ]
     for name in TABLES:

@@ -60,7 +60,7 @@ def _plan_text(view: PlanView, fmt: render.Format) -> str:
     if plan.recommendations:
         parts.append(render.rows([recommendation_row(r, plan.currency, full=False) for r in plan.recommendations], fmt))
     parts += [_floor_text(floor) for floor in plan.floors if floor.saving]
-    counts = f"{len(plan.recommendations)} act, {len(plan.keeps)} keep, {plan.unknown_verdicts} unknown"
+    counts = f"{view.acts} act, {len(plan.keeps)} keep, {plan.unknown_verdicts} unknown"
     parts.append(f"Verdicts: {counts}. Next: finops explain ID")
     if plan.unknowns:
         rows: list[dict[str, object]] = [asdict(missing) for missing in plan.unknowns]

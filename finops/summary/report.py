@@ -20,10 +20,11 @@ from finops.summary.blocks import BarChart, Block, Command, Document, LineChart,
 from finops.summary.ml import ml_tables
 from finops.summary.plan import recommendation_row
 from finops.summary.report_followed import anomaly_section, followed_section, ml_section
-from finops.summary.trust import LIGHTS
+from finops.summary.status import PERIODS, period_rows, recent
+from finops.summary.trust import trust_words
 
-ROWS, TEAMS, PERIODS = 10, 20, 3
-"""Changes and recommendations, teams, and billing periods that a reader sees; the command below lists them all."""
+ROWS, TEAMS = 10, 20
+"""Changes and recommendations, and teams that a reader sees; the command below lists them all."""
 
 
 def document(report: Weekly) -> Document:
@@ -34,7 +35,7 @@ def document(report: Weekly) -> Document:
     return Document(
         title=f"Cloud spend, week {report.first} to {report.last}{scope}",
         status=trusted.status,
-        trust=f"Trust: {trusted.status} ({LIGHTS[trusted.status]}; residual {amount(trusted.reconciled)})",
+        trust=trust_words(trusted.status, trusted.reconciled),
         notes=trusted.notes,
         sections=(
             _spend(report),
@@ -207,8 +208,7 @@ def _expiring(report: Weekly) -> Section:
 
 
 def _health(report: Weekly) -> Section:
-    latest = sorted({row.period for row in report.reconciliation})[-PERIODS:]
-    periods = tuple(asdict(row) for row in report.reconciliation if row.period in latest or row.status == "red")
+    periods = tuple(period_rows(recent(report.reconciliation)))
     blocks = (
         TableOf(tuple(asdict(row) for row in report.sources)),
         Paragraph(f"Reconciliation of the last {PERIODS} billing periods, and of every red one:"),

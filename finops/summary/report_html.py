@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
-from html import escape
 from importlib.resources import files
 
-from finops import charts, render
+from finops import charts
 from finops.summary.blocks import BarChart, Block, Command, Document, LineChart, Paragraph, Section, TableOf
+from finops.summary.html_table import cell, html_table
 
 STYLE = files("finops.summary").joinpath("report.css").read_text("utf-8")
 
@@ -43,34 +42,8 @@ def _block(block: Block) -> str:
         case Command(text):
             return f'<p class="command">Same numbers: <code>{cell(text)}</code></p>'
         case TableOf(rows):
-            return _table(rows) if rows else "<p>Nothing.</p>"
+            return html_table(rows) if rows else "<p>Nothing.</p>"
         case BarChart(title, data):
             return f"<figure>{charts.bars(data, title)}<figcaption>{cell(title)}</figcaption></figure>"
         case LineChart(title, points, unit):
             return f"<figure>{charts.line(points, title, unit)}<figcaption>{cell(title)}</figcaption></figure>"
-
-
-def _table(rows: tuple[render.Row, ...]) -> str:
-    columns = list(rows[0])
-    head = "".join(f"<th{_kind(rows, column)}>{_value(column.replace('_', ' '))}</th>" for column in columns)
-    lines = [
-        "<tr>" + "".join(f"<td{_kind(rows, column)}>{_value(row[column])}</td>" for column in columns) + "</tr>" for row in rows
-    ]
-    return f'<div class="table"><table><thead><tr>{head}</tr></thead><tbody>\n{chr(10).join(lines)}\n</tbody></table></div>'
-
-
-def _kind(rows: tuple[render.Row, ...], column: str) -> str:
-    """Numbers are aligned right."""
-    values = [row[column] for row in rows if row[column] is not None]
-    numeric = values and all(isinstance(v, Decimal | int | float) and not isinstance(v, bool) for v in values)
-    return ' class="n"' if numeric else ""
-
-
-def _value(value: object) -> str:
-    """A table may be pasted into a spreadsheet, or the file opened in one: no text begins a formula."""
-    return cell(render.inert(value.strip())) if isinstance(value, str) else cell(value)
-
-
-def cell(value: object) -> str:
-    """Text in which nothing is markup."""
-    return escape(render.text(value), quote=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,24 @@ from finops.summary.trust import trust_line
 
 if TYPE_CHECKING:
     from finops.warehouse.warehouse import Reader
+
+
+PERIODS = 3
+"""Billing periods that a reader sees at once, beside every red one."""
+
+
+def recent(rows: Sequence[queries.Reconciled]) -> list[queries.Reconciled]:
+    """What is red, then the newest billing periods, newest first."""
+    latest = sorted({row.period for row in rows})[-PERIODS:]
+    shown = [row for row in rows if row.period in latest or row.status == "red"]
+    newest = sorted(shown, key=lambda row: row.period, reverse=True)
+    return sorted(newest, key=lambda row: row.status != "red")
+
+
+def period_rows(rows: Sequence[queries.Reconciled]) -> list[dict[str, object]]:
+    """One row a comparison, what it comes to before what it was made of."""
+    columns = ("period", "status", "residual", "total", "currency", "level", "against", "source", "note")
+    return [{name: getattr(row, name) for name in columns} | {"note": row.note or ""} for row in rows]
 
 
 def diff_text(rows: list[dict[str, Any]], since: str, fmt: render.Format) -> str:

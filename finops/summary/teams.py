@@ -26,12 +26,19 @@ def allocation_text(reader: Reader, rows: Sequence[queries.TeamRow], period: Seq
         return render.document(
             {"schema": 1, "calculation": asdict(queries.calculation(reader, reader.published.content))}
             | {"from": period[0], "to": period[1], "totals": sums, "rows": listed}
+            | {"unowned": [asdict(one) for one in queries.unowned(rows)]}
         )
     text = render.rows(listed, fmt)
     if fmt == "csv":
         return text
     said = "; ".join(f"{amount(total)} {currency}" for currency, total in sums.items())
-    return f"{text}\n\nTotal: {said}"
+    nobody = "; ".join(unowned_words(one) for one in queries.unowned(rows))
+    return f"{text}\n\nTotal: {said or 'nothing'}\nWithout an owner: {nobody or 'nothing'}"
+
+
+def unowned_words(one: queries.Unowned) -> str:
+    """What nobody has tagged, and which part of the bill that is."""
+    return f"{amount(one.amount)} {one.currency}" + (f" ({one.share:.1%})" if one.share is not None else "")
 
 
 def pods_text(reader: Reader, rows: Sequence[queries.PodRow], period: Sequence[Any], fmt: render.Format) -> str:
@@ -52,6 +59,10 @@ def pods_text(reader: Reader, rows: Sequence[queries.PodRow], period: Sequence[A
     return f"{text}\n\nTotal, which is what the nodes cost: {said}"
 
 
+UNTAXED = "Before tax: what is taxed, and how, is the invoice's."
+"""A month's amounts leave tax out, which falls on its last days in one sum."""
+
+
 def month_end_text(
     reader: Reader, rows: Sequence[queries.MonthEnd], fmt: render.Format, ahead: Sequence[queries.Ending] | None = None
 ) -> str:
@@ -66,7 +77,10 @@ def month_end_text(
         known = {} if ahead is None else {"ahead": coming}
         return render.document({"schema": 1, "calculation": calculation, "rows": listed} | known)
     text = render.rows(listed, fmt)
-    if fmt == "csv" or not coming:
+    if fmt == "csv":
+        return text
+    text = f"{text}\n\n{UNTAXED}"
+    if not coming:
         return text
     title = "Ends within a year: the bill rises by so much a month after its last day"
     return f"{text}\n\n{render.rows(coming, fmt, title=title)}"

@@ -121,6 +121,65 @@ def test_fail_on_exits_with_three(finops: Call, company: Path) -> None:
     assert finops("recommend", "--fail-on", "1e12", "--warehouse", company).code == 0
 
 
+FILTERS = (
+    (["--status", "new", "--provider", "aws"], lambda r: r["status"] == "new" and r["provider"] == "AWS"),
+    (["--new", "--owner", "vision"], lambda r: r["status"] == "new" and r["owner"] == "vision"),
+    (["--owner", "nlp", "--owner", ""], lambda r: r["owner"] in ("nlp", "")),
+    (["--kind", "idle", "--min-saving", "100"], lambda r: r["kind"] == "idle" and Decimal(r["saving"]["expected"]) >= 100),
+    (["--account", "210987654322"], lambda r: r["account"] in ("210987654322", "")),
+    (["--status", "dismissed"], lambda r: False),
+)
+
+
+@pytest.mark.parametrize(("options", "wanted"), FILTERS, ids=[" ".join(options) for options, _ in FILTERS])
+def test_what_is_shown_of_the_plan_is_said(finops: Call, company: Path, options: list[str], wanted: Any) -> None:
+    whole = json.loads(finops("recommend", "--warehouse", company, "--format", "json").out)
+    found = json.loads(finops("recommend", *options, "--warehouse", company, "--format", "json").out)
+    for every, some in zip(whole, found, strict=True):
+        assert every["shown"]["filters"] == {}
+        assert some["recommendations"] == [r for r in every["recommendations"] if wanted(r)]
+        assert (some["waterfall"], some["verdicts"]) == (every["waterfall"], every["verdicts"])
+        saved = [sum((Decimal(r["saving"]["expected"]) for r in d["recommendations"]), Decimal(0)) for d in (some, every)]
+        assert [Decimal(some["shown"][name]) for name in ("saving", "of_saving")] == saved
+        counts = (len(some["recommendations"]), len(every["recommendations"]))
+        assert (some["shown"]["recommendations"], some["shown"]["of"]) == counts
+        assert any(f"shown: {counts[0]} of {counts[1]} recommendations (" in note for note in some["trust"]["notes"])
+
+
+def test_a_kind_that_there_is_not_is_refused(finops: Call, company: Path) -> None:
+    ran = finops("recommend", "--kind", "idel", "--warehouse", company)
+    assert (ran.code, ran.out) == (2, "")
+    assert "no recommender `idel`" in ran.err
+
+
+def test_the_gate_holds_what_is_shown(finops: Call, company: Path) -> None:
+    assert finops("recommend", "--owner", "data", "--fail-on", "20000", "--warehouse", company).code == 0
+    assert finops("recommend", "--owner", "nlp", "--fail-on", "20000", "--warehouse", company).code == 3
+
+
+def test_a_scope_is_allocated_to_the_cent(finops: Call, company: Path) -> None:
+    month = (
+        "--from",
+        "2026-10-01",
+        "--to",
+        "2026-10-31",
+        "--where",
+        "provider=AWS",
+        "--warehouse",
+        company,
+        "--format",
+        "json",
+    )
+    parts = json.loads(finops("allocate", *month).out)
+    bill = json.loads(finops("costs", "--by", "provider", *month).out)
+    assert {c: Decimal(t) for c, t in parts["totals"].items()} == {c: Decimal(t) for c, t in bill["totals"].items()}
+    (nobody,) = parts["unowned"]
+    untagged = next(row for row in parts["rows"] if row["team"] == "(untagged)")
+    assert Decimal(nobody["amount"]) == Decimal(untagged["total"])
+    assert 0 < nobody["share"] < 1
+    assert finops("allocate", "--pods", "--where", "provider=AWS", "--warehouse", company).code == 2
+
+
 def test_an_empty_warehouse_teaches(finops: Call, tmp_path: Path) -> None:
     for command in (["status"], ["costs"], ["recommend"], ["sql", "select 1"]):
         ran = finops(*command, "--warehouse", tmp_path / "none")

@@ -110,6 +110,16 @@ def test_every_page_is_reached_by_clicking(page: Page, address: str, finops: Cal
         settled(page, title.lower().replace(" ", "-"))
 
 
+@pytest.mark.parametrize("path", ["", "overview"])
+def test_the_overview_has_an_address_of_its_own(page: Page, address: str, path: str) -> None:
+    page.goto(f"{address}/{path}?provider=AWS")
+    expect(page.get_by_role("heading", name="Overview", exact=True)).to_be_visible()
+    settled(page, f"overview-from-{path or 'root'}")
+    expect(page.get_by_text("Page not found")).to_have_count(0)
+    assert re.fullmatch(rf"{re.escape(address)}/overview\?provider=AWS", page.url)
+    expect(page.get_by_test_id("stSidebar").get_by_text("AWS", exact=True)).to_be_visible()
+
+
 def test_dark_pages_are_dark(browser: Browser, address: str) -> None:
     page = browser.new_page(viewport={"width": 1400, "height": 2600}, color_scheme="dark")
     page.set_default_timeout(PATIENCE_MS)

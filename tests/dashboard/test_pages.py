@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import shutil
 from collections.abc import Callable
 from datetime import date
 from decimal import Decimal
+from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +55,10 @@ def test_the_month_to_date_is_the_command_s(company: Path, monkeypatch: pytest.M
     rows = json.loads(finops("forecast", "--warehouse", company, "--format", "json").out)["rows"]
     app = shown("overview", company, monkeypatch)
     metrics = {metric.label: metric.value for metric in app.metric}
-    assert metrics == {f"{r['month']} to date, {r['currency']}": amount(Decimal(r["actual"])) for r in rows}
+    expected = {f"{r['month']} to date, {r['currency']}": amount(Decimal(r["actual"])) for r in rows}
+    documents = json.loads(finops("recommend", "--warehouse", company, "--format", "json").out)
+    expected |= {f"can be saved a month, {d['currency']}": amount(Decimal(d["shown"]["of_saving"])) for d in documents}
+    assert metrics == expected
 
 
 def test_a_recommendation_opens_from_its_address(
@@ -85,8 +90,42 @@ def opened(page: str, warehouse: Path, monkeypatch: pytest.MonkeyPatch, **addres
     return app.run()
 
 
+class _Tables(HTMLParser):
+    """The tables of a page's HTML, as rows by column."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tables: list[list[list[str]]] = []
+        self.is_in_cell = False
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag == "table":
+            self.tables.append([])
+        elif tag == "tr":
+            self.tables[-1].append([])
+        elif tag in ("th", "td"):
+            self.tables[-1][-1].append("")
+            self.is_in_cell = True
+
+    def handle_endtag(self, tag: str) -> None:
+        self.is_in_cell = self.is_in_cell and tag not in ("th", "td")
+
+    def handle_data(self, data: str) -> None:
+        if self.is_in_cell:
+            self.tables[-1][-1][-1] += data
+
+
+def short_table(app: AppTest, column: str) -> list[dict[str, str]]:
+    """The first table with such a column of those that are drawn whole."""
+    parser = _Tables()
+    for element in app.html:
+        parser.feed(element.value)
+    head, *rows = next(table for table in parser.tables if column in table[0])
+    return [dict(zip(head, row, strict=True)) for row in rows]
+
+
 def frame(app: AppTest, column: str) -> Any:
-    """The first table with such a column."""
+    """The first scrolling table with such a column."""
     return next(table.value for table in app.dataframe if column in table.value.columns)
 
 
@@ -102,13 +141,12 @@ def test_the_overview_names_what_is_new(company: Path, monkeypatch: pytest.Monke
     found = json.loads(finops("savings", "--warehouse", company, "--format", "json").out)
     new = [row["id"] for row in found["rows"] if row["status"] == "new"]
     app = shown("overview", company, monkeypatch)
-    listed = list(frame(app, "waiting")["id"])
+    listed = [row["id"] for row in short_table(app, "promised")]
     assert listed
     assert set(listed) <= set(new)
-    stages = frame(app, "stage")
-    identified = {row["currency"]: float(row["identified"]) for row in found["totals"]}
-    assert dict(zip(stages["currency"], stages["a_month"], strict=True)).keys() == identified.keys()
-    assert {r.currency: r.a_month for r in stages.itertuples() if r.stage == "identified"} == identified
+    identified = {row["currency"]: amount(Decimal(row["identified"])) for row in found["totals"]}
+    stages = short_table(app, "stage")
+    assert {row["currency"]: row["a month"] for row in stages if row["stage"] == "identified"} == identified
 
 
 def test_the_plan_is_filtered_by_status_and_scope_from_its_address(company: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -149,6 +187,45 @@ def test_a_recommendation_is_dismissed_and_opened_again(
 
     app.button(key=f"reopen-{wanted}").click().run()
     assert status()[0] in ("new", "open")
+
+
+def test_the_plan_shows_what_the_command_below_it_shows(
+    company: Path, monkeypatch: pytest.MonkeyPatch, finops: Callable[..., Ran]
+) -> None:
+    app = opened(
+        "plan", company, monkeypatch, kind=["idle", "network"], owner="platform", provider="AWS", account="210987654322"
+    )
+    command = next(code.value for code in app.code if code.value.startswith("finops recommend --"))
+    options = shlex.split(command, comments=True)[1:]
+    documents = json.loads(finops(*options, "--warehouse", company, "--format", "json").out)
+    listed = list(frame(app, "effort")["id"])
+    assert listed
+    assert listed == [r["id"] for d in documents for r in d["recommendations"]]
+    said = [caption.value for caption in app.caption]
+    for document in documents:
+        shown = document["shown"]
+        amounts = f"{amount(Decimal(shown['saving']))} of {amount(Decimal(shown['of_saving']))} a month"
+        assert any(
+            text.startswith(f"{document['currency']}: {shown['recommendations']} of") and text.endswith(amounts)
+            for text in said
+        )
+
+
+def test_teams_of_a_scope_are_the_command_s(company: Path, monkeypatch: pytest.MonkeyPatch, finops: Callable[..., Ran]) -> None:
+    app = opened("teams", company, monkeypatch, provider="AWS")
+    command = next(code.value for code in app.code)
+    rows = json.loads(finops(*shlex.split(command, comments=True)[1:], "--warehouse", company, "--format", "json").out)["rows"]
+    assert [row["total"] for row in short_table(app, "direct")] == [amount(Decimal(row["total"])) for row in rows]
+    assert {row["currency"] for row in rows} == {"USD"}
+
+
+@pytest.mark.parametrize("by", ["accelerator", "team", "model"])
+def test_ml_spend_by_each_dimension(
+    company: Path, monkeypatch: pytest.MonkeyPatch, finops: Callable[..., Ran], by: str
+) -> None:
+    app = opened("ml", company, monkeypatch, by=by)
+    found = json.loads(finops("ml", "--warehouse", company, "--format", "json").out)[f"{by}s"]
+    assert [row["cost"] for row in short_table(app, by)] == [amount(Decimal(row["cost"])) for row in found]
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -205,4 +282,6 @@ def test_the_scope_is_kept_in_the_address(company: Path, monkeypatch: pytest.Mon
         finops("costs", "--by", "region", "--where", "provider=Google Cloud", "--from", "2026-10-01", "--to", "2026-10-31",
                "--warehouse", company, "--format", "json").out
     )["rows"]  # fmt: skip
-    assert [float(r["effective_cost"]) for r in rows] == list(app.dataframe[0].value["effective_cost"])
+    assert [amount(Decimal(r["effective_cost"])) for r in rows] == [
+        r["effective cost"] for r in short_table(app, "effective cost")
+    ]
