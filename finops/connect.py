@@ -15,6 +15,7 @@ from typing import Annotated, Any, Literal, Protocol, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from finops.table import Table
 from finops.window import Window
 
 Container: TypeAlias = Literal["csv", "parquet", "jsonl"]
@@ -233,6 +234,7 @@ class Stream:
     plan         (connection, window) → the parts of the window, with what they will cost
     fetch        (connection, part, window) → pages, or the blobs of an export's month
     kept         (seconds, days): finer measurements than so many seconds (0: all) are gone after so many days
+    shape        of rows in a provider's own form: their columns, by which a `Format` recognises the file that they become
     wanted       settings → whether they name what it reads: a stream that nobody named is passed over where they do not
     """
 
@@ -248,6 +250,7 @@ class Stream:
     units: tuple[str, ...] = ()
     kept: tuple[tuple[int, int], ...] = ()
     wanted: Callable[[Any], bool] = lambda _: True
+    shape: Table | None = None
 
 
 class Counts(Protocol):

@@ -83,6 +83,7 @@ BILLING = Stream(
     plan=plan,
     fetch=fetch,
     reach_days=400,
+    wanted=lambda settings: bool(settings.exports),
 )
 
 

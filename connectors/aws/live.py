@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 
 from connectors.aws.commitments import COMMITMENTS
+from connectors.aws.costs import COSTS
 from connectors.aws.exports import BILLING
 from connectors.aws.hub import ADVICE
 from connectors.aws.lifecycle import LIFECYCLE
@@ -20,7 +21,7 @@ from connectors.aws.totals import TOTALS
 from connectors.aws.utilization import UTILIZATION
 from finops.connect import Connector, Counts
 
-STREAMS = (BILLING, TOTALS, UTILIZATION, inventory((*EC2, *SERVICES)), COMMITMENTS, PRICES, SPOT, ADVICE)
+STREAMS = (BILLING, COSTS, TOTALS, UTILIZATION, inventory((*EC2, *SERVICES)), COMMITMENTS, PRICES, SPOT, ADVICE)
 
 
 def connect(settings: AwsSettings, counts: Counts) -> Connection:

@@ -44,7 +44,7 @@ def _fetch(job: Job, window: Window, part: Part, now: datetime) -> Path | None:
     if job.stream.divided == "export":
         return store_blobs(job.shelf.export(part.key), _of(Blob, pages), now)
     target = job.shelf.rows(window, part.key)
-    return target if store_rows(target, table(job.stream.table), _of(Rows, pages), now) else None
+    return target if store_rows(target, job.stream.shape or table(job.stream.table), _of(Rows, pages), now) else None
 
 
 def _of(kind: type[Kind], pages: Iterator[object]) -> Iterator[Kind]:

@@ -29,7 +29,8 @@ FREE = {"sts:GetCallerIdentity"}
 
 
 def of(cloud: Aws, *streams: str, **settings: Any) -> Any:
-    return source(cloud.url, **{"streams": streams, "exports": [f"s3://{BUCKET}"], "history_days": 40, **settings})
+    exports = [] if streams == ("costs",) else [f"s3://{BUCKET}"]
+    return source(cloud.url, **{"streams": streams, "exports": exports, "history_days": 40, **settings})
 
 
 def held(warehouse: Warehouse, stream: str) -> list[dict[str, Any]]:
