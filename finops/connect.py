@@ -197,7 +197,8 @@ class Blob:
 
     path  below the export's own folder, as its manifest names it
     tag   differs where the content does (an ETag)
-    size  bytes; None where they are not known before (then `read` raises where something is missing)
+    size  bytes; None where they are not known before (then `read` raises where something is missing, and what has no content is
+          no file: a month without charges)
     read  the content from this byte on, of exactly this version
     """
 

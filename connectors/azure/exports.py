@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
-from connectors.azure import blob
+from connectors.azure import blob, reports
 from connectors.azure.billing import read_manifest
 from connectors.azure.blob import Container, Listed
 from connectors.azure.session import Connection
@@ -38,8 +38,11 @@ class Run:
 def plan(connection: Connection, window: Window) -> Sequence[Part]:
     """One part a month of each directory of exports, back to the month in which the window starts.
 
+    Without a directory the months of the bills that `scopes` names are parts: Azure generates their reports.
     Actual and amortized cost are two exports of one directory and make one bill: they are loaded together or not at all.
     """
+    if not connection.settings.exports:
+        return reports.plan(connection, window)
     found: dict[str, list[Run]] = defaultdict(list)
     for uri in dict.fromkeys(connection.settings.exports):
         runs = newest(connection, uri)
@@ -54,8 +57,11 @@ def plan(connection: Connection, window: Window) -> Sequence[Part]:
     ]
 
 
-def fetch(connection: Connection, part: Part, _: Window) -> Iterator[Blob]:
-    """Each run's manifest and its files, with the tags that they had when they were listed."""
+def fetch(connection: Connection, part: Part, window: Window) -> Iterator[Blob]:
+    """Each run's manifest and its files, with the tags that they had when they were listed; or a month's reports."""
+    if not connection.settings.exports:
+        yield from reports.fetch(connection, part, window)
+        return
     runs: list[Run] = part.handle
     for run in runs:
         content = _manifest(connection, run)
@@ -76,7 +82,7 @@ BILLING = Stream(
     title="billing exports",
     table="charges",
     divided="export",
-    permissions=(blob.READ,),
+    permissions=(blob.READ, reports.GENERATE),
     plan=plan,
     fetch=fetch,
     reach_days=400,

@@ -10,6 +10,9 @@ COST_MANAGEMENT = "x-ms-ratelimit-microsoft.costmanagement-"
 Microsoft Learn, "Data latency and rate limits" of the Query API (as of 2026-11).
 """
 
+UNASKED_S = 30
+"""Seconds between two questions whether an operation is done, where Azure names none."""
+
 
 def patience(attempts: int) -> Any:
     """azure-core's policy, which knows `Retry-After` alone, with the longest of all waits that are asked for."""
@@ -35,3 +38,16 @@ def patience(attempts: int) -> Any:
 
     again = attempts - 1
     return Patience(retry_total=again, retry_connect=again, retry_read=again, retry_status=again)
+
+
+def polling(endpoint: str) -> Any:
+    """azure-core's polling of an operation: it asks at once whether it is done; this waits as the first answer asks, too."""
+    from azure.mgmt.core.polling.arm_polling import ARMPolling
+
+    class Polling(ARMPolling):
+        def _poll(self) -> None:
+            if not self.finished():
+                self._delay()
+            super()._poll()
+
+    return Polling(UNASKED_S, path_format_arguments={"endpoint": endpoint})

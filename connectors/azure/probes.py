@@ -7,9 +7,9 @@ the credentials may do in a subscription.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
-from connectors.azure import arm, blob, commitments, opinions
+from connectors.azure import arm, blob, commitments, opinions, reports
 from connectors.azure.exports import location, newest
 from connectors.azure.prices import PUBLIC, items
 from connectors.azure.session import Connection
@@ -83,6 +83,14 @@ def _use(connection: Connection) -> None:
         next(commitments.summaries(connection, part.handle, Window(day, day + timedelta(days=1))), None)
 
 
+def _generated(connection: Connection) -> None:
+    """A report of one day is asked for, and not waited for."""
+    if not connection.settings.exports:
+        day = date(2026, 1, 1)
+        for scope in connection.settings.scopes:
+            reports.begin(connection, reports.Report(scope.strip("/"), reports.KINDS[0], day, day), polling=False)
+
+
 def _recommended(connection: Connection) -> None:
     for scope in connection.settings.scopes:
         next(opinions.plans(connection, scope.strip("/"), "P3Y"), None)
@@ -98,5 +106,6 @@ CALLS: Mapping[str, Callable[[Connection], None]] = {
     commitments.PLANS: _plans,
     commitments.USE: _use,
     opinions.BENEFITS: _recommended,
+    reports.GENERATE: _generated,
 }
 """Permission → the call that needs it, where the permission is not one of a subscription's resources."""

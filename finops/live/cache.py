@@ -26,6 +26,9 @@ from finops.window import Window
 
 FOLDER = "_fetched"
 INDEX = "index.json"
+NOTHING = ""
+"""Instead of a checksum: of a blob of unknown size that turned out to have no content, such as a month without charges."""
+
 FILES = "files"
 """The folder of an export's files, as its manifest names them; nothing else lies in it."""
 
@@ -120,7 +123,7 @@ def store_blobs(folder: Path, blobs: Iterator[Blob], at: datetime) -> Path:
     for blob in blobs:
         target = _place(folder, blob.path)
         entry = held.get(blob.path)
-        if entry is None or entry["tag"] != blob.tag or not target.exists():
+        if entry is None or entry["tag"] != blob.tag or not (target.exists() or entry["sha256"] == NOTHING):
             entry = {"tag": blob.tag, "sha256": _fetch(blob, folder / "partial", target, at)}
         kept[blob.path] = entry
         _write_index(folder, held | kept)
@@ -132,12 +135,16 @@ def store_blobs(folder: Path, blobs: Iterator[Blob], at: datetime) -> Path:
 
 def tags(folder: Path) -> set[tuple[str, str]]:
     """(path, tag) of the blobs that are there."""
-    return {(path, str(entry["tag"])) for path, entry in _index(folder).items() if _place(folder, path).exists()}
+    return {
+        (path, str(entry["tag"]))
+        for path, entry in _index(folder).items()
+        if entry["sha256"] == NOTHING or _place(folder, path).exists()
+    }
 
 
 def checksums(folder: Path) -> dict[str, str]:
-    """Path below the folder → SHA-256 of the content."""
-    return {path: str(entry["sha256"]) for path, entry in _index(folder).items()}
+    """Path below the folder → SHA-256 of the content, of what has any."""
+    return {path: str(entry["sha256"]) for path, entry in _index(folder).items() if entry["sha256"] != NOTHING}
 
 
 def _fetch(blob: Blob, partial: Path, target: Path, at: datetime) -> str:
@@ -157,6 +164,11 @@ def _fetch(blob: Blob, partial: Path, target: Path, at: datetime) -> str:
         if blob.size is not None and out.tell() != blob.size:
             what = f"{blob.path} has {blob.size:,} bytes, {out.tell():,} came"
             raise RetriableError(what, hint="run the load again")
+        empty = blob.size is None and out.tell() == 0
+    if empty:
+        partial.unlink()
+        target.unlink(missing_ok=True)
+        return NOTHING
     _settle(partial, target, at)
     return digest.hexdigest()
 

@@ -11,12 +11,15 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from azure.mgmt.costmanagement.operations._operations import (
     build_benefit_recommendations_list_request,
     build_benefit_utilization_summaries_list_by_billing_account_id_request,
     build_benefit_utilization_summaries_list_by_billing_profile_id_request,
+    build_generate_cost_details_report_create_operation_request,
+    build_generate_cost_details_report_get_operation_results_request,
 )
 from azure.mgmt.reservations.operations._operations import (
     build_reservation_list_all_request,
@@ -27,8 +30,9 @@ from azure.monitor.querymetrics._operations._operations import build_metrics_que
 
 from tests.live import azure_metrics
 
-Answered = tuple[int, Any]
+Answered = tuple[int, Any, dict[str, str]]
 TENANT_ROOT = "4f1c2a10-0d52-4a7e-9a1b-5f3c7e90aa01"
+SIGNATURE = "s1gNaTuReOfNoOne"
 ANY = "9ANY9"
 """What stands for a part of a path in a request that a builder makes."""
 
@@ -84,6 +88,12 @@ OPERATIONS: dict[str, Operation] = {
     ),
     "costmanagement:BenefitRecommendations": _built(
         build_benefit_recommendations_list_request, f"{ANY}/{ANY}", takes=("$filter", "$orderby", "$expand", "$skiptoken")
+    ),
+    "costmanagement:GenerateCostDetailsReport": _built(
+        build_generate_cost_details_report_create_operation_request, f"{ANY}/{ANY}"
+    ),
+    "costmanagement:ReportStatus": _built(
+        build_generate_cost_details_report_get_operation_results_request, f"{ANY}/{ANY}", ANY
     ),
     "compute:Skus": _published(r"/subscriptions/[0-9a-f-]{36}/providers/Microsoft\.Compute/skus", "2021-07-01", "$filter"),
     "machinelearning:Computes": _published(
@@ -164,6 +174,10 @@ class Plane:
     things: dict[str, dict[str, Any]] = field(default_factory=dict)
     granted: list[dict[str, Any]] = field(default_factory=lambda: [{"actions": ["*/read"], "notActions": []}])
     page: int = 1000
+    reports: dict[str, int] = field(default_factory=dict)  # <kind>/<month>/<part> → its size, as Azure says it
+    asked_reports: dict[str, list[Any]] = field(default_factory=dict)
+    waits: int = 1
+    report_status: str = ""
     measured: azure_metrics.Measured = field(default_factory=lambda: defaultdict(list))
 
     def put(self, document: dict[str, Any]) -> None:
@@ -200,16 +214,47 @@ def checked(name: str, path: str, parameters: Mapping[str, str], body: bytes) ->
 def answered(plane: Plane, url: str, name: str, path: str, parameters: Mapping[str, str], body: bytes) -> Answered:
     """Status and document."""
     document = checked(name, path, parameters, body)
+    if name == "costmanagement:GenerateCostDetailsReport":
+        return _begun(plane, url, path, document)
+    if name == "costmanagement:ReportStatus":
+        return _status(plane, url, path)
     if name == "resourcegraph:Resources":
-        return 200, _graph(plane, document)
+        return 200, _graph(plane, document), {}
     if name == "monitor:QueryResources":
-        return 200, azure_metrics.answered(plane.measured, path, parameters, document)
+        return 200, azure_metrics.answered(plane.measured, path, parameters, document), {}
     if name in SINGLE:
         thing = plane.things.get(path.lower())
-        return (200, thing) if thing else (404, {"error": {"code": SINGLE[name], "message": "it is not there"}})
+        return (200, thing, {}) if thing else (404, {"error": {"code": SINGLE[name], "message": "it is not there"}}, {})
     if name == "authorization:Permissions":
-        return 200, {"value": plane.granted}
-    return 200, _listed(plane, url, path, parameters)
+        return 200, {"value": plane.granted}, {}
+    return 200, _listed(plane, url, path, parameters), {}
+
+
+def _begun(plane: Plane, url: str, path: str, asked: dict[str, Any]) -> Answered:
+    """202, and where the report will be. Raises ValueError: more than a month, or not a day of it."""
+    start, end = (datetime.fromisoformat(asked["timePeriod"][name]) for name in ("start", "end"))
+    if asked.keys() != {"metric", "timePeriod"} or not 0 <= (end - start).days < 31 or start.month != end.month:
+        raise ValueError(f"a report of {asked}")
+    number = f"r{len(plane.asked_reports)}"
+    plane.asked_reports[number] = [asked["metric"], f"{start:%Y-%m}", plane.waits]
+    scope = path.partition("/providers/Microsoft.CostManagement/")[0]
+    place = f"{url}{scope}/providers/Microsoft.CostManagement/costDetailsOperationResults/{number}?api-version=2025-03-01"
+    return 202, {}, {"Location": place, "Retry-After": "30"}
+
+
+def _status(plane: Plane, url: str, path: str) -> Answered:
+    kind, month, waits = plane.asked_reports[number := path.rpartition("/")[2]]
+    if waits:
+        plane.asked_reports[number][2] -= 1
+        return 202, {}, {"Location": f"{url}{path}?api-version=2025-03-01", "Retry-After": "20"}
+    names = [name for name in sorted(plane.reports) if name.startswith(f"{kind}/{month}/")]
+    blobs = [
+        {"blobLink": f"{url}/costdetails/{name}?sv=2021-12-02&sig={SIGNATURE}", "byteCount": plane.reports[name]}
+        for name in names
+    ]
+    manifest = {"manifestVersion": "2022-05-01", "dataFormat": "Csv", "blobCount": len(blobs), "blobs": blobs}
+    status = plane.report_status or ("Completed" if blobs else "NoDataFound")
+    return 200, {"id": path, "status": status, "manifest": manifest, "validTill": "2026-11-02T00:00:00Z"}, {}
 
 
 def _listed(plane: Plane, url: str, path: str, parameters: Mapping[str, str]) -> dict[str, Any]:

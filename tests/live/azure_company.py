@@ -15,6 +15,7 @@ CONTAINER = "exports"
 FOLDER = "nordlicht"
 MONTHS = {"2026-08": "20260801-20260831", "2026-09": "20260901-20260930", "2026-10": "20261001-20261031"}
 KINDS = {"actual": "ActualCost", "amortized": "AmortizedCost"}
+TYPES = {**KINDS, "focus": "FocusCost"}
 
 
 def run_of(kind: str, month: str, run: str) -> str:
@@ -45,7 +46,7 @@ def put_manifest(azure: Azure, folder: str, kind: str, month: str, blobs: list[d
         "byteCount": sum(blob["byteCount"] for blob in blobs),
         "blobCount": len(blobs),
         "dataRowCount": sum(blob["dataRowCount"] for blob in blobs),
-        "exportConfig": {"exportName": f"nordlicht-{kind}", "type": KINDS[kind], "dataVersion": "2021-10-01"},
+        "exportConfig": {"exportName": f"nordlicht-{kind}", "type": TYPES[kind], "dataVersion": "2021-10-01"},
         "deliveryConfig": {"partitionData": True, "fileFormat": "Csv", "compressionMode": "None"},
         "runInfo": {"executionType": "Scheduled", "submittedTime": "2026-11-01T04:00:00Z", "startDate": start, "endDate": end},
         "blobs": blobs,

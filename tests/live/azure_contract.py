@@ -231,6 +231,8 @@ def _operation(method: str, path: str, parameters: Mapping[str, str]) -> str:
         return "costmanagement:Query"
     if found := azure_arm.operation(method, path):
         return found
+    if method == "GET" and path.startswith("/costdetails/") and parameters.keys() == {"sv", "sig"}:
+        return "blob:GetReport"
     if method == "GET" and re.fullmatch(r"/[a-z0-9-]+", path) and parameters.get("comp") == "list":
         return "blob:ListBlobs"
     if method == "GET" and re.fullmatch(r"/[a-z0-9-]+/.+", path) and not parameters:
@@ -257,8 +259,13 @@ def _answered(
         if scripted is not None:
             azure_arm.checked(operation, path, parameters, body)
             return scripted if isinstance(scripted, Answer) else _json(scripted)
-        status, document = azure_arm.answered(azure.plane, azure.url, operation, path, parameters, body)
-        return _json(document, status)
+        status, document, more = azure_arm.answered(azure.plane, azure.url, operation, path, parameters, body)
+        answer = _json(document, status)
+        return replace(answer, headers={**answer.headers, **more})
+    if operation == "blob:GetReport":
+        if "Authorization" in headers or parameters["sig"] != azure_arm.SIGNATURE:
+            raise ValueError("a signed address is asked with a token, or without its signature")
+        return _blob(azure, path, headers)
     _signed(azure, headers, STORAGE)
     if not re.fullmatch(r"20\d\d-\d\d-\d\d", headers.get("x-ms-version", "")) or "x-ms-date" not in headers:
         raise ValueError("no x-ms-version or no x-ms-date")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from connectors.azure.reports import GENERATE
 from finops.intake.load import load
 from finops.live.doctor import examine
 from finops.warehouse.warehouse import Warehouse
@@ -172,7 +173,8 @@ def test_credentials_that_are_wrong_or_absent_are_an_error_that_says_how(
 
 def test_a_doctor_tries_the_permission(azure: Azure) -> None:
     put_exports(azure, ("2026-10",))
-    assert [(check.permission, check.status) for check in examine([source(azure, "billing")], lambda _: None)] == [(READ, "ok")]
+    checks = examine([source(azure, "billing")], lambda _: None)
+    assert [(check.permission, check.status) for check in checks] == [(READ, "ok"), (GENERATE, "ok")]
     azure.fail("blob:GetBlob", Fault(403, "AuthorizationPermissionMismatch"))
-    (check,) = examine([source(azure, "billing")], lambda _: None)
-    assert check.status == "missing"
+    read, generated = examine([source(azure, "billing")], lambda _: None)
+    assert (read.status, generated.status) == ("missing", "ok")
