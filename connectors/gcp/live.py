@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from connectors.gcp.commitments import COMMITMENTS
 from connectors.gcp.exports import BILLING
 from connectors.gcp.lifecycle import LIFECYCLE
 from connectors.gcp.probes import probe
@@ -13,7 +14,7 @@ from connectors.gcp.settings import GcpSettings
 from connectors.gcp.utilization import UTILIZATION
 from finops.connect import Connector, Counts
 
-STREAMS = (BILLING, UTILIZATION, inventory((*COMPUTE, *SERVICES)))
+STREAMS = (BILLING, UTILIZATION, inventory((*COMPUTE, *SERVICES)), COMMITMENTS)
 
 
 def connect(settings: GcpSettings, counts: Counts) -> Connection:

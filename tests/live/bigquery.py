@@ -329,7 +329,8 @@ def _translated(state: BigQuery, asked: dict[str, Any], cursor: Any) -> tuple[ex
     if used != given.keys():
         raise ValueError(f"parameters {sorted(given)} for a statement with {sorted(used)}")
     where = tree.args["where"].this
-    pruning = [each for each in where.flatten() if "_PARTITIONTIME" in each.sql() or "export_time" in each.sql()]
+    conditions = where.flatten() if isinstance(where, exp.And) else [where]
+    pruning = [each for each in conditions if "_PARTITIONTIME" in each.sql() or "export_time" in each.sql()]
     if not pruning:
         raise ValueError("a statement that reads every partition")
     condition = " and ".join(each.sql("duckdb") for each in pruning)
