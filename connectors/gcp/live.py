@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from connectors.gcp.catalog import PRICES
 from connectors.gcp.commitments import COMMITMENTS
 from connectors.gcp.exports import BILLING
 from connectors.gcp.lifecycle import LIFECYCLE
@@ -14,7 +15,7 @@ from connectors.gcp.settings import GcpSettings
 from connectors.gcp.utilization import UTILIZATION
 from finops.connect import Connector, Counts
 
-STREAMS = (BILLING, UTILIZATION, inventory((*COMPUTE, *SERVICES)), COMMITMENTS)
+STREAMS = (BILLING, UTILIZATION, inventory((*COMPUTE, *SERVICES)), COMMITMENTS, PRICES)
 
 
 def connect(settings: GcpSettings, counts: Counts) -> Connection:
@@ -22,6 +23,7 @@ def connect(settings: GcpSettings, counts: Counts) -> Connection:
     import google.auth
     import google.cloud.asset_v1
     import google.cloud.bigquery
+    import google.cloud.billing_v1
     import google.cloud.monitoring_v3  # noqa: F401
 
     return Connection(settings, counts)

@@ -8,6 +8,8 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
 from functools import cache
 from importlib import resources
 
@@ -85,6 +87,38 @@ def machine(kind: str, attached: Mapping[str, float] | None = None) -> dict[str,
     for name, count in (attached or {}).items():
         found |= accelerators(name, count)
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class Sold:
+    """A machine type and the parts that it is billed as: `n2-core`, `n2-ram` (a GiB), `nvidia-l4`."""
+
+    name: str
+    parts: tuple[tuple[str, Decimal], ...]
+
+
+@cache
+def sold() -> tuple[Sold, ...]:
+    """Every machine type of Compute Engine whose size is known and that is billed by its parts."""
+    names = [f"{row['prefix']}-{count}" for row in table("machine_families") for count in row["sizes"].split()]
+    rows = {row["name"]: row for row in table("machine_types")}
+    names += [name for name, row in rows.items() if row["billed_vcpu"] or row["gpu_model"]]
+    found = []
+    for name in names:
+        known, row = size(name), rows.get(name, {})
+        family = name.partition("-")[0]
+        cores = Decimal(row.get("billed_vcpu") or str(known["vcpu"]))
+        parts = [(f"{family}-core", cores), (f"{family}-ram", Decimal(str(known["memory_gib"])))]
+        if known.get("gpu_model"):
+            parts.append(
+                (_sold_as(str(known["gpu_model"]), float(str(known["gpu_memory_gib"]))), Decimal(str(known["gpu_count"])))
+            )
+        found.append(Sold(name, tuple(parts)))
+    return tuple(found)
+
+
+def _sold_as(model: str, memory: float) -> str:
+    return next(name for name, held in _accelerators().items() if held == (model, memory))
 
 
 def _whole(value: float) -> float | int:

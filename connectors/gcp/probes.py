@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
 from typing import Any
 
+from connectors.gcp.catalog import PUBLIC
+from connectors.gcp.catalog import probe as listed
 from connectors.gcp.exports import described
 from connectors.gcp.resources import PROJECT
 from connectors.gcp.rpc import LIST_ASSETS, Method, pages
@@ -54,6 +56,7 @@ def _series(connection: Connection) -> None:
 CALLS: Mapping[str, Callable[[Connection], None]] = {
     LIST_ASSETS.permission: _assets,
     LIST_SERIES.permission: _series,
+    PUBLIC: listed,
 }
 OF_A_TABLE: Mapping[str, Callable[[Connection, str], None]] = {
     "bigquery.tables.get": _described,

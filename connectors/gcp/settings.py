@@ -38,6 +38,12 @@ class GcpSettings(ConnectorSettings):
             examples=[["organizations/123456789012"]],
         ),
     ] = ()
+    regions: Annotated[
+        tuple[str, ...], Field(description="Regions whose list prices are read. Default: all.", examples=[["us-central1"]])
+    ] = ()
+    currency: Annotated[
+        str, Field(pattern="^[A-Z]{3}$", description="Currency of list prices: that of the bill.", examples=["EUR"])
+    ] = "USD"
     max_bytes_billed: Annotated[
         int, Field(gt=0, description="Bytes that one query may be billed for. A query that would read more is not run.")
     ] = 1 << 40
