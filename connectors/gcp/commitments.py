@@ -144,7 +144,7 @@ def _family(kind: str) -> str | None:
 def _query(table: Table, sql: str, window: Window) -> Query:
     text = sql.format(table=table.quoted, partition=table.partition).strip()
     since = window.end.replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=LONGEST_DAYS)
-    return Query(text, (("since", "TIMESTAMP", since),), table.location, table.name)
+    return table.query(text, ("since", "TIMESTAMP", since))
 
 
 def _spend(connection: Connection, table: Table, window: Window) -> Iterator[Row]:

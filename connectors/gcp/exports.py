@@ -19,13 +19,12 @@ from typing import Any
 
 from connectors.gcp.billing import BILLING_EXPORT
 from connectors.gcp.session import LEAST_BYTES, Connection, Query, table_name
-from finops.connect import Blob, Part, Stream
+from finops.connect import Blob, Format, Part, Stream
 from finops.errors import ConfigError, RetriableError, SourceError
 from finops.window import Window, midnight
 
 DAY = timedelta(days=1)
-FIELDS = tuple(column.name for column in BILLING_EXPORT.columns)
-REQUIRED = tuple(column.name for column in BILLING_EXPORT.columns if column.required)
+NAMES = "gcp_billing_export_resource_v1_… or gcp_billing_export_v1_…"
 
 CHANGES = """
 select
@@ -63,32 +62,37 @@ class Table:
     def changes(self, since: date) -> Query:
         # A month's first rows are appended in Pacific time, hours after its start in UTC: none lies before this day.
         sql = CHANGES.format(partition=self.partition, table=self.quoted)
-        return self._query(sql, ("since", "TIMESTAMP", midnight(since)), ("month", "STRING", f"{since:%Y%m}"))
+        return self.query(sql, ("since", "TIMESTAMP", midnight(since)), ("month", "STRING", f"{since:%Y%m}"))
 
     def lines(self, month: str, first: date, last: date) -> Query:
-        columns = ",\n    ".join(f"{name} as {name.replace('.', '_')}" for name in self.columns)
-        sql = LINES.format(columns=columns, partition=self.partition, table=self.quoted)
-        since, until = midnight(first), midnight(last) + DAY
-        return self._query(sql, ("since", "TIMESTAMP", since), ("until", "TIMESTAMP", until), ("month", "STRING", month))
+        return self.rows(LINES, first, last, ("month", "STRING", month))
 
-    def _query(self, sql: str, *parameters: tuple[str, str, str | datetime]) -> Query:
+    def rows(self, sql: str, first: date, last: date, *more: tuple[str, str, str]) -> Query:
+        """The columns that are read, of the partitions from one day to another."""
+        columns = ",\n    ".join(f"{name} as {name.replace('.', '_')}" for name in self.columns)
+        text = sql.format(columns=columns, partition=self.partition, table=self.quoted)
+        since, until = midnight(first), midnight(last) + DAY
+        return self.query(text, ("since", "TIMESTAMP", since), ("until", "TIMESTAMP", until), *more)
+
+    def query(self, sql: str, *parameters: tuple[str, str, str | datetime]) -> Query:
         return Query(sql.strip(), parameters, self.location, self.name)
 
 
 @dataclass(slots=True)
 class Partition:
-    """The rows of one invoice month that were appended on one day. `job`: the query, once it was run."""
+    """Rows that were appended on one day: `month` of which invoice month, '' of all. `job`: the query, once it was run."""
 
     table: Table
     month: str
     day: date
     line_count: int
     newest: datetime
+    query: Query
     job: Any = field(default=None)
 
     @property
     def path(self) -> str:
-        return f"{self.table.name.rpartition('.')[2]}_{self.month}_{self.day:%Y%m%d}.json.gz"
+        return "_".join(filter(None, (self.table.name.rpartition(".")[2], self.month, f"{self.day:%Y%m%d}.json.gz")))
 
     @property
     def tag(self) -> str:
@@ -108,7 +112,11 @@ def plan(connection: Connection, window: Window) -> Sequence[Part]:
 
 def fetch(connection: Connection, part: Part, _: Window) -> Iterator[Blob]:
     for each in part.handle:
-        yield Blob(each.path, each.tag, None, partial(_read, connection, each))
+        yield read(connection, each)
+
+
+def read(connection: Connection, each: Partition) -> Blob:
+    return Blob(each.path, each.tag, None, partial(_read, connection, each))
 
 
 BILLING = Stream(
@@ -123,13 +131,13 @@ BILLING = Stream(
 )
 
 
-def described(connection: Connection, name: str) -> Table:
-    """The table as BigQuery describes it. Raises SourceError: it is no billing export."""
+def described(connection: Connection, name: str, fmt: Format = BILLING_EXPORT, hint: str = NAMES) -> Table:
+    """The table as BigQuery describes it. Raises SourceError: it is no export of this format."""
     found = connection.table(name)
     there = set(_fields(found.schema))
-    if missing := [column for column in REQUIRED if column not in there]:
-        what = f"the table has no `{missing[0]}`: it is no billing export"
-        raise SourceError(what, where=name, hint="gcp_billing_export_resource_v1_… or gcp_billing_export_v1_…")
+    if missing := [column.name for column in fmt.columns if column.required and column.name not in there]:
+        kind = "billing" if fmt is BILLING_EXPORT else "pricing"
+        raise SourceError(f"the table has no `{missing[0]}`: it is no {kind} export", where=name, hint=hint)
     partitioning = found.time_partitioning
     if partitioning is None:
         raise SourceError(
@@ -137,7 +145,8 @@ def described(connection: Connection, name: str) -> Table:
         )
     # Ingestion-time partitions have no column of their own.
     partition = f"`{partitioning.field}`" if partitioning.field else "_PARTITIONTIME"
-    return Table(name, found.location, tuple(column for column in FIELDS if column in there), partition)
+    columns = tuple(column.name for column in fmt.columns if column.name in there)
+    return Table(name, found.location, columns, partition)
 
 
 def _fields(schema: Sequence[Any], prefix: str = "") -> Iterator[str]:
@@ -157,7 +166,7 @@ def _partitions(connection: Connection, table: Table, since: date) -> list[Parti
         for month, day, line_count, newest in page:
             if not re.fullmatch(r"\d{6}", month):
                 raise SourceError(f"an invoice month is {month!r}", where=table.name, hint="is it a billing export?")
-            found.append(Partition(table, month, day, line_count, newest))
+            found.append(Partition(table, month, day, line_count, newest, table.lines(month, day, day)))
     return found
 
 
@@ -174,10 +183,9 @@ def _part(connection: Connection, table: Table, month: str, partitions: tuple[Pa
 
 def _read(connection: Connection, partition: Partition, start: int) -> Iterator[bytes]:
     """The rows as JSON lines, compressed. What was read before a break is read again from the same job, in the same order."""
-    query = partition.table.lines(partition.month, partition.day, partition.day)
     if partition.job is None:
-        partition.job = connection.run(query)
-    for chunk in _compressed(connection, partition, query.where):
+        partition.job = connection.run(partition.query)
+    for chunk in _compressed(connection, partition, partition.query.where):
         if start < len(chunk):
             yield chunk[start:]
         start = max(0, start - len(chunk))

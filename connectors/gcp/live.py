@@ -6,6 +6,7 @@ from connectors.gcp.catalog import PRICES
 from connectors.gcp.commitments import COMMITMENTS
 from connectors.gcp.exports import BILLING
 from connectors.gcp.lifecycle import LIFECYCLE
+from connectors.gcp.price_table import PRICE_TABLE
 from connectors.gcp.probes import probe
 from connectors.gcp.resources import inventory
 from connectors.gcp.resources_compute import COMPUTE
@@ -15,7 +16,7 @@ from connectors.gcp.settings import GcpSettings
 from connectors.gcp.utilization import UTILIZATION
 from finops.connect import Connector, Counts
 
-STREAMS = (BILLING, UTILIZATION, inventory((*COMPUTE, *SERVICES)), COMMITMENTS, PRICES)
+STREAMS = (BILLING, UTILIZATION, inventory((*COMPUTE, *SERVICES)), COMMITMENTS, PRICES, PRICE_TABLE)
 
 
 def connect(settings: GcpSettings, counts: Counts) -> Connection:

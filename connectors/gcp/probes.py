@@ -9,11 +9,12 @@ from typing import Any
 from connectors.gcp.catalog import PUBLIC
 from connectors.gcp.catalog import probe as listed
 from connectors.gcp.exports import described
+from connectors.gcp.price_table import newest, priced
 from connectors.gcp.resources import PROJECT
 from connectors.gcp.rpc import LIST_ASSETS, Method, pages
 from connectors.gcp.series import LIST as LIST_SERIES
 from connectors.gcp.series import STORED_BYTES, Aggregation, asked
-from connectors.gcp.session import Connection
+from connectors.gcp.session import Connection, Query
 from finops.errors import SourceError
 from finops.window import Window
 
@@ -26,13 +27,20 @@ def _described(connection: Connection, table: str) -> None:
     connection.table(table)
 
 
+def _nothing(connection: Connection, table: str) -> Query:
+    """A query that reads no partition."""
+    if table in connection.settings.pricing_exports:
+        return newest(priced(connection, table), NEVER)
+    return described(connection, table).changes(NEVER)
+
+
 def _dry(connection: Connection, table: str) -> None:
     """A dry run needs the right to run queries, and costs nothing."""
-    connection.bytes(described(connection, table).changes(NEVER))
+    connection.bytes(_nothing(connection, table))
 
 
 def _read(connection: Connection, table: str) -> None:
-    query = described(connection, table).changes(NEVER)
+    query = _nothing(connection, table)
     for _ in connection.pages(connection.run(query), query.where):
         return
 
@@ -71,7 +79,7 @@ def probe(connection: Connection, permission: str) -> None:
     if permission in CALLS:
         CALLS[permission](connection)
     elif permission in OF_A_TABLE:
-        for table in connection.settings.billing_exports:
+        for table in (*connection.settings.billing_exports, *connection.settings.pricing_exports):
             OF_A_TABLE[permission](connection, table)
     else:
         raise SourceError(f"`{permission}` cannot be tried")

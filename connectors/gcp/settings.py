@@ -31,6 +31,13 @@ class GcpSettings(ConnectorSettings):
             examples=[["ops.billing.gcp_billing_export_resource_v1_01A2B3_C4D5E6_F70819"]],
         ),
     ] = ()
+    pricing_exports: Annotated[
+        tuple[str, ...],
+        Field(
+            description="Tables of pricing exports: list and negotiated prices.",
+            examples=[["ops.billing.cloud_pricing_export"]],
+        ),
+    ] = ()
     scopes: Annotated[
         tuple[str, ...],
         Field(

@@ -46,7 +46,13 @@ EVERYWHERE = {"alt", "fields", "key", "prettyPrint", "quotaUser"}
 JOB = {"query", "dryRun", "labels", "jobTimeoutMs"}
 STATEMENT = {"query", "useLegacySql", "useQueryCache", "parameterMode", "queryParameters", "maximumBytesBilled"}
 
-DUCK = {"STRING": "VARCHAR", "FLOAT": "DOUBLE", "BIGNUMERIC": "DECIMAL(38, 12)", "TIMESTAMP": "TIMESTAMPTZ"}
+DUCK = {
+    "STRING": "VARCHAR",
+    "FLOAT": "DOUBLE",
+    "NUMERIC": "DECIMAL(38, 9)",
+    "BIGNUMERIC": "DECIMAL(38, 12)",
+    "TIMESTAMP": "TIMESTAMPTZ",
+}
 BIG = {"VARCHAR": "STRING", "DOUBLE": "FLOAT", "BIGINT": "INTEGER", "DATE": "DATE", "TIMESTAMP WITH TIME ZONE": "TIMESTAMP"}
 
 
@@ -119,6 +125,11 @@ def big_value(value: Any) -> Any:
         text = format(value, "f")
         return text.rstrip("0").rstrip(".") if "." in text else text
     return repr(value) if isinstance(value, float) else str(value)
+
+
+def _cell(column: dict[str, Any], value: Any) -> dict[str, Any]:
+    """A repeated field is never null: it is empty."""
+    return {"v": [] if value is None and column["mode"] == "REPEATED" else big_value(value)}
 
 
 @contextmanager
@@ -286,7 +297,7 @@ class _Handler(BaseHTTPRequestHandler):
             "schema": {"fields": schema},
             "jobReference": {"projectId": given["p"], "jobId": given["j"], "location": "US"},
             "totalRows": str(len(rows)),
-            "rows": [{"f": [{"v": big_value(value)} for value in row]} for row in rows[start:end]],
+            "rows": [{"f": [_cell(*each) for each in zip(schema, row, strict=True)]} for row in rows[start:end]],
             "jobComplete": True,
             **more,
         }
