@@ -8,6 +8,7 @@ from connectors.gcp.exports import BILLING
 from connectors.gcp.lifecycle import LIFECYCLE
 from connectors.gcp.price_table import PRICE_TABLE
 from connectors.gcp.probes import probe
+from connectors.gcp.recommendations import ADVICE
 from connectors.gcp.resources import inventory
 from connectors.gcp.resources_compute import COMPUTE
 from connectors.gcp.resources_services import SERVICES
@@ -16,7 +17,7 @@ from connectors.gcp.settings import GcpSettings
 from connectors.gcp.utilization import UTILIZATION
 from finops.connect import Connector, Counts
 
-STREAMS = (BILLING, UTILIZATION, inventory((*COMPUTE, *SERVICES)), COMMITMENTS, PRICES, PRICE_TABLE)
+STREAMS = (BILLING, UTILIZATION, inventory((*COMPUTE, *SERVICES)), COMMITMENTS, PRICES, PRICE_TABLE, ADVICE)
 
 
 def connect(settings: GcpSettings, counts: Counts) -> Connection:
@@ -25,7 +26,8 @@ def connect(settings: GcpSettings, counts: Counts) -> Connection:
     import google.cloud.asset_v1
     import google.cloud.bigquery
     import google.cloud.billing_v1
-    import google.cloud.monitoring_v3  # noqa: F401
+    import google.cloud.monitoring_v3
+    import google.cloud.recommender_v1  # noqa: F401
 
     return Connection(settings, counts)
 

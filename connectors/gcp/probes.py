@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
+from functools import partial
 from typing import Any
 
 from connectors.gcp.catalog import PUBLIC
 from connectors.gcp.catalog import probe as listed
 from connectors.gcp.exports import described
 from connectors.gcp.price_table import newest, priced
+from connectors.gcp.recommendations import probe as recommended
+from connectors.gcp.recommendations import recommenders
 from connectors.gcp.resources import PROJECT
 from connectors.gcp.rpc import LIST_ASSETS, Method, pages
 from connectors.gcp.series import LIST as LIST_SERIES
@@ -65,6 +68,7 @@ CALLS: Mapping[str, Callable[[Connection], None]] = {
     LIST_ASSETS.permission: _assets,
     LIST_SERIES.permission: _series,
     PUBLIC: listed,
+    **{each.permission: partial(recommended, permission=each.permission) for each in recommenders()},
 }
 OF_A_TABLE: Mapping[str, Callable[[Connection, str], None]] = {
     "bigquery.tables.get": _described,

@@ -209,10 +209,11 @@ def company(start: datetime, end: datetime) -> tuple[Monitoring, list[Row]]:
     types = {row["resource_id"]: (row["resource_type"], row["account_id"]) for row in file_rows()}
     monitoring, told = Monitoring(), []
     found: dict[tuple[str, str, str], Series] = {}
-    for row in parquet.read_table(OPEN / "metrics.parquet").to_pylist():
-        kind, project = types.get(row["resource_id"], ("", ""))
+    wanted = [("resource_id", "in", list(types)), ("timestamp", ">=", start), ("timestamp", "<", end)]
+    for row in parquet.read_table(OPEN / "metrics.parquet", filters=wanted).to_pylist():
+        kind, project = types[row["resource_id"]]
         source = TOLD.get((kind, row["metric"], row["statistic"]))
-        if source is None or not start <= row["timestamp"] < end:
+        if source is None:
             continue
         metric, how, factor = source
         told.append(tuple(row.values()))
