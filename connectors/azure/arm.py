@@ -40,6 +40,8 @@ class Pages:
 
     def turn(self, following: object) -> None:
         self.following = str(following or "")
+        if self.links and self.following.startswith("/providers/"):  # Billing leaves out where it is
+            self.following = f"{self.connection.settings.management_endpoint}{self.following}"
         self.more = bool(self.following)
         elsewhere = self.links and not self.following.startswith(f"{self.connection.settings.management_endpoint}/")
         if self.more and (self.following in self._seen or elsewhere):

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, timedelta
 
-from connectors.azure import arm, blob, commitments, opinions, reports
+from connectors.azure import arm, blob, commitments, invoices, opinions, reports
 from connectors.azure.exports import location, newest
 from connectors.azure.prices import PUBLIC, items
 from connectors.azure.session import Connection
@@ -83,6 +83,21 @@ def _use(connection: Connection) -> None:
         next(commitments.summaries(connection, part.handle, Window(day, day + timedelta(days=1))), None)
 
 
+def _invoices(connection: Connection) -> None:
+    day = datetime(2026, 1, 1, tzinfo=UTC)
+    for part in invoices.plan(connection, Window(day, day + timedelta(days=31))):
+        next(invoices.invoices(connection, part.handle, Window(day, day + timedelta(days=31))), None)
+
+
+def _transactions(connection: Connection) -> None:
+    """Of the newest invoice of the last quarter that was: one that is not there has no transactions to refuse."""
+    now = datetime.now(UTC)
+    window = Window(now - timedelta(days=92), now)
+    for part in invoices.plan(connection, window):
+        for found in list(invoices.invoices(connection, part.handle, window))[-1:]:
+            next(invoices.transactions(connection, part.handle, str(found["name"])), None)
+
+
 def _generated(connection: Connection) -> None:
     """A report of one day is asked for, and not waited for."""
     if not connection.settings.exports:
@@ -107,5 +122,7 @@ CALLS: Mapping[str, Callable[[Connection], None]] = {
     commitments.USE: _use,
     opinions.BENEFITS: _recommended,
     reports.GENERATE: _generated,
+    invoices.INVOICES: _invoices,
+    invoices.TRANSACTIONS: _transactions,
 }
 """Permission → the call that needs it, where the permission is not one of a subscription's resources."""

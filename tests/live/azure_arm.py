@@ -95,6 +95,15 @@ OPERATIONS: dict[str, Operation] = {
     "costmanagement:ReportStatus": _built(
         build_generate_cost_details_report_get_operation_results_request, f"{ANY}/{ANY}", ANY
     ),
+    "billing:Invoices": _published(
+        r"/providers/Microsoft\.Billing/billingAccounts/[^/]+(/billingProfiles/[^/]+)?/invoices",
+        "2024-04-01",
+        "periodStartDate",
+        "periodEndDate",
+    ),
+    "billing:Transactions": _published(
+        r"/providers/Microsoft\.Billing/billingAccounts/[^/]+/invoices/[^/]+/transactions", "2024-04-01"
+    ),
     "compute:Skus": _published(r"/subscriptions/[0-9a-f-]{36}/providers/Microsoft\.Compute/skus", "2021-07-01", "$filter"),
     "machinelearning:Computes": _published(
         GROUP + r"/Microsoft\.MachineLearningServices/workspaces/[^/]+/computes", "2024-04-01"
@@ -263,9 +272,12 @@ def _listed(plane: Plane, url: str, path: str, parameters: Mapping[str, str]) ->
     items = plane.lists[path.lower()]
     if term := re.search(r"properties/term eq '(P[13]Y)'", parameters.get("$filter", "")):
         items = [item for item in items if item["properties"].get("term") == term[1]]
+    if ends := parameters.get("periodEndDate"):
+        items = [item for item in items if item["properties"].get("invoiceDate", "") <= ends]  # the narrower reading
     page = {"value": items[start : start + plane.page]}
     if start + plane.page < len(items):
-        page["nextLink"] = f"{url}{path}?api-version={parameters['api-version']}&$skiptoken={start + plane.page}"  # type: ignore
+        place = "" if "/invoices" in path else url  # Billing says where below the host alone
+        page["nextLink"] = f"{place}{path}?api-version={parameters['api-version']}&$skiptoken={start + plane.page}"  # type: ignore
     return page
 
 
