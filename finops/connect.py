@@ -236,6 +236,8 @@ class Stream:
     fetch        (connection, part, window) → pages, or the blobs of an export's month
     kept         (seconds, days): finer measurements than so many seconds (0: all) are gone after so many days
     shape        of rows in a provider's own form: their columns, by which a `Format` recognises the file that they become
+    places       connection → place → the connection narrowed to it, where places fail apart (regions): each has windows,
+                 coverage and rows of its own, so that one that is denied neither stops the others nor lands in part
     wanted       settings → whether they name what it reads: a stream that nobody named is passed over where they do not
     """
 
@@ -252,6 +254,7 @@ class Stream:
     kept: tuple[tuple[int, int], ...] = ()
     wanted: Callable[[Any], bool] = lambda _: True
     shape: Table | None = None
+    places: Callable[[Any], Mapping[str, Any]] | None = None
 
 
 class Counts(Protocol):

@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from connectors.aws.resources import Place
-from connectors.aws.session import Account, Connection
+from connectors.aws.session import Account, Connection, by_region_and_global
 from finops.connect import Part, Rows, Stream
 from finops.window import Window
 
@@ -33,7 +33,7 @@ def plan(connection: Connection, _: Window) -> Sequence[Part]:
     home = Place(connection, Account(connection.own_account), connection.settings.home_region)
     places = [Place(connection, account, region) for account, region in connection.places()]
     return [
-        Part("savings plans", handle=(home, "plans")),
+        *([Part("savings plans", handle=(home, "plans"))] if connection.is_global else []),
         *(Part(f"{place.account.id} {place.region} reservations", handle=(place, "reservations")) for place in places),
     ]
 
@@ -166,4 +166,5 @@ COMMITMENTS = Stream(
     ),
     plan=plan,
     fetch=fetch,
+    places=by_region_and_global,
 )

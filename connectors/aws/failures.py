@@ -20,6 +20,7 @@ SKEWED = re.compile(r"RequestTimeTooSkewed|RequestExpired|RequestInTheFuture|Sig
 LATER = re.compile(
     r"Throttl|TooManyRequests|SlowDown|LimitExceeded|ServiceUnavailable|InternalError|InternalFailure|PreconditionFailed|^5\d\d$"
 )
+ORGANISATION = re.compile(r"service control policy|resource control policy|organizations? polic", re.IGNORECASE)
 KEYS = re.compile(r"\b(AKIA|ASIA)[A-Z0-9]{12,}\b|(?i:(X-Amz-(Signature|Security-Token|Credential))=[^&\s]+)")
 
 
@@ -64,6 +65,8 @@ def _answered(error: Any, permission: str, where: str, secrets: tuple[str, ...])
         return AccessError(f"{permission}: {code}: the credentials are expired or wrong", where=where, hint="sign in again")
     if DENIED.search(code) or DENIED.search(status):
         hint = f"allow `{permission}`: finops doctor prints the policy"
+        if ORGANISATION.search(message):
+            hint = f"an organisation's policy denies `{permission}` in {where}: allow it, or name the `regions` that are used"
         return AccessError(f"{permission} is denied ({code}): {message}", where=where, hint=hint)
     if LATER.search(code) or LATER.search(status) or status == "429":
         return RetriableError(f"{permission}: {code}", where=where, hint="run the load again later")

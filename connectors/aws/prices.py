@@ -14,7 +14,7 @@ from decimal import Decimal
 from typing import Any, TypeAlias
 
 from connectors.aws.resources import Place, sizes
-from connectors.aws.session import Account, Connection
+from connectors.aws.session import Account, Connection, by_region
 from finops.connect import Part, Rows, Stream
 from finops.window import Window
 
@@ -209,4 +209,5 @@ PRICES = Stream(
     fetch=fetch,
     restates_days=7,  # a week-old price list is good enough
     units=("AWS",),
+    places=by_region,
 )

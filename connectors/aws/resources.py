@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from connectors.aws.session import Account, Connection
+from connectors.aws.session import Account, Connection, by_region_and_global
 from finops.connect import Part, Rows, Stream
 from finops.window import Window
 
@@ -108,7 +108,8 @@ def inventory(kinds: Sequence[Kind]) -> Stream:
         home = connection.settings.home_region
         places = connection.places()
         parts = [(a, r, kind) for a, r in places for kind in kinds if not kind.everywhere]
-        parts += [(account, home, kind) for account in connection.accounts() for kind in kinds if kind.everywhere]
+        for account in connection.accounts() if connection.is_global else ():
+            parts += [(account, home, kind) for kind in kinds if kind.everywhere]
         return [Part(f"{a.id} {r} {kind.name}", handle=(a, r, kind.name)) for a, r, kind in parts]
 
     def fetch(connection: Connection, part: Part, window: Window) -> Iterator[Rows]:
@@ -131,6 +132,7 @@ def inventory(kinds: Sequence[Kind]) -> Stream:
         permissions=("ec2:DescribeRegions", *permissions),
         plan=plan,
         fetch=fetch,
+        places=by_region_and_global,
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from threading import RLock
 from typing import Any, TypeVar
 
@@ -32,6 +32,19 @@ ACTIONS = {
 """Operations whose permission bears another name (AWS Service Authorization Reference)."""
 
 
+GLOBAL = "global"
+"""The place of what lies in no region (buckets, savings plans)."""
+
+
+def by_region(connection: Connection) -> dict[str, Connection]:
+    """Each region that any account has, alone."""
+    return {region: connection.narrowed(region) for region in sorted({region for _, region in connection.places()})}
+
+
+def by_region_and_global(connection: Connection) -> dict[str, Connection]:
+    return {**by_region(connection), GLOBAL: connection.narrowed(GLOBAL)}
+
+
 def action(service: str, operation: str) -> str:
     """The permission that an operation needs, as policies name it."""
     name = f"{PREFIXES.get(service, service)}:{operation}"
@@ -52,6 +65,7 @@ class Connection:
 
     settings: AwsSettings
     counts: Counts
+    only: str = ""  # the one region that is read, or GLOBAL; '' is all of it
     _clients: dict[tuple[str, str, str], Any] = field(default_factory=dict)
     _sessions: dict[str, Any] = field(default_factory=dict)
     _known: dict[str, Any] = field(default_factory=dict)
@@ -150,8 +164,18 @@ class Connection:
             return found
 
     def places(self) -> list[tuple[Account, str]]:
-        """Each account with each of its regions."""
-        return [(account, region) for account in self.accounts() for region in self.regions(account.role)]
+        """Each account with each of its regions that is read."""
+        every = ((account, region) for account in self.accounts() for region in self.regions(account.role))
+        return [(account, region) for account, region in every if self.only in ("", region)]
+
+    @property
+    def is_global(self) -> bool:
+        """Whether what lies in no region is read."""
+        return self.only in ("", GLOBAL)
+
+    def narrowed(self, only: str) -> Connection:
+        """The same with one region, or with what lies in none."""
+        return replace(self, only=only)
 
     def _endpoint(self, service: str) -> str | None:
         return self.settings.endpoint_urls.get(service) or self.settings.endpoint_url

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from connectors.aws.resources import Place
-from connectors.aws.session import Connection
+from connectors.aws.session import Connection, by_region
 from finops.connect import Part, Rows, Stream
 from finops.window import Window
 
@@ -61,4 +61,5 @@ SPOT = Stream(
     plan=plan,
     fetch=fetch,
     reach_days=89,  # EC2 keeps 90 days
+    places=by_region,
 )

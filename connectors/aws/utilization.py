@@ -18,7 +18,7 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
-from connectors.aws.session import Account, Connection
+from connectors.aws.session import Account, Connection, by_region
 from finops.connect import Part, Rows, Stream
 from finops.errors import AccessError, RetriableError
 from finops.window import Window
@@ -137,6 +137,7 @@ UTILIZATION = Stream(
     reach_days=90,
     restates_days=2,  # late values arrive within hours, S3's daily ones within two days
     kept=KEPT,
+    places=by_region,
 )
 
 

@@ -52,8 +52,8 @@ class Shelf:
     folder: Path
 
     @classmethod
-    def of(cls, root: Path, source: str, stream: str) -> Shelf:
-        return cls(root / FOLDER / slug(source) / slug(stream))
+    def of(cls, root: Path, source: str, stream: str, place: str = "") -> Shelf:
+        return cls(Path(root, FOLDER, slug(source), slug(stream), *([slug(place)] if place else ())))
 
     def begun(self) -> list[Window]:
         """Windows of which an earlier run left parts."""

@@ -21,7 +21,7 @@ Kind = TypeVar("Kind")
 def fetch(job: Job, now: datetime, tell: Callable[[str], object]) -> list[Path]:
     """The files and folders to load. Raises SourceError, which names every part that failed; the others are kept."""
     pieces = [(window, part) for window, parts in job.windows for part in parts]
-    source, stream = job.opened.source.name, job.stream.title
+    source, stream = job.opened.source.name, " ".join(filter(None, (job.stream.title, job.place)))
     brought: dict[int, Path | None] = {}
     failed: list[str] = []
     with ThreadPoolExecutor(max_workers=job.opened.settings.concurrency) as pool:
@@ -40,7 +40,7 @@ def fetch(job: Job, now: datetime, tell: Callable[[str], object]) -> list[Path]:
 
 def _fetch(job: Job, window: Window, part: Part, now: datetime) -> Path | None:
     """The file of the part's rows (None where there are none), or the folder of an export's month."""
-    pages = job.stream.fetch(job.opened.connection, part, window)
+    pages = job.stream.fetch(job.connection, part, window)
     if job.stream.divided == "export":
         return store_blobs(job.shelf.export(part.key), _of(Blob, pages), now)
     target = job.shelf.rows(window, part.key)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -36,22 +36,38 @@ class Opened:
     connection: Any
     meter: Meter
 
-    def stored_as(self, stream: Stream) -> str:
-        """`x_source` of a stream's rows: charges bear the source's name, other tables the stream's too.
+    def stored_as(self, stream: Stream, place: str = "") -> str:
+        """`x_source` of a stream's rows: charges bear the source's name, other tables the stream's and the place's too.
 
         Streams of one source may fill one table, and a unit is replaced by (source, unit).
         """
-        return self.source.name if stream.table == "charges" else f"{self.source.name}/{stream.name}"
+        return self.source.name if stream.table == "charges" else "/".join(filter(None, (self.source.name, stream.name, place)))
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One stream of one source: windows with their parts."""
+    """One stream of one source, or what of it is in one place: windows with their parts.
+
+    connection  the source's, narrowed to the place
+    held        whether the warehouse has anything of it
+    """
 
     opened: Opened
     stream: Stream
     shelf: Shelf
     windows: tuple[tuple[Window, tuple[Part, ...]], ...]
+    connection: Any
+    place: str = ""
+    held: bool = False
+
+    @property
+    def stored_as(self) -> str:
+        return self.opened.stored_as(self.stream, self.place)
+
+    @property
+    def name(self) -> str:
+        """What a failure calls it."""
+        return f"{self.stream.name} {self.place}".rstrip()
 
     @property
     def cost(self) -> dict[str, Decimal]:
@@ -134,11 +150,22 @@ def plan(sources: Iterable[Source], reads: Reads, root: Path, now: datetime, tel
         made.opened.append(opened)
         for stream in streams:
             tell(f"{source.name}: what there is of {stream.title}")
-            try:
-                made.jobs.append(_job(opened, stream, reads, root, now))
-            except Exception as error:
-                made.failures.append(Failure(source.name, stream.name, said(error)))
+            _planned(made, opened, stream, reads, root, now)
     return made
+
+
+def _planned(made: Plan, opened: Opened, stream: Stream, reads: Reads, root: Path, now: datetime) -> None:
+    """The jobs of a stream, one a place; a place that fails is a failure of its own."""
+    try:
+        places: Mapping[str, Any] = stream.places(opened.connection) if stream.places else {"": opened.connection}
+    except Exception as error:
+        made.failures.append(Failure(opened.source.name, stream.name, said(error)))
+        return
+    for place, connection in places.items():
+        try:
+            made.jobs.append(_job(opened, stream, connection, place, reads, root, now))
+        except Exception as error:
+            made.failures.append(Failure(opened.source.name, f"{stream.name} {place}".rstrip(), said(error)))
 
 
 def said(error: Exception) -> str:
@@ -149,17 +176,22 @@ def said(error: Exception) -> str:
     return str(SourceError(f"{type(error).__name__}: this is a defect of finops", hint="finops --debug load"))
 
 
-def _job(opened: Opened, stream: Stream, reads: Reads, root: Path, now: datetime) -> Job:
-    shelf = Shelf.of(root, opened.source.name, stream.name)
-    covered = covered_units(reads, opened.stored_as(stream), stream.table)
+def _job(opened: Opened, stream: Stream, connection: Any, place: str, reads: Reads, root: Path, now: datetime) -> Job:
+    shelf = Shelf.of(root, opened.source.name, stream.name, place)
+    covered = covered_units(reads, opened.stored_as(stream, place), stream.table)
+    held = bool(covered)
+    if place:  # days that were fetched before places were told apart hold all of them
+        whole = covered_units(reads, opened.stored_as(stream), stream.table)
+        covered |= dict.fromkeys(whole, datetime.max.replace(tzinfo=now.tzinfo))
     windows = missing(stream, covered, now, opened.settings.history_days, shelf.begun())
     if stream.divided != "export":
         shelf.forget(windows)
-    return Job(opened, stream, shelf, tuple((w, _parts(opened, stream, w)) for w in windows))
+    planned = tuple((w, _parts(opened, stream, connection, w)) for w in windows)
+    return Job(opened, stream, shelf, planned, connection, place, held)
 
 
-def _parts(opened: Opened, stream: Stream, window: Window) -> tuple[Part, ...]:
-    parts = tuple(stream.plan(opened.connection, window))
+def _parts(opened: Opened, stream: Stream, connection: Any, window: Window) -> tuple[Part, ...]:
+    parts = tuple(stream.plan(connection, window))
     keys: Sequence[str] = [part.key for part in parts]
     if len(set(keys)) < len(keys):
         raise SourceError(f"two parts of {stream.name} have one key", where=opened.source.name)

@@ -52,19 +52,19 @@ def load_live(warehouse: Warehouse, sources: Sequence[Source], options: Options,
         try:
             report += _run(warehouse, job, options, tell)
         except Exception as error:
-            failures.append(Failure(job.opened.source.name, job.stream.name, said(error)))
+            failures.append(Failure(job.opened.source.name, job.name, said(error)))
     said_of = tuple(f"{' '.join(filter(None, (f.source, f.stream)))}: {f.error}" for f in failures)
     return report + LoadReport((), changed=False, failures=said_of, api=_calls(made, estimated))
 
 
 def _run(warehouse: Warehouse, job: Job, options: Options, tell: Tell) -> LoadReport:
     paths = fetch(job, options.now, tell)
-    stored_as = job.opened.stored_as(job.stream)
+    stored_as = job.stored_as
     if job.stream.divided == "export":
         with warehouse.reader() as reader:
             paths = _unloaded(paths, stored_as, job.stream.table, reader)
     asked = tuple(unit for window, _ in job.windows for unit in units(job.stream, window))
-    if not paths and not asked:
+    if not paths and (not asked or (job.place and not job.held)):  # most regions hold nothing, and never did
         return LoadReport((), changed=False)
     tell(f"{job.opened.source.name}: loading {job.stream.title}")
     report = load(
@@ -121,4 +121,5 @@ def _losses(job: Job, now: datetime) -> tuple[str, ...]:
     """What the provider had thrown away before it was asked, of a first load."""
     period_s = job.opened.settings.metric_period_s
     sentences = [lost(job.stream, window, now, period_s) for window, _ in job.windows]
-    return tuple(dict.fromkeys(f"{job.opened.source.name}: {sentence}" for sentence in sentences if sentence))
+    name = " ".join(filter(None, (job.opened.source.name, job.place)))
+    return tuple(dict.fromkeys(f"{name}: {sentence}" for sentence in sentences if sentence))

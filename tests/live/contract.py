@@ -77,6 +77,7 @@ class Aws:
     asked: Counter[str] = field(default_factory=Counter)
     requests: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     violations: list[str] = field(default_factory=list)
+    denied: dict[str, str] = field(default_factory=dict)  # region → the words of a policy that denies everything there
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def answer(self, permission: str, *pages: dict[str, Any]) -> None:
@@ -142,6 +143,9 @@ class _Handler(BaseHTTPRequestHandler):
             aws.asked[permission] += 1
             aws.requests.append((permission, parameters))
         fault = aws.next_fault(permission)
+        region = self.headers.get("Authorization", "").partition("/aws4_request")[0].split("/")[-2]
+        if region in aws.denied:
+            fault = Fault(403, "UnauthorizedOperation", aws.denied[region])
         if isinstance(fault, Fault):
             return self._send(fault.status, *_fault_body(operation, fault))
         scripted = aws.next_answer(permission)

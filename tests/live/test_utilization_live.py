@@ -68,7 +68,9 @@ def test_each_metric_has_the_names_of_the_open_format(cloud: Aws, warehouse: War
         ("i-1", "memory_utilization", None, "avg", 41.0),
         ("i-1", "network_out_bytes", None, "sum", 3600.0),
     ]
-    assert rows(warehouse, "select distinct x_source as s, period_s as p from metrics") == [{"s": "aws/utilization", "p": 3600}]
+    assert rows(warehouse, "select distinct x_source as s, period_s as p from metrics") == [
+        {"s": "aws/utilization/us-east-1", "p": 3600}
+    ]
 
 
 def test_days_are_asked_for_until_they_are_final(cloud: Aws, warehouse: Warehouse) -> None:
@@ -119,8 +121,21 @@ def test_calls_are_priced_before_and_refused_where_too_dear(cloud: Aws, warehous
 
 
 def test_what_is_already_lost_is_said(cloud: Aws, warehouse: Warehouse) -> None:
+    client(cloud.url, "cloudwatch").put_metric_data(
+        Namespace="AWS/EC2",
+        MetricData=[
+            {
+                "MetricName": "CPUUtilization",
+                "Dimensions": [{"Name": "InstanceId", "Value": "i-1"}],
+                "Timestamp": NOW - timedelta(days=1),
+                "Value": 10.0,
+            }
+        ],
+    )
     report = fetched(warehouse, metrics(cloud.url, metric_period_s=300, history_days=90))
-    assert report.notes == ("aws: measurements finer than 3600 s from before 2026-08-30 are gone: they are kept for 63 days",)
+    assert report.notes == (
+        "aws us-east-1: measurements finer than 3600 s from before 2026-08-30 are gone: they are kept for 63 days",
+    )
     assert fetched(warehouse, metrics(cloud.url, metric_period_s=300, history_days=90)).notes == ()
 
 
