@@ -123,7 +123,15 @@ def action_document(action: Action) -> dict[str, str]:
 
 def fact_document(fact: Fact) -> dict[str, Any]:
     value = str(fact.value) if isinstance(fact.value, Decimal) else fact.value
-    return {"name": fact.name, "value": value, "unit": fact.unit, "source": fact.source}
+    return {"name": fact.name, "value": value, "unit": fact.unit or unit_of(fact.name), "source": fact.source}
+
+
+def unit_of(name: str) -> str:
+    """The unit of a metric of the vocabulary by the first word of a fact's name; '' for what is none."""
+    metric = name.partition(" ")[0]
+    if metric.endswith(("_utilization", "_active", "_duty_cycle")):
+        return "%"
+    return {"gpu_memory_used_gib": "GiB", "connections": "connections", "objects": "objects"}.get(metric, "")
 
 
 def _text(value: object) -> object:

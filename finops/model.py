@@ -178,7 +178,10 @@ class Scale:
 
 @dataclass(frozen=True, slots=True)
 class Commit:
-    """Buy a commitment. `hourly` is in the plan's currency per hour (spend) or in `unit` (usage); `first` of it at once."""
+    """Buy a commitment. `hourly` is in the plan's currency per hour (spend) or in `unit` (usage); `first` of it at once.
+
+    covers  region, machine and operating system of what a lock holds for; empty: all that the instrument has a price for
+    """
 
     instrument: str
     term: str
@@ -187,6 +190,7 @@ class Commit:
     unit: str
     target: str
     first: Decimal = Decimal(0)
+    covers: tuple[tuple[str, str, str], ...] = ()
 
 
 Action: TypeAlias = Delete | Stop | Schedule | Resize | Reconfigure | Move | UseSpot | Scale | Commit

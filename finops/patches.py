@@ -38,6 +38,16 @@ def templates() -> dict[tuple[str, str], str]:
     return found
 
 
+SEGMENTS = {
+    "group": "resourcegroups",
+    "workspace": "workspaces",
+    "parent": "accounts",
+    "order": "reservationorders",
+    "reservation": "reservations",
+}
+"""Parts of an id made of name/value pairs, by what templates call them."""
+
+
 def patch_of(finding: Finding) -> str:
     """The commands for this finding; empty where nobody has written a template for its type and action.
 
@@ -53,6 +63,8 @@ def patch_of(finding: Finding) -> str:
     values = _values(finding, finding.verdict.action)
     if template is None or not all(value.isprintable() for value in values.values()):
         return ""
+    if "{unit}" in template and ":" in values.get("unit", ""):
+        return ""  # a unit that is billed by deployment: order forms call it otherwise
     values["rules"] = finding.lifecycle  # of several lines
     text = template.format(**{name: shlex.quote(value) for name, value in values.items()}).strip()
     return f"{finding.patch}\n{text}" if finding.patch else text
@@ -79,11 +91,7 @@ def _values(finding: Finding, action: Action) -> dict[str, str]:
         "region": scope.region,
         "current": str(getattr(action, "current", "")),
         "target": action.target,
-        "group": _segment(resource, "resourcegroups"),
-        "workspace": _segment(resource, "workspaces"),
-        "parent": _segment(resource, "accounts"),
-        "order": _segment(resource, "reservationorders"),
-        "reservation": _segment(resource, "reservations"),
+        **{name: _segment(resource, segment) for name, segment in SEGMENTS.items()},
     }
     return values | _purchase(action)
 
@@ -93,13 +101,16 @@ def _purchase(action: Action) -> dict[str, str]:
     if not isinstance(action, Commit):
         return {}
     count, unit = action.term[:-1], action.term[-1:].upper()
-    months = (int(count) if count.isdigit() else 0) * (12 if unit == "Y" else 1)
+    number = int(count) if count.isdigit() else 0
+    months = number * {"Y": 12, "M": 1}.get(unit, 0)
     return {
         "first": str(action.first or action.hourly),
         "hourly": str(action.hourly),
+        "unit": action.unit,
         "term": f"P{count}{unit}",
         "months": str(months),
-        "seconds": str(months * 365 * 24 * 3600 // 12),
+        "seconds": str(number * 24 * 3600 if unit == "D" else months * 365 * 24 * 3600 // 12),
+        "hours": str(number * 24 if unit == "D" else months * 730),
         "payment": {"none": "No Upfront", "partial": "Partial Upfront", "all": "All Upfront"}.get(
             action.payment, action.payment
         ),

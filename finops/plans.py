@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import date
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from finops import queries
+from finops.backtest.gate import Proof, proof_note, watched
+from finops.backtest.kept import proofs_in_force
 from finops.bill.replay import TOTALS, UNUSED, USAGE, Replay, replays
 from finops.bill.simulate import keys_of
 from finops.commitment.levels import commitment_of_row
@@ -19,7 +21,7 @@ from finops.errors import ConfigError, DataError
 from finops.intake.reconcile import Trust, trust
 from finops.ledger import kept
 from finops.ledger.entries import History
-from finops.model import Act, Delete, Recommendation, Stop, Unknown
+from finops.model import KINDS, Act, Delete, Recommendation, Stop, Unknown
 from finops.money import cents
 from finops.opinions import Opinion, Unshared, opinions_of_rows, unshared
 from finops.portfolio import Plan, how_to_supply
@@ -124,7 +126,9 @@ def make_plans(
     if day is None:
         raise ConfigError("no bill is loaded", where=config.warehouse, hint="finops load PATH… or finops demo")
     owners = Owners(tuple(config.tags.owner), tuple(config.tags.environment))
-    made = plans(reader, day, kinds=kinds, thresholds=config.recommenders, owners=owners)
+    proved = proofs_in_force(reader, day, config.recommenders)
+    unproven = {currency: watched(found) for currency, found in proved.items()}
+    made = plans(reader, day, kinds=kinds, thresholds=config.recommenders, owners=owners, unproven=unproven)
     if not made:
         raise ConfigError(f"no bill is loaded of the 30 days up to {day}", where=config.warehouse, hint="finops status")
     calculation = queries.calculation(reader, reader.published.content)
@@ -133,12 +137,18 @@ def make_plans(
     advice = reader.rows("select * from vendor_recommendations")
     known = kept.history(reader, day)
     views = []
-    for plan in (standing_in(known, plan) for plan in made):
+    for plan in (standing_in(known, plan) for plan in noted(made, proved, kinds)):
         tied = trust(reader, day, sources=of_currency.get(plan.currency, ()))
         mine = [replay for replay in replayed if replay.currency == plan.currency]
         opinions, others = _opinions(advice, plan)
         views.append(PlanView(plan, gated(tied, mine), calculation, opinions, others))
     return views if force else _tied(views, config.warehouse)
+
+
+def noted(made: Sequence[Plan], proved: Mapping[str, Mapping[str, Proof]], kinds: Sequence[str]) -> Iterator[Plan]:
+    """The plans, each with what replays say of its kinds."""
+    for plan in made:
+        yield replace(plan, notes=(*plan.notes, proof_note(proved.get(plan.currency, {}), kinds or sorted(KINDS))))
 
 
 def _tied(views: Sequence[PlanView], where: str) -> list[PlanView]:

@@ -165,11 +165,13 @@ class Sequencer:
     printed sums exactly.
     """
 
-    def __init__(self, bill: Bill, currency: str, as_of: date) -> None:
+    def __init__(self, bill: Bill, currency: str, as_of: date, unproven: Mapping[str, str] | None = None) -> None:
+        """`unproven`: kinds that replays have not proved, and why their actions are watched."""
         self.before = bill.copy()
         self.bill = bill
         self.currency = currency
         self.as_of = as_of
+        self._unproven = unproven or {}
         self._taken: list[Taken] = []
         self._kept: list[Kept] = []
         self._unknown: list[Finding] = []
@@ -185,6 +187,8 @@ class Sequencer:
             match finding.verdict:
                 case Act(saving=saving) if saving.effective_monthly.low <= 0 < saving.effective_monthly.expected:
                     self._kept.append(Kept(finding, _unproven(saving)))
+                case Act() if finding.kind in self._unproven and not _renews(finding.verdict):
+                    self._kept.append(Kept(finding, self._unproven[finding.kind]))
                 case Act() as act:
                     acts[finding.id] = Proposed(finding, act, self.before.value(finding.bill_key, act.effect))
                 case Keep(why):

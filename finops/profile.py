@@ -119,7 +119,7 @@ def profile_of_row(row: Mapping[str, Any]) -> Profile:
         account=row.get("account_id") or "",
         in_inventory=bool(row.get("in_inventory")),
         sku=row.get("sku") or "",
-        billed_machine=row.get("instance_type") or "",
+        billed_machine=machine if ":" not in (machine := row.get("instance_type") or "") else "",
         operating_system=row.get("operating_system") or "",
         state=row.get("state") or "",
         created_at=row.get("created_at"),

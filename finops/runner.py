@@ -14,10 +14,10 @@ from pydantic import TypeAdapter, ValidationError
 
 from finops import plugins
 from finops.agreements import SPENT, Agreements, agreements_of
-from finops.bill.simulate import Bill, Line
+from finops.bill.simulate import Bill, Line, keys_of
 from finops.commitment.levels import Commitment, commitment_of_row
 from finops.errors import ConfigError
-from finops.model import KINDS, Act, Finding
+from finops.model import KINDS, Act, Finding, Keep
 from finops.money import MONTH_PER_WINDOW
 from finops.patches import patch_of
 from finops.portfolio import Failure, Plan, Sequencer
@@ -43,6 +43,17 @@ HOW = {
     "": "load a file with the columns of `metrics` (resource_id, timestamp, period_s, metric, statistic, value) with {fact}",
 }
 """How to supply what is missing, by the words that a missing fact begins with."""
+
+
+GONE = """
+    select
+        lower(coalesce(billed_as, resource_id)) as key,
+        max(gone_since) as gone_since
+    from resource_profile($as_of)
+    where gone_since is not null
+    group by lower(coalesce(billed_as, resource_id))
+"""
+"""What has left inventory and bill, and its last day: its 30 days have cost, and there is nothing to do about it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,8 +136,12 @@ def plans(
     kinds: Sequence[str] = (),
     thresholds: Mapping[str, Mapping[str, Any]] | None = None,
     owners: Owners | None = None,
+    unproven: Mapping[str, Mapping[str, str]] | None = None,
 ) -> list[Plan]:
-    """One plan a currency, largest spend first. `kinds` empty: all. Raises ConfigError for an unknown kind."""
+    """One plan a currency, largest spend first. `kinds` empty: all. Raises ConfigError for an unknown kind.
+
+    unproven  currency → kind → why its actions are watched
+    """
     with ThreadPoolExecutor(max_workers=1) as engine:  # it reads while recommenders are imported, and while they judge
         begun = engine.submit(_begun, reads, as_of, everything=not kinds)
         chosen = recommenders(thresholds)
@@ -139,8 +154,14 @@ def plans(
         order = sorted(active, key=lambda kind: isinstance(active[kind], PortfolioRecommender))
         candidates = {kind: engine.submit(_candidates, run, kind, active[kind]) for kind in order}
         agreed = engine.submit(_agreed, reads, as_of)
+        left = engine.submit(_gone, run)
         whose = owners or Owners()
-        result = [_plan(run, currency, bill, active, candidates, whose, agreed) for currency, bill in bills.items()]
+        result = [
+            _plan(
+                run, Sequencer(bill, currency, as_of, (unproven or {}).get(currency)), active, candidates, whose, agreed, left
+            )
+            for currency, bill in bills.items()
+        ]
     return sorted(result, key=lambda plan: -plan.current)
 
 
@@ -204,14 +225,14 @@ def _candidates(run: Run, kind: str, recommender: Recommender | PortfolioRecomme
 
 def _plan(
     run: Run,
-    currency: str,
-    bill: Bill,
+    sequencer: Sequencer,
     active: Mapping[str, Recommender | PortfolioRecommender],
     candidates: Mapping[str, Future[list[dict[str, Any]]]],
     owners: Owners,
     agreed: Future[Agreements],
+    left: Future[dict[str, date]],
 ) -> Plan:
-    sequencer = Sequencer(bill, currency, run.as_of)
+    currency = sequencer.currency
     prices = run.prices.of_currency(currency)
     context = Context(run.as_of, prices, sequencer.before, sequencer.before, currency)
     failed: list[Failure] = []
@@ -220,7 +241,8 @@ def _plan(
     for kind, recommender in single.items():
         rows = [row for row in candidates[kind].result() if row.get("currency", currency) == currency]
         found += _judged(kind, (f for row in rows for f in recommender.judge(row, context)), failed)
-    sequencer.take(found)
+    gone = left.result()
+    sequencer.take(_unless_gone(finding, gone) for finding in found)
     after = Context(run.as_of, prices, sequencer.bill, sequencer.before, currency)
     for kind, portfolio in active.items():
         if isinstance(portfolio, PortfolioRecommender):
@@ -229,6 +251,19 @@ def _plan(
     whose = (owners.owner, owners.environment)
     every = [*run.failed, *failed]
     return sequencer.plan(kinds=list(active), failed=every, owners=whose, how=HOW, agreements=agreed.result())
+
+
+def _gone(run: Run) -> dict[str, date]:
+    return {row["key"]: row["gone_since"] for row in run.rows(GONE)}
+
+
+def _unless_gone(finding: Finding, gone: Mapping[str, date]) -> Finding:
+    """What is provably gone is no question any more; of a pool, every machine has to be."""
+    last = [gone[key] for key in keys_of(finding.bill_key) if key in gone]
+    if not last or len(last) < len(keys_of(finding.bill_key)):
+        return finding
+    why = f"gone: its kind has been listed since without it, and nothing of it is billed since {max(last)}"
+    return replace(finding, verdict=Keep(why))
 
 
 def _agreed(reads: Reads, as_of: date) -> Agreements:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from finops import focus
+from finops.backtest.tables import BACKTESTS
 from finops.ledger.tables import DECISIONS, PLAN_FINDINGS, PLAN_RUNS
 from finops.table import MONEY, Table
 
@@ -370,6 +371,7 @@ CORE: tuple[Table, ...] = (
     PLAN_RUNS,
     PLAN_FINDINGS,
     DECISIONS,
+    BACKTESTS,
 )
 """Every core table; all carry `x_source` (added by the engine where a table does not list it)."""
 

@@ -189,7 +189,8 @@ class AiUsage:
             why=f"{share:.0%} of its input is one prefix of {prefix:,.0f} tokens, read from a cache at {p_read / p_in:.0%}",
             assumes=(f"a prefix stays cached {TTL_MINUTES:.0f} minutes after its last use", "requests go on as they come now"),
         )  # fmt: skip
-        explanation = (f"written {written / max(repeated, 1e-9):.2%} of the times that it is needed",)
+        anew = written / max(repeated, 1e-9)
+        explanation = (f"{anew:.2%} of its uses come after the cache has forgotten it, and pay for writing it anew",)
         return Judged(verdict, facts, explanation, effort="medium", sql=spend.sql(effect, profile, context))
 
     def _batch(self, profile: Profile, usage: Usage, spend: Spend, context: Context) -> Judged | None:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Annotated, ClassVar
 
 import numpy as np
 from pydantic import Field
 
-from finops.commitment.advice import STEP, Sized, acted, dates, finding, frontier_lines, held, kept, renewals
-from finops.commitment.demand import METERS, commitment_sql
+from finops.commitment.advice import acted, dates, finding, frontier_lines, held, kept, renewals, renewed
+from finops.commitment.demand import METERS, Stage, commitment_sql
 from finops.commitment.estate import (
     Estate,
     after_plan,
@@ -22,16 +22,22 @@ from finops.commitment.estate import (
     terms_of,
     touched_of,
 )
-from finops.commitment.levels import Meter, best_level, evaluate
-from finops.commitment.offers import Offer, offers, term_months
-from finops.commitment.policy import BROAD, NARROW, outlook, siblings
-from finops.commitment.risk import frontier, risk_of, safe_share, successor
+from finops.commitment.lapses import Lapse, Later, lapses_of, later, later_lots
+from finops.commitment.levels import Meter
+from finops.commitment.lots import Bought, Limits, Lot, mixed, pools, sized
+from finops.commitment.offers import Offer, offers, term_hours
+from finops.commitment.policy import BLOCK_DAYS
+from finops.commitment.risk import successor
 from finops.model import WATCH, Finding, Keep, Scope, Unknown
 from finops.money import HOURS_PER_MONTH, cents
 from finops.recommend import Context, Row
 
 PROVEN_DAYS = 365
-"""A family that has not run for a whole term gives no evidence that it will run for the next one."""
+"""A family that has not run for a whole term gives no evidence that it will run for the next one; for terms of more than a year
+a year is asked for."""
+
+LEAST_DAYS = 2 * BLOCK_DAYS
+"""Nor has one that has run for less than the forecast of its risk takes, however short the term."""
 
 ABSTAINS = "abstains from a lock on one family"
 
@@ -77,159 +83,182 @@ class Commitments:
             {p: paid_of_list([row for row in rows if row["provider"] == p]) for p in providers},
             frozenset(row["provider"] for row in rows if max(row["hours"]) > 1),
         )
-        automatic = kept_of_contracted(rows)
+        automatic, again = kept_of_contracted(rows), renewed(context)
         for provider in providers:
             meters = {meter: automatic.get(meter, 1.0) for meter in demand if meter.provider == provider}
-            yield from self._of_provider(provider, meters, estate)
+            yield from self._of_provider(provider, meters, estate, lapses_of(context, provider, again))
 
-    def _of_provider(self, provider: str, meters: Mapping[Meter, float], estate: Estate) -> Iterable[Finding]:
+    @property
+    def _limits(self) -> Limits:
+        return Limits(self.short_hours, self.long_hours, self.slices, self.min_saving, self.loss_chance, self.lock_loss_chance)
+
+    def _of_provider(
+        self, provider: str, meters: Mapping[Meter, float], estate: Estate, lapses: Sequence[Lapse]
+    ) -> Iterable[Finding]:
+        """All instruments of a provider: what may be bought by itself, then the best mix of what shares usage."""
         context = estate.context
-        longest = term_months(self.term)
+        longest = term_hours(self.term)
         prices = [p for p in context.prices.every(context.at, provider=provider) if p.key.instrument]
         sold = offers(prices, meters, context.prices, context.at, longest=longest, capital=self.capital)
         if not sold:
             cost = sum(float(estate.demand[meter].mean()) for meter in meters)
-            if not any(0 < term_months(p.key.term or "") <= longest for p in prices):
+            if not any(0 < term_hours(p.key.term or "") <= longest for p in prices):
                 missing = f"price of commitments of {provider} in {context.currency}"
                 yield finding(provider, "", Unknown((missing,)), (), context, cost=cost)
             return
+        lots, refused, keeps = self._passed(sold, estate)
+        bought = {id(pool): mixed(pool, estate, self._limits) for pool in pools(lots)}
+        every = [one for purchases in bought.values() for one in purchases]
+        freed = {meter: meters.get(meter, 1.0) for lapse in lapses for meter in lapse.freed}
+        again = offers(prices, dict(meters) | freed, context.prices, context.at, longest=longest, capital=self.capital)
+        ahead = later_lots(again, lots, estate.paid[provider]) if freed else []
+        steps = later(ahead, every, lapses, estate, self.min_saving)
+        for one in every:
+            yield self._bought(one, [lot for lot in lots if lot not in [b.lot for b in every]], refused, steps, estate)
+        yield from keeps
+        names = {one.lot.name for one in every}
+        for name in sorted({step.lot.name for step in steps} - names):
+            mine = [step for step in steps if step.lot.name == name]
+            yield self._waits(mine, estate)
+
+    def _passed(self, sold: Sequence[Offer], estate: Estate) -> tuple[list[Lot], dict[tuple[Meter, ...], str], list[Finding]]:
+        """The lots that are worth buying by themselves; of others, which meters they would have covered and why they do not."""
         broad = _best_discounts([offer for offer in sold if not offer.locks])
+        lots: list[Lot] = []
+        refused: dict[tuple[Meter, ...], str] = {}
+        keeps: list[Finding] = []
         instruments = list(dict.fromkeys(offer.instrument for offer in sold))
-        # Bills apply locks before plans, so what a lock takes is no longer the plan's.
         for instrument in sorted(instruments, key=lambda i: not any(o.locks for o in sold if o.instrument == i)):
             variants = [offer for offer in sold if offer.instrument == instrument]
-            if variants[0].locks:
-                yield from self._locks(variants, broad, estate)
-            else:
-                yield from self._plan(variants, estate)
+            weigh = self._locks if variants[0].locks else self._plans
+            passed, reasons, kept_ = weigh(variants, broad, estate)
+            lots += passed
+            refused |= reasons
+            keeps += kept_
+        return lots, refused, keeps
 
-    def _plan(self, variants: Sequence[Offer], estate: Estate) -> Iterable[Finding]:
-        """The best of an instrument's terms and payments on everything that it covers."""
-        free = {offer.label: [m for m in offer.discounts if m not in estate.taken] for offer in variants}
-        variants = [offer for offer in variants if free[offer.label]]
-        sized = [
-            self._size(offer, meters, estate)
-            for offer in variants
-            if (meters := [m for m in free[offer.label] if offer.discounts[m] > 0])
-        ]
-        if not sized:
-            for offer in variants[:1]:
-                cost = sum(float(estate.demand[meter].mean()) for meter in free[offer.label])
-                why = "the automatic discounts of this usage are already larger than the commitment's"
-                yield finding(offer.provider, offer.label, Keep(why), (), estate.context, cost=cost)
-            return
-        sized.sort(key=lambda s: (-s.level.saving, s.offer.months, s.offer.payment))
-        best = sized[0]
-        if best.level.saving * HOURS_PER_MONTH < self.min_saving:
-            why = "what is left to cover does not run enough hours to pay for a commitment"
-            if best.share == 0:
-                why = f"{WATCH}: the chance that its term costs more than it saves is above {self.loss_chance:.0%}"
-            yield kept(best, why, estate)
-            return
-        yield self._bought(best, sized[1:], estate)
+    def _plans(
+        self, variants: Sequence[Offer], _: Mapping[Meter, float], estate: Estate
+    ) -> tuple[list[Lot], dict[tuple[Meter, ...], str], list[Finding]]:
+        """An instrument's terms and payments, on everything that each covers."""
+        covers = [(offer, [m for m in offer.discounts if offer.discounts[m] > 0]) for offer in variants]
+        found = [sized(offer, "", meters, estate, self._limits, {}) for offer, meters in covers if meters]
+        if not found:
+            offer = variants[0]
+            cost = sum(float(estate.demand[meter].mean()) for meter in offer.discounts)
+            why = "the automatic discounts of this usage are already larger than the commitment's"
+            return [], {}, [finding(offer.provider, offer.label, Keep(why), (), estate.context, cost=cost)]
+        found.sort(key=lambda lot: (-lot.alone, lot.offer.days, lot.offer.payment))
+        passed = [lot for lot in found if lot.alone * HOURS_PER_MONTH >= self.min_saving]
+        if passed:
+            return passed, {}, []
+        why = "what is left to cover does not run enough hours to pay for a commitment"
+        if found[0].share == 0:
+            why = f"{WATCH}: the chance that its term costs more than it saves is above {self.loss_chance:.0%}"
+        return [], {found[0].meters: f"{found[0].offer.label}: {why}"}, [kept(found[0], why, estate)]
 
-    def _locks(self, variants: Sequence[Offer], broad: Mapping[Meter, float], estate: Estate) -> Iterable[Finding]:
+    def _locks(
+        self, variants: Sequence[Offer], broad: Mapping[Meter, float], estate: Estate
+    ) -> tuple[list[Lot], dict[tuple[Meter, ...], str], list[Finding]]:
         """Locks stand against the broader plan: what they add to its discount must pay for the risk that the family is left."""
+        lots: list[Lot] = []
+        refused: dict[tuple[Meter, ...], str] = {}
         reasons: dict[str, None] = {}
-        for key in sorted({key for offer in variants for key in offer.groups()}):
-            found: list[Sized] = []
-            for offer in variants:
-                meters = [
-                    m for m in offer.groups().get(key, []) if m not in estate.taken and offer.discounts[m] > broad.get(m, 0)
-                ]
+        for offer in variants:
+            for key, every in sorted(offer.groups().items()):
+                meters = [m for m in every if offer.discounts[m] > broad.get(m, 0)]
                 if not meters:
                     continue
-                if reason := self._left(meters, estate):
-                    reasons[reason] = None
-                    continue
-                sized = self._size(offer, meters, estate, broad)
-                if sized.level.saving * HOURS_PER_MONTH >= self.min_saving:
-                    found.append(sized)
-                else:
-                    reasons["its extra discount does not pay for the risk that the family is left"] = None
-            if found:
-                found.sort(key=lambda s: (-s.level.saving, s.offer.months, s.offer.payment))
-                yield self._bought(found[0], found[1:], estate, key)
-        if reasons:
-            offer = variants[0]
-            meters = [meter for meter in offer.discounts if meter not in estate.taken]
-            cost = sum(float(estate.demand[meter].mean()) for meter in meters)
-            yield finding(offer.provider, offer.label, Keep(f"{ABSTAINS}: {'; '.join(reasons)}"), (), estate.context, cost=cost)
+                reason = self._left(offer, meters, estate)
+                if not reason:
+                    lot = sized(offer, key, meters, estate, self._limits, broad)
+                    if lot.alone * HOURS_PER_MONTH >= self.min_saving:
+                        lots.append(lot)
+                        continue
+                    reason = "its extra discount does not pay for the risk that the family is left"
+                reasons[reason] = None
+                refused[tuple(meters)] = f"{offer.label} {key}: {reason}"
+        if not reasons:
+            return lots, refused, []
+        offer = variants[0]
+        cost = sum(float(estate.demand[meter].mean()) for meter in offer.discounts)
+        why = f"{ABSTAINS}: {'; '.join(reasons)}"
+        return lots, refused, [finding(offer.provider, offer.label, Keep(why), (), estate.context, cost=cost)]
 
-    def _left(self, meters: Sequence[Meter], estate: Estate) -> str:
-        """Why this family is not to be relied on; empty where nothing speaks against it."""
+    def _left(self, offer: Offer, meters: Sequence[Meter], estate: Estate) -> str:
+        """Why this family is not to be relied on for a term; empty where nothing speaks against it."""
         past = estate.past(meters, moving=False)
         days = len(past) - int(np.argmax(past > 0)) if past.any() else 0
-        if days < PROVEN_DAYS:
-            return f"it has run for {days} days only, less than a term"
+        if days < min(PROVEN_DAYS, max(LEAST_DAYS, offer.days)):
+            return (
+                f"it has run for {days} days only, less than {'a term' if offer.days >= LEAST_DAYS else f'{LEAST_DAYS} days'}"
+            )
         own = f"{meters[0].family} ({meters[0].service})"
         families = estate.families(meters[0].provider)
         younger = successor({n: d for n, d in families.items() if n.endswith(f"({meters[0].service})")}, own)
         return f"{younger} is younger and grows beside {own}" if younger else ""
 
-    def _size(self, offer: Offer, meters: Sequence[Meter], estate: Estate, broad: Mapping[Meter, float] | None = None) -> Sized:
-        """The exact optimum of the hours seen, or as much of it as the chance of a loss over the term allows."""
-        hourly = np.column_stack([estate.demand[meter] for meter in meters])
-        discounts = np.array([offer.discounts[meter] for meter in meters])
-        instead = np.array([(broad or {}).get(meter, 0.0) for meter in meters])
-        extra = 1 - (1 - discounts) / (1 - instead)
-        long = hourly[-self.long_hours :]
-        term_days = round(offer.months * 365 / 12)
-        term, rates = estate.term(meters, extra, term_days, moving=broad is None)
-        levels = [best_level(hourly[-hours:], extra) for hours in (self.short_hours, self.long_hours)]
-        best = min(*levels, best_level(term, rates))
-        covered = best / max(1e-9, float(1 - extra.mean()))
-        past = estate.past(meters, moving=broad is None)
-        if broad is None:
-            view = outlook(past, 1, BROAD)
-        else:
-            view = outlook(past, 1, NARROW, siblings(list(estate.families(offer.provider).values()), NARROW))
-        off = float(extra @ long.mean(axis=0) / max(1e-9, float(long.mean(axis=0).sum())))
-        share = safe_share(view, covered, off, self.loss_chance if broad is None else self.lock_loss_chance)
-        rate = 1.0 if broad is None else float((1 - discounts).mean() / (1 - extra).mean())
-        # Plans are sold at list rates; what the account has negotiated comes off their bill too.
-        paid = estate.paid[offer.provider]
-        amount = Decimal(repr(best * rate * share / paid)).quantize(STEP)
-        level = evaluate(long, discounts, float(amount) * paid)
-        points = frontier(view, covered, off)
-        return Sized(
-            offer,
-            tuple(meters),
-            amount,
-            level,
-            share,
-            risk_of(view, covered * (share or 1.0), off),
-            points,
-            len(past),
-            len(term),
-        )
-
-    def _bought(self, sized: Sized, others: Sequence[Sized], estate: Estate, key: str = "") -> Finding:
-        context = estate.context
-        offer, level = sized.offer, sized.level
-        estate.taken.update(sized.meters)
-        hourly = np.column_stack([estate.demand[meter] for meter in sized.meters])[-self.long_hours :]
-        discounts = np.array([offer.discounts[meter] for meter in sized.meters])
-        verdict, facts = acted(sized, hourly, discounts, self.slices, estate)
-        terms = [(term, offer.discounts[meter]) for meter in sized.meters for term in estate.terms[meter]]
-        sql = commitment_sql(terms, level.commitment, context.as_of, context.currency)
-        rejected = tuple(
-            f"{other.offer.label}: {cents(Decimal(repr(other.level.saving * HOURS_PER_MONTH))):,} {context.currency} a month"
-            for other in others
-        )
-        scope = Scope(offer.provider, service=offer.label, resource=key)
+    def _bought(
+        self,
+        one: Bought,
+        others: Sequence[Lot],
+        refused: Mapping[tuple[Meter, ...], str],
+        steps: Sequence[Later],
+        estate: Estate,
+    ) -> Finding:
+        context, lot, offer = estate.context, one.lot, one.lot.offer
+        verdict, facts = acted(one, self._limits, estate)
+        mine = {*lot.meters}
+        rejected = [
+            f"{other.name}: {cents(Decimal(repr(other.alone * HOURS_PER_MONTH))):,} {context.currency} a month by itself"
+            for other in sorted(others, key=lambda other: (-other.alone, other.name))
+            if mine & {*other.meters}
+        ]
+        rejected += [why for meters, why in refused.items() if mine & {*meters}]
+        cost = float(one.left()[:, [one.columns.index(meter) for meter in lot.meters]].sum(axis=1).mean())
         return finding(
             offer.provider,
-            f"{offer.label} {key}".strip(),
+            lot.name,
             verdict,
             facts,
             context,
-            cost=float(hourly.sum(axis=1).mean()),
-            sql=sql,
-            scope=scope,
-            explanation=(*dates(sized, self.slices, context), *frontier_lines(sized, context)),
-            rejected=rejected,
+            cost=cost,
+            sql=_sql(one, estate),
+            scope=Scope(offer.provider, region=_region(lot), service=offer.label, resource=lot.key),
+            explanation=(
+                *dates(one, self._limits, context),
+                *(step.words(context.currency) for step in steps if step.lot.name == lot.name),
+                *frontier_lines(lot, context),
+            ),
+            rejected=tuple(rejected),
         )
+
+    def _waits(self, steps: Sequence[Later], estate: Estate) -> Finding:
+        """Nothing to buy today, and something on the day on which a present commitment ends."""
+        lot, currency = steps[0].lot, estate.context.currency
+        words = tuple(step.words(currency) for step in steps)
+        why = f"nothing to buy of it today; {words[0]}"
+        cost = float(sum(estate.demand[meter].mean() for meter in lot.meters if meter in estate.demand))
+        name = f"{lot.name} later"
+        return finding(lot.offer.provider, name, Keep(why), (), estate.context, cost=cost, explanation=words)
+
+
+def _sql(one: Bought, estate: Estate) -> str:
+    """The saving on what the purchases before it leave, from the bill."""
+    terms = [(place, term) for place, meter in enumerate(one.columns) for term in estate.terms[meter]]
+    stages = [
+        Stage(tuple(gives if (gives := float(choice.discounts[place])) > 0 else None for place, _ in terms), spend)
+        for choice, spend in (*one.earlier, (one.choice, one.spend))
+    ]
+    used = [at for at in range(len(terms)) if any(stage.discounts[at] is not None for stage in stages)]
+    stages = [replace(stage, discounts=tuple(stage.discounts[at] for at in used)) for stage in stages]
+    return commitment_sql([terms[at][1] for at in used], stages, estate.context.as_of, estate.context.currency)
+
+
+def _region(lot: Lot) -> str:
+    """The region of a lock; plans across machines hold in every region."""
+    regions = {meter.region for meter in lot.meters}
+    return regions.pop() if lot.offer.locks and len(regions) == 1 else ""
 
 
 def _best_discounts(plans: Sequence[Offer]) -> dict[Meter, float]:

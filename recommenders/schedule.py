@@ -278,7 +278,7 @@ class Schedules:
         plan = found or tightest(use.hours, exceptions=self.exceptions, start_hours=self.start_hours)
         if use.lately < LEAST_LATELY or use.per_month < LEAST_DENSITY * plan.per_month:
             return Keep("watch: no steady hours of use: seldom, at changing times, or much less of late")
-        why = f"{plan.covered:.1%} of the hours in which it was used lie within"
+        why = f"{plan.covered:.1%} of the hours in which it was used lie within the hours on"
         return self._act(profile, str(plan), plan.per_month, use, why, context)
 
     def _act(self, profile: Profile, target: str, hours: float, use: Use, why: str, context: Context) -> Verdict:

@@ -109,3 +109,68 @@ def test_a_rule_acts_below_its_limit_and_on_enough_days() -> None:
         for row in estate.rows("select * from resource_profile($as_of)", {"as_of": AS_OF})
     }
     assert {name for name, profile in profiles.items() if rule.effect(profile) is not None} == {"i-quiet"}
+
+
+def bucket(*, requests: tuple[float, float]) -> Estate:
+    """50 TB of which a tenth is read a month, listed once; a day's billed requests of the last 33 days, and before."""
+    made = Estate()
+    for back in range(120):
+        day = {"ChargePeriodStart": _day(back), "ChargePeriodEnd": _day(back - 1), "ServiceCategory": "Storage"}
+        day |= {"x_billing_period": f"{_day(back):%Y-%m}", "BillingPeriodStart": _day(back).replace(day=1)}
+        made.charge("b", 38.4, days=1, quantity=1_666.0, **day, PricingUnit="GB-Months", SkuMeter="TimedStorage-ByteHrs")
+        count = requests[0] if back < 33 else requests[1]
+        made.charge("b", count * 4e-7, days=1, quantity=count, **day, PricingUnit="Requests", SkuMeter="Requests-Tier2")
+    for number in range(2):
+        made.add(
+            "resources",
+            x_source="s",
+            observed_at=_day(119 - number),
+            resource_id="b",
+            resource_type="AWS::S3::Bucket",
+            created_at=_day(400),
+            tags="{}",
+            properties="{}",
+            provider="AWS",
+            account_id="a1",
+            region="us-east-1",
+        )
+    for name, price in (("STANDARD", 0.023), ("GLACIER_IR", 0.004)):
+        made.price("object_storage", name, price, "GB-Months")
+    for part, price in (("retrieval", 0.03), ("transition", 0.02), ("get", 0.01)):
+        made.price("object_storage", f"GLACIER_IR:{part}", price, "GB" if part == "retrieval" else "1000 Requests")
+    made.price("object_storage", "STANDARD:get", 0.0004, "1000 Requests")
+    return made.add(
+        "objects",
+        x_source="o",
+        bucket="b",
+        prefix="",
+        storage_class="STANDARD",
+        age_days_from=0,
+        age_days_to=400,
+        object_count=500_000,
+        bytes=50_000 * 2**30,
+        reads_per_month=50_000,
+        read_bytes_per_month=50_000 * 100 * 2**20,
+    )
+
+
+def tiering(estate: Estate) -> Summary:
+    (summary,) = backtests(estate, Config(), ["storage_tiering"])
+    assert not any(note.startswith("failed") for note in summary.notes), summary.notes
+    return summary
+
+
+def test_a_move_is_charged_with_the_requests_that_came_not_with_the_listing_that_it_stood_on() -> None:
+    steady, busy = tiering(bucket(requests=(2000, 2000))), tiering(bucket(requests=(20_000, 2000)))
+    assert steady.decisions == busy.decisions == 3
+    assert steady.saved > 0
+    assert busy.worst is not None
+    assert busy.worst.saved < 0  # ten times the reads, in a class that charges for each
+    assert busy.hindsight_cost <= busy.baseline_cost
+    assert any("objects were listed once" in note for note in steady.notes)
+
+
+def test_a_move_of_a_bucket_whose_requests_nobody_bills_is_set_aside() -> None:
+    summary = tiering(bucket(requests=(0, 0)))
+    assert summary.decisions == 0
+    assert any("set aside" in note for note in summary.notes)

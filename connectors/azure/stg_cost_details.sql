@@ -208,6 +208,13 @@ costed as (
             when json_extract_string(matched.info, '$.ServiceType') similar to '(?i)(standard|basic)_.*'
                 then json_extract_string(matched.info, '$.ServiceType')
         end as machine,
+        -- reservations of provisioned throughput hold for one deployment type (Microsoft Learn, "Provisioned throughput unit
+        -- (PTU) costs and billing")
+        case
+            when matched.metername ilike 'provisioned managed global unit%' then 'ptu:GlobalProvisionedManaged'
+            when matched.metername ilike 'provisioned managed data zone unit%' then 'ptu:DataZoneProvisionedManaged'
+            when matched.metername ilike 'provisioned managed%unit%' then 'ptu:ProvisionedManaged'
+        end as capacity,
         lower(coalesce(json_extract_string(matched.info, '$.ImageType'), matched.serviceinfo2)) as image,
         try_cast(json_extract_string(matched.info, '$.VCPUs') as integer) as cores,
         try_cast(json_extract_string(matched.info, '$.RINormalizationRatio') as decimal(38, 12)) as flex_ratio,
@@ -393,7 +400,7 @@ final as (
         'Microsoft Azure' as HostProviderName,
         chargetype as x_charge_type,
         coalesce(consumedservice, metercategory) as x_service_code,
-        machine as x_instance_type,
+        coalesce(machine, capacity) as x_instance_type,
         operating_system as x_operating_system,
         coalesce(is_ml_service or regexp_matches(lower(machine), '^standard_n[cdgv]'), is_ml_service) as x_ml_workload,
         coalesce(partnername, resellername, if(is_marketplace, publishername, 'Microsoft')) as x_invoicing_entity,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 from finops import queries
@@ -17,7 +18,7 @@ from finops.backtest.verdicts import HORIZON_DAYS, LAG_DAYS, Key, Seen, Snapshot
 from finops.commitment.levels import commitment_of_row
 from finops.config import Config
 from finops.errors import ConfigError
-from finops.model import Act, Commit
+from finops.model import Act, Commit, Finding, Move
 from finops.pricing import Price, PriceBook, price_of_row
 from finops.profile import Profile, profile_of_row
 from finops.queries import Reads
@@ -159,7 +160,9 @@ def _why_not(bench: Bench, kind: str, decisions: Sequence[Decision], days: Seque
     elif not any(d.advised for d in decisions):
         notes.append("nothing was advised on any date whose horizon has passed")
     if kind == "storage_tiering" and extent.listings < 2:
-        notes.append("buckets are not replayed: one listing of objects shows no second month")
+        notes.append(
+            "objects were listed once: moves are charged with the requests that the bill shows afterwards, others are set aside"
+        )
     if extent.prices is not None and days and extent.prices > days[0]:
         notes.append(f"decisions before {extent.prices} use its price list, the first that is loaded")
     return notes
@@ -168,9 +171,9 @@ def _why_not(bench: Bench, kind: str, decisions: Sequence[Decision], days: Seque
 def _snapshots(bench: Bench, day: date, chosen: Mapping[str, Recommender], *, profiles: bool) -> dict[str, Snapshot]:
     """What was known at the end of one day, by currency."""
     run = Run(bench.reads, day, bench.prices)
-    candidates = {kind: run.rows(r.candidates) for kind, r in chosen.items()}
+    candidates = {kind: run.candidates(r.candidates) for kind, r in chosen.items()}
     wanted = {rule.kind for rule in resource_rules()} & set(chosen)
-    known = [profile_of_row(row) for row in run.rows(PROFILES)] if profiles and wanted else []
+    known = [profile_of_row(row) for row in run.candidates(PROFILES)] if profiles and wanted else []
     found = {}
     for currency, bill in bills_of_month(run).items():
         context = Context(day, bench.prices.of_currency(currency), bill, bill, currency)
@@ -187,19 +190,31 @@ def _judged(
     bench: Bench, kind: str, recommender: Recommender, rows: Sequence[Mapping[str, Any]], context: Context
 ) -> dict[Key, Seen]:
     """The verdicts of one recommender; none where it crashes, and the summary says so."""
-    buckets = bench.extent.listings < 2
     found: dict[Key, Seen] = {}
     try:
         for row in rows:
-            if row.get("currency", context.currency) != context.currency or (buckets and row.get("storage_class")):
+            if row.get("currency", context.currency) != context.currency:
                 continue
             for finding in recommender.judge(row, context):
                 if finding.currency == context.currency:
-                    found[finding.bill_key, finding.scope.resource] = Seen(finding, str(row.get("sku") or ""))
+                    found[finding.bill_key, finding.scope.resource] = _seen(finding, row, recommender)
     except Exception as error:
         bench.failed[kind] = f"{type(error).__name__}: {error}"
         return {}
     return found
+
+
+def _seen(finding: Finding, row: Mapping[str, Any], recommender: Recommender) -> Seen:
+    """The finding with what it stands on. The low end of a saving on objects is that of `read_doubt` times their reads."""
+    sku, verdict = str(row.get("sku") or ""), finding.verdict
+    if not any(fact.source == "objects" for fact in finding.evidence.facts):
+        return Seen(finding, sku)
+    days = [band["observed_at"].date() for band in row.get("bands") or () if band.get("observed_at")]
+    doubt, reads = getattr(recommender, "read_doubt", 1.0), None
+    if isinstance(verdict, Act) and isinstance(verdict.action, Move) and doubt > 1:
+        monthly = verdict.saving.effective_monthly
+        reads = (monthly.expected - monthly.low) / Decimal(repr(doubt - 1))
+    return Seen(finding, sku, max(days, default=date.min), reads)
 
 
 def _purchases(bench: Bench, kind: str, recommender: PortfolioRecommender) -> list[Summary]:

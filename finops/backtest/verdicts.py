@@ -11,6 +11,7 @@ from finops.backtest.summary import Decision, charged_saving
 from finops.bill.simulate import ZERO, Bill
 from finops.model import Act, Change, Effect, Finding, Keep, Unknown, action_name
 from finops.profile import Profile
+from finops.storage.buckets import PER_THOUSAND
 
 LAG_DAYS = 3
 """Days by which bills and metrics come late: who decides on a day knows what was complete so long before."""
@@ -26,10 +27,16 @@ Key = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """One finding with the machine that it was made about."""
+    """One finding with the machine that it was made about.
+
+    listed  for what a listing of objects says: its day (the first of all where it has none); None: it stands on no listing
+    reads   of such an action, what reading all as often again as listed costs a month; None: reads do not change what it does
+    """
 
     finding: Finding
     sku: str
+    listed: date | None = None
+    reads: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,11 +128,14 @@ def _decision(
     if any(one is not None and one.sku != seen.sku for one in later):
         return None  # somebody has changed it meanwhile: what it needs now is no judgement of what it was
     baseline = bill.cost(key)
-    allowed = _allowed([one.finding for one in later if one is not None], bill)
+    net = _net(finding, bill)
+    if seen.listed is not None and not any(one is not None and (one.listed or at.day) > at.day for one in later):
+        net = allowed = _as_read(seen, net, at.bill, bill)
+    else:
+        allowed = _allowed([one.finding for one in later if one is not None], bill)
     if allowed is None or baseline <= 0:
         return None
     best = max(ZERO, allowed)
-    net = _net(finding, bill)
     profile = at.profiles.get(key)
     others = {rule.name: rule.effect(profile) if profile is not None else None for rule in rules}
     if net is None and best == 0 and not any(others.values()):
@@ -147,6 +157,26 @@ def _decision(
             for name, effect in others.items()
         },
     )
+
+
+def _as_read(seen: Seen, net: Decimal | None, before: Bill, after: Bill) -> Decimal | None:
+    """What an action on objects saves with as many requests as the bill shows afterwards; None where it shows none.
+
+    The listing that the action stands on is also the newest: asked again, it confirms itself. Storage is saved as decided;
+    reads cost as much more as the bucket's requests have grown.
+    """
+    key = seen.finding.bill_key
+    first, then = (requests_of(bill, key) for bill in (before, after))
+    if net is None or seen.reads is None or first is None or then is None:
+        return None
+    growth = Decimal(repr(round(then / first, 6)))
+    return net - (growth - 1) * seen.reads
+
+
+def requests_of(bill: Bill, key: str) -> float | None:
+    """Requests a month that a bill charges a bucket for; None where it charges for none."""
+    lines = [line for line in bill.lines(key) if line.unit in PER_THOUSAND and line.unit != "Objects" and line.cost > 0]
+    return sum(float(line.quantity) / PER_THOUSAND[line.unit] * 1000 for line in lines) or None
 
 
 def _allowed(findings: Iterable[Finding], bill: Bill) -> Decimal | None:

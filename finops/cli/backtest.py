@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from finops.cli.root import FormatOption, WarehouseOption, app, progress, reading, settings
+from finops.cli.root import FormatOption, WarehouseOption, app, opened, progress, reading, say, settings
 
 
 @app.command()
@@ -17,6 +17,8 @@ def backtest(
     fmt: FormatOption = "table",
 ) -> None:
     """Past decisions on this warehouse: what they saved, against hindsight and the vendors' own rules."""
+    from finops import queries
+    from finops.backtest.kept import recorded
     from finops.backtest.run import backtests
     from finops.summary.backtest import backtest_text
 
@@ -24,4 +26,7 @@ def backtest(
     with reading(config) as reader, progress() as tell:
         tell("replaying")
         found = backtests(reader, config, kinds or (), tell)
+        day = queries.as_of(reader)
     typer.echo(backtest_text(found, fmt))
+    if day is not None and (note := recorded(opened(config), day, found, config.recommenders)):
+        say(note)

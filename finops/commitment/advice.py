@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 
@@ -11,15 +11,11 @@ import numpy as np
 
 from finops.bill.simulate import Line
 from finops.commitment.estate import Estate
-from finops.commitment.levels import Commitment, Floats, Level, Meter, break_even_month, evaluate, ladder
-from finops.commitment.offers import Offer
-from finops.commitment.risk import Risk
+from finops.commitment.levels import Commitment, break_even_month, ladder
+from finops.commitment.lots import STEP, Bought, Limits, Lot
 from finops.model import WATCH, Act, Commit, Effect, Estimate, Evidence, Fact, Finding, Keep, Saving, Scope, Verdict
 from finops.money import DAYS_PER_WINDOW, HOURS_PER_MONTH, cents
 from finops.recommend import Context
-
-STEP = Decimal("0.001")
-"""Providers sell commitments in thousandths of the currency per hour."""
 
 RENEWAL_DAYS = 30
 """How far ahead the end of a term is announced."""
@@ -28,103 +24,126 @@ FULL_USE = Decimal("0.99")
 """The used share of its cost from which a commitment counts as used to the full."""
 
 
-@dataclass(frozen=True, slots=True)
-class Sized:
-    """A commitment to buy: its level, what it does to the hours seen, and what its term may bring.
-
-    seen  days of the bill that the term's level stands on
-    """
-
-    offer: Offer
-    meters: tuple[Meter, ...]
-    amount: Decimal
-    level: Level
-    share: float
-    risk: Risk | None
-    frontier: tuple[Risk, ...]
-    days: int
-    seen: int
-
-    @property
-    def term_days(self) -> int:
-        return round(self.offer.months * 365 / 12)
+LADDER_DAYS = 365
+"""Terms from this length on are bought in slices: a shorter one ends about when its last slice would begin."""
 
 
-def acted(sized: Sized, hourly: Floats, discounts: Floats, slices: int, estate: Estate) -> tuple[Act, tuple[Fact, ...]]:
+def acted(bought: Bought, limits: Limits, estate: Estate) -> tuple[Act, tuple[Fact, ...]]:
     """The purchase with its saving on the hours seen, and the facts it stands on."""
-    offer, level, amount, currency = sized.offer, sized.level, sized.amount, estate.context.currency
-    daily = offer.provider in estate.coarse
+    lot, level, amount, currency = bought.lot, bought.level(), bought.amount, estate.context.currency
+    offer, daily = lot.offer, lot.offer.provider in estate.coarse
     monthly = cents(Decimal(repr(level.saving)) * HOURS_PER_MONTH)
-    less = {cut: evaluate(hourly * (1 - cut), discounts, level.commitment).saving for cut in (0.1, 0.2, 0.3)}
+    less = {cut: bought.level(cut).saving for cut in (0.1, 0.2, 0.3)}
     low = min(monthly, cents(Decimal(repr(less[0.2])) * HOURS_PER_MONTH))
     even = break_even_month(level, offer.months)
+    what = "" if lot.unit else f"{currency} an hour, at list rates"
     facts = (
-        Fact("commitment", amount, f"{currency} an hour, at list rates", "demand_hourly"),
+        Fact("commitment", amount, what or f"{_machine(lot)}, whole", "demand_hourly"),
+        *(
+            (Fact("price of one", round(level.commitment / float(amount), 6), f"{currency} an hour", "prices"),)
+            if lot.unit
+            else ()
+        ),
         Fact("use of the commitment", round(level.used, 4), "of 1", "demand_hourly"),
         Fact("least use that pays", round(level.commitment / (level.saving + level.commitment), 4), "of 1", "prices"),
-        Fact("break-even", round(even, 1), f"months of {offer.months}", "demand_hourly"),
-        *(Fact(f"saving at {cut:.0%} less use", round(s * HOURS_PER_MONTH, 2), "a month", "") for cut, s in less.items()),
-        *risk_facts(sized),
+        Fact("break-even", round(even, 1), f"months of {offer.months:g}", "demand_hourly"),
+        *(
+            Fact(f"saving at {cut:.0%} less use", round(s * HOURS_PER_MONTH, 2), f"{currency} a month", "demand_hourly")
+            for cut, s in less.items()
+        ),
+        *risk_facts(lot, currency),
     )
-    prepaid = f", {offer.payment} upfront" if offer.upfront else ""
-    target = f"{offer.instrument} {offer.term}, {amount} {currency}/h{prepaid}"
-    first = ladder(amount, slices, STEP)[0]
-    action = Commit(offer.instrument, offer.term, offer.payment or "none", amount, f"{currency}/h", target, first)
-    early = level.commitment * offer.upfront * HOURS_PER_MONTH * max(0, offer.months - 12)
+    action = _order(bought, limits, currency)
+    early = level.commitment * offer.upfront * HOURS_PER_MONTH * max(0, round(offer.months) - 12)
     cash = monthly * 12 - cents(Decimal(repr(early)))
-    saving = Saving(Estimate(low, monthly, monthly), cash, Decimal(0), currency, assumes=tuple(_assumes(sized, daily=daily)))
-    parts = " + ".join(str(part) for part in ladder(amount, slices, STEP))
+    saving = Saving(Estimate(low, monthly, monthly), cash, Decimal(0), currency, assumes=tuple(_assumes(lot, daily=daily)))
+    parts = f"{' + '.join(str(part) for part in slices_of(bought, limits))} {_machine(lot) if lot.unit else f'{currency}/h'}"
+    beside = "no more than the exact optimum of the last 7 and of the last 30 days"
+    if bought.earlier:
+        beside += f", beside {len(bought.earlier)} other purchase{'s' if len(bought.earlier) > 1 else ''}"
     why = (
-        f"what {min(sized.seen, sized.term_days)} days have used, no more than the exact optimum of the last 7 and 30;"
-        f" repaid after {even:.1f} of {offer.months} months; buy {parts}"
+        f"what {min(lot.seen, lot.term_days)} days have used, {beside};"
+        f" repaid after {even:.1f} of {offer.months:.3g} months; buy {parts}"
     )
-    if sized.share < 1:
-        why = f"{sized.share:.0%} of {why}"
+    if lot.share < 1:
+        why = f"{lot.share:.0%} of {why}"
     return Act(action, saving, 0.6 if daily else 0.8, why, Effect(adds=-monthly)), facts
 
 
-def _assumes(sized: Sized, *, daily: bool) -> Iterable[str]:
+def _order(bought: Bought, limits: Limits, currency: str) -> Commit:
+    """What is ordered: whole machines, or money an hour."""
+    lot, offer, amount = bought.lot, bought.lot.offer, bought.amount
+    prepaid = f", {offer.payment} upfront" if offer.upfront else ""
+    first = slices_of(bought, limits)[0]
+    covers = tuple(sorted({(m.region, m.instance_type, m.operating_system) for m in lot.meters})) if offer.locks else ()
+    payment = offer.payment or "none"
+    if lot.unit:
+        target = f"{offer.instrument} {offer.term} {_machine(lot)} {amount}{prepaid}"
+        return Commit(offer.instrument, offer.term, payment, amount, _machine(lot), target, first, covers)
+    target = f"{offer.instrument} {offer.term}, {amount} {currency}/h{prepaid}"
+    return Commit(offer.instrument, offer.term, payment, amount, f"{currency}/h", target, first, covers)
+
+
+def _machine(lot: Lot) -> str:
+    return lot.meters[0].instance_type
+
+
+def slices_of(bought: Bought, limits: Limits) -> tuple[Decimal, ...]:
+    """The ladder: equal slices over the term, none of them nothing."""
+    step, count = (Decimal(1), limits.slices) if bought.lot.unit else (STEP, limits.slices)
+    if bought.lot.offer.days < LADDER_DAYS:
+        count = 1
+    return tuple(part for part in ladder(bought.amount, count, step) if part > 0)
+
+
+def _assumes(lot: Lot, *, daily: bool) -> Iterable[str]:
     yield "usage stays as all other actions leave it"
     if daily:
         yield "usage is even within each day: the bill has no hours"
-    if sized.risk is None:
-        yield f"the risk of the term is not known: {sized.days} days of history"
-    if sized.seen < sized.term_days:
-        yield f"the bill goes back {sized.seen} days, less than the term of {sized.term_days}"
-    if sized.offer.months > 12:
+    if lot.risk is None:
+        yield f"the risk of the term is not known: {lot.days} days of history"
+    if lot.seen < lot.term_days:
+        yield f"the bill goes back {lot.seen} days, less than the term of {lot.term_days}"
+    if lot.offer.days > LADDER_DAYS:
         yield "chances are those of the first year"
+    if lot.offer.days < LADDER_DAYS:
+        yield f"it is bought anew every {lot.offer.length}, as long as the usage is there"
 
 
-def dates(sized: Sized, slices: int, context: Context) -> Iterable[str]:
+def dates(bought: Bought, limits: Limits, context: Context) -> Iterable[str]:
     """The ladder: what to buy when, so that a slice can be left out where use has fallen."""
-    months = sized.offer.months / slices
-    for index, part in enumerate(ladder(sized.amount, slices, STEP)):
-        start = context.as_of + timedelta(days=1 + round(index * months * 365 / 12))
-        yield f"buy {part} {context.currency}/h on {start}"
+    parts, unit = slices_of(bought, limits), _machine(bought.lot) if bought.lot.unit else f"{context.currency}/h"
+    for index, part in enumerate(parts):
+        start = context.as_of + timedelta(days=1 + round(index * bought.lot.offer.days / limits.slices))
+        yield f"buy {part} {unit} on {start}"
 
 
-def kept(sized: Sized, why: str, estate: Estate) -> Finding:
+def kept(lot: Lot, why: str, estate: Estate, rejected: tuple[str, ...] = (), steps: tuple[str, ...] = ()) -> Finding:
     """The commitment is not bought."""
-    cost = float(np.sum([estate.demand[meter][-720:].mean() for meter in sized.meters]))
-    return finding(sized.offer.provider, sized.offer.label, Keep(why), risk_facts(sized), estate.context, cost=cost)
-
-
-def risk_facts(sized: Sized) -> tuple[Fact, ...]:
-    risk = sized.risk
-    if risk is None:
-        return ()
-    source = f"year-ahead level changes of {sized.days} days of demand_hourly"
-    return (
-        Fact("chance of a loss over the term", round(risk.loss_chance, 3), "of 1", source),
-        Fact("saving in the worst case in 20", round(risk.tail * HOURS_PER_MONTH, 2), "a month", source),
-        Fact("saving expected over the term", round(risk.expected * HOURS_PER_MONTH, 2), "a month", source),
+    cost = float(np.sum([estate.demand[meter][-720:].mean() for meter in lot.meters]))
+    facts = risk_facts(lot, estate.context.currency)
+    return finding(
+        lot.offer.provider, lot.offer.label, Keep(why), facts, estate.context, cost=cost, rejected=rejected, explanation=steps
     )
 
 
-def frontier_lines(sized: Sized, context: Context) -> Iterable[str]:
+def risk_facts(lot: Lot, currency: str) -> tuple[Fact, ...]:
+    risk = lot.risk
+    if risk is None:
+        return ()
+    source = f"year-ahead level changes of {lot.days} days of demand_hourly"
+    money = f"{currency} a month"
+    return (
+        Fact("chance of a loss over the term", round(risk.loss_chance, 3), "of 1", source),
+        Fact("saving in the worst case in 20", round(risk.tail * HOURS_PER_MONTH, 2), money, source),
+        Fact("saving expected over the term", round(risk.expected * HOURS_PER_MONTH, 2), money, source),
+    )
+
+
+def frontier_lines(lot: Lot, context: Context) -> Iterable[str]:
     """What less or more of it would bring, and at which risk."""
-    top = max((risk.level for risk in sized.frontier), default=0.0)
-    for risk in sized.frontier:
+    top = max((risk.level for risk in lot.frontier), default=0.0)
+    for risk in lot.frontier:
         if top > 0:
             money = cents(Decimal(repr(risk.expected)) * HOURS_PER_MONTH)
             share = risk.level / top * 1.25
@@ -202,6 +221,20 @@ def renewals(context: Context) -> Iterable[Finding]:
 
     No saving against a bill that has them: an act whose amount is zero, which says what letting it lapse would cost.
     """
+    for key, (cost, worth) in _lapsing(context).items():
+        commitment = context.bill.commitments[key]
+        if commitment.term_end is not None:
+            yield _renewal(commitment, commitment.term_end, cost, worth, context)
+
+
+def renewed(context: Context) -> frozenset[str]:
+    """The commitments, by key, that are to be renewed as they are."""
+    return frozenset(_lapsing(context))
+
+
+def _lapsing(context: Context) -> dict[str, tuple[Decimal, Decimal]]:
+    """What the use of each commitment to renew costs a month, and what it keeps off the bill."""
+    found = {}
     for key, commitment in context.bill.commitments.items():
         end, days = commitment.term_end, commitment.days_in_force(context.as_of)
         if end is None or not 0 < (end - context.as_of).days <= RENEWAL_DAYS or days <= 0:
@@ -210,7 +243,8 @@ def renewals(context: Context) -> Iterable[Finding]:
         full, cost, worth = _use(context.before.every_line(), key, whole)
         still, _, _ = _use(context.bill.every_line(), key, whole)
         if full and still and worth > 0:
-            yield _renewal(commitment, end, cost, worth, context)
+            found[key] = cost, worth
+    return found
 
 
 def _use(lines: Iterable[Line], key: str, whole: Decimal) -> tuple[bool, Decimal, Decimal]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import astuple
+from dataclasses import astuple, dataclass
 from datetime import date
 
 from finops.commitment.estate import Term
@@ -178,7 +178,7 @@ One more row holds `resources`: what runs now, and in `starts` when it first ran
 
 
 SAVING = """with terms (
-    provider, account_id, region, service, instance_type, operating_system, discount, constant, whole, peak, base, rank
+    provider, account_id, region, service, instance_type, operating_system, constant, whole, peak, base, term, {columns}
 ) as (
     values
 {rows}
@@ -188,7 +188,7 @@ hours as (
     select unnest(generate_series({day} - 29, {day} + interval 23 hour, interval 1 hour)) as hour
 ),
 metered as (
-    select hours.hour, rank, sum(cost / greatest(1, date_diff('hour', charge_hour, period_end))) as cost
+    select hours.hour, term, sum(cost / greatest(1, date_diff('hour', charge_hour, period_end))) as cost
     from demand
     inner join terms
         on (demand.provider, demand.account_id, demand.region, demand.service)
@@ -197,38 +197,70 @@ metered as (
         and demand.operating_system = terms.operating_system
     inner join hours on hours.hour >= charge_hour and hours.hour < greatest(period_end, charge_hour + interval 1 hour)
     where currency = {currency}
-    group by hours.hour, rank
+    group by hours.hour, term
 ),
-usual as (
-    select hours.hour, terms.rank, discount, (1 - discount) * greatest(
+left_0 as (
+    select hours.hour, terms.*, greatest(
         0, constant + whole * coalesce(cost, 0) + peak * greatest(0, coalesce(cost, 0) - base)) as cost
     from hours
     cross join terms
-    left join metered on hours.hour = metered.hour and terms.rank = metered.rank
+    left join metered on hours.hour = metered.hour and terms.term = metered.term
 ),
-covered as (
-    select discount, greatest(0, least(cost, {commitment} - coalesce(sum(cost) over (
-        partition by hour order by rank rows between unbounded preceding and 1 preceding), 0))) as paid
-    from usual
-)
-select cast((sum(paid / (1 - discount)) / 720 - {commitment}) * 730 as decimal(38, 2)) as monthly_saving from covered"""
-"""What a plan of a level saves on the last 30 days; the fields are filled with literals."""
+{stages}
+select cast((sum(taken) / 720 - {commitment}) * 730 as decimal(38, 2)) as monthly_saving from taken_{last}"""
+"""What the last of several purchases saves on the last 30 days; the fields are filled with literals."""
+
+TAKEN = """paid_{n} as (
+    select *, greatest(0, least(cost * (1 - discount_{n}), {commitment} - coalesce(sum(cost * (1 - discount_{n})) over (
+        partition by hour order by rank_{n} rows between unbounded preceding and 1 preceding), 0))) as paid
+    from left_{before}
+),
+taken_{n} as (
+    select * exclude (paid), coalesce(paid / (1 - discount_{n}), 0) as taken from paid_{n}
+)"""
+"""What purchase n takes in each hour: meters in the order of its discount until it is used up."""
+
+LEFT = """left_{n} as (
+    select * exclude (taken) replace (cost - taken as cost) from taken_{n}
+)"""
+"""What it leaves to the next."""
 
 
-def commitment_sql(terms: Sequence[tuple[Term, float]], commitment: float, as_of: date, currency: str) -> str:
-    """The saving from `demand_hourly`: in each hour the plan covers meters in order of discount until it is used up.
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One purchase: its discount on each term (None: not covered), and spend per hour, at what the account pays."""
 
-    terms       what the other actions leave of a meter (provider, account, region, service, instance type, operating system),
-                with the plan's discount on it
-    commitment  spend per hour, at what the account pays
+    discounts: tuple[float | None, ...]
+    commitment: float
+
+
+def commitment_sql(terms: Sequence[Term], stages: Sequence[Stage], as_of: date, currency: str) -> str:
+    """The saving of the last purchase from `demand_hourly`, on what those before it leave.
+
+    terms  what the other actions leave of each meter (provider, account, region, service, instance type, operating system)
     """
     day = f"date {quoted(as_of.isoformat())}"
-    ordered = sorted(terms, key=lambda pair: -pair[1])
-    rows = ",\n".join(
-        f"    ({', '.join(quoted(part) for part in astuple(term.source))}, {discount!r}, {term.constant!r}, {term.whole!r},"
-        f" {term.peak!r}, {term.base!r}, {rank})"
-        for rank, (term, discount) in enumerate(ordered)
-    )
+    order = [sorted(range(len(terms)), key=lambda t: -(stage.discounts[t] or -1.0)) for stage in stages]
+    rows = []
+    for place, term in enumerate(terms):
+        fields = [*(quoted(part) for part in astuple(term.source)), repr(term.constant), repr(term.whole)]
+        fields += [repr(term.peak), repr(term.base), str(place)]
+        for stage, ranks in zip(stages, order, strict=True):
+            discount = stage.discounts[place]
+            fields += ["null::double" if discount is None else repr(discount), str(ranks.index(place))]
+        rows.append(f"    ({', '.join(fields)})")
+    parts = []
+    for n, stage in enumerate(stages, 1):
+        parts.append(TAKEN.format(n=n, before=n - 1, commitment=repr(stage.commitment)))
+        if n < len(stages):
+            parts.append(LEFT.format(n=n))
     return SAVING.format(
-        rows=rows, demand=DEMAND.replace("$as_of::date", day), day=day, currency=quoted(currency), commitment=repr(commitment)
+        columns=", ".join(f"discount_{n}, rank_{n}" for n in range(1, len(stages) + 1)),
+        rows=",\n".join(rows),
+        demand=DEMAND.replace("$as_of::date", day),
+        day=day,
+        currency=quoted(currency),
+        stages=",\n".join(parts),
+        commitment=repr(stages[-1].commitment),
+        last=len(stages),
     )

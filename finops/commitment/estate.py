@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
@@ -75,7 +75,7 @@ class History:
 
 @dataclass(slots=True)
 class Estate:
-    """What there is to cover, hour by hour and in its history; `taken` are the meters of commitments already advised.
+    """What there is to cover, hour by hour and in its history.
 
     demand  meter → on-demand cost of each of the last 720 hours, as the other actions leave it
     terms   how each meter's demand follows from today's bill
@@ -89,7 +89,6 @@ class Estate:
     history: History
     paid: Mapping[str, float]
     coarse: frozenset[str]
-    taken: set[Meter] = field(default_factory=set)
 
     def past(self, meters: Sequence[Meter], *, moving: bool) -> Floats:
         """The daily history of these meters together; `moving`: with the machines of the same services that came before them,

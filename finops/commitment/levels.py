@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -98,7 +98,7 @@ class Commitment:
         named, flexible = str(self.scope.get("sku") or ""), bool(self.scope.get("size_flexible"))
         own = str(self.scope.get("family") or "") or (family(named) if named else "")
         if named and not flexible:
-            return machine == named
+            return machine in (named, f"{named}:{self.scope.get('deployment_type') or self.scope.get('deployment')}")
         if own and (flexible or "family" in self.instrument or "reservation" in self.instrument):
             return family(machine) == own or family(machine).rsplit(".", 1)[-1] == own
         return "reservation" not in self.instrument
@@ -160,15 +160,22 @@ def best_level(demand: Floats, discounts: Floats) -> float:
     return float(points[sort][reached[0]])
 
 
-def evaluate(demand: Floats, discounts: Floats, commitment: float) -> Level:
-    """The average saving per hour of a commitment over the hours given, and its use (0 … 1)."""
+def covered(demand: Floats, discounts: Floats, commitment: float) -> Floats:
+    """What of the demand (hours × meters, on-demand cost) a commitment takes: largest discount first, until it is used up."""
     order = np.argsort(-discounts, kind="stable")
     rates = 1.0 - discounts[order]
     cost = demand[:, order] * rates
     before = np.concatenate([np.zeros((cost.shape[0], 1)), np.cumsum(cost, axis=1)[:, :-1]], axis=1)
-    covered = np.clip(commitment - before, 0.0, cost)
-    displaced = float((covered / rates).sum()) / max(1, cost.shape[0])
-    used = float(covered.sum()) / max(1, cost.shape[0])
+    taken = np.empty_like(cost)
+    taken[:, order] = np.clip(commitment - before, 0.0, cost) / rates
+    return taken
+
+
+def evaluate(demand: Floats, discounts: Floats, commitment: float) -> Level:
+    """The average saving per hour of a commitment over the hours given, and its use (0 … 1)."""
+    taken = covered(demand, discounts, commitment)
+    hours = max(1, demand.shape[0])
+    displaced, used = float(taken.sum()) / hours, float((taken @ (1.0 - discounts)).sum()) / hours
     return Level(commitment, displaced - commitment, used / commitment if commitment else 0.0)
 
 
@@ -179,12 +186,7 @@ def ladder(total: Decimal, slices: int, step: Decimal) -> tuple[Decimal, ...]:
     return tuple(step * (base + (1 if index < extra else 0)) for index in range(slices))
 
 
-def break_even_month(level: Level, term_months: int) -> float:
+def break_even_month(level: Level, term_months: float) -> float:
     """After how many months of today's use the whole commitment has paid for itself, even if all use ended then."""
     displaced = level.saving + level.commitment
     return float("inf") if displaced <= 0 else term_months * level.commitment / displaced
-
-
-def levels(demand: Floats, discounts: Floats, windows: Sequence[int]) -> list[float]:
-    """The best level over the last `h` hours, for each `h` of the windows."""
-    return [best_level(demand[-hours:], discounts) for hours in windows]

@@ -4,12 +4,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Literal, TypeAlias
 
 from finops.commitment.levels import Meter
 from finops.money import HOURS_PER_MONTH
 from finops.pricing import Price, PriceBook, PriceKey
+
+Reach: TypeAlias = Literal["all", "family", "machine"]
+"""What one purchase covers: all that the instrument has a price for, one family at one place, or one machine at one place."""
+
+HOURS_PER_YEAR = 8760
+
+HOURS = {"hours": 1.0, "hour": 1.0, "hrs": 1.0, "hr": 1.0, "days": 24.0, "day": 24.0}
+HOURS |= {"months": float(HOURS_PER_MONTH), "month": float(HOURS_PER_MONTH)}
+"""Hours in the units of time that price lists count in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +27,7 @@ class Offer:
     """One instrument with the discount that it gives on each meter it covers (others are absent).
 
     upfront  the share of its price that is paid on the first day
+    units    what one machine (or unit of capacity) costs an hour at list, with the capital that prepaying takes
     """
 
     provider: str
@@ -25,34 +36,64 @@ class Offer:
     payment: str
     discounts: Mapping[Meter, float]
     upfront: float = 0.0
+    units: Mapping[Meter, float] = field(default_factory=dict)
+    reach: Reach = "all"
 
     @property
     def label(self) -> str:
         return f"{self.instrument}/{self.term}/{self.payment or 'none'}"
 
     @property
-    def months(self) -> int:
-        return term_months(self.term)
+    def days(self) -> int:
+        return term_hours(self.term) // 24
+
+    @property
+    def months(self) -> float:
+        return term_hours(self.term) / float(HOURS_PER_MONTH)
+
+    @property
+    def length(self) -> str:
+        """The term in words that fit `of`: months, or days where it is no whole month."""
+        return f"{self.months:.0f} months" if self.months >= 1 and self.term[-1:] != "d" else f"{self.days} days"
 
     @property
     def locks(self) -> bool:
         """Whether it holds for one family or machine only: such plans lose money when a fleet changes its hardware."""
-        return any(word in self.instrument for word in ("family", "reservation", "resource", "capacity"))
+        return self.reach != "all"
+
+    @property
+    def whole(self) -> bool:
+        """Whether it is sold in whole machines (or units of capacity); else as an amount of money an hour."""
+        return self.reach == "machine"
 
     def groups(self) -> dict[str, list[Meter]]:
         """The meters that one purchase covers together: all, or those of one place and family (or machine)."""
         found: dict[str, list[Meter]] = {}
         for meter in self.discounts:
-            what = meter.family if "family" in self.instrument or "resource" in self.instrument else meter.instance_type
+            what = meter.family if self.reach == "family" else meter.instance_type
             key = f"{what} {meter.operating_system} in {meter.region}".replace("  ", " ") if self.locks else ""
             found.setdefault(key, []).append(meter)
         return found
 
 
-def term_months(term: str) -> int:
-    """Months of `1m`, `1y`, `3y`; 0 for what is no term."""
-    match = re.fullmatch(r"(\d+)([my])", term)
-    return int(match[1]) * (12 if match[2] == "y" else 1) if match else 0
+def term_hours(term: str) -> int:
+    """Hours of `14d`, `1m`, `1y`, `3y`; 0 for what is no term."""
+    match = re.fullmatch(r"(\d+)([dmy])", term)
+    return int(match[1]) * {"d": 24, "m": int(HOURS_PER_MONTH), "y": HOURS_PER_YEAR}[match[2]] if match else 0
+
+
+def reach_of(instrument: str, specs: Mapping[str, object]) -> Reach:
+    """What one purchase covers: as the price list says (`covers`: all, family or machine), else as the instrument is called."""
+    match specs.get("covers"):
+        case "all":
+            return "all"
+        case "family":
+            return "family"
+        case "machine":
+            return "machine"
+    if any(word in instrument for word in ("family", "resource")):
+        return "family"
+    return "machine" if any(word in instrument for word in ("reservation", "capacity")) else "all"
 
 
 def offers(
@@ -60,53 +101,70 @@ def offers(
 ) -> list[Offer]:
     """What is sold for these meters (each with what automatic discounts leave of its price), broadest first.
 
-    longest  months of the longest term considered
+    longest  hours of the longest term considered
     capital  what a year of prepaying costs, as a share of the amount
     """
-    kinds = sorted({(p.key.provider, p.key.instrument or "", p.key.term or "", p.key.payment or "") for p in prices})
+    lists: dict[tuple[str, str, str, str], list[Price]] = {}
+    for price in prices:
+        key = (price.key.provider, price.key.instrument or "", price.key.term or "", price.key.payment or "")
+        lists.setdefault(key, []).append(price)
     found = []
-    for provider, instrument, term, payment in kinds:
-        rows = [
-            p
-            for p in prices
-            if (p.key.provider, p.key.instrument, p.key.term, p.key.payment or "") == (provider, instrument, term, payment)
-        ]
-        if not 0 < term_months(term) <= longest:
+    for (provider, instrument, term, payment), rows in sorted(lists.items()):
+        if not 0 < term_hours(term) <= longest:
             continue
-        discounts, prepaid = _discounts(rows, meters, book, at, capital)
+        discounts, units, prepaid = _discounts(rows, meters, book, at, capital)
         if discounts:
-            found.append(Offer(provider, instrument, term, payment, discounts, prepaid))
+            reach = reach_of(instrument, rows[0].specs)
+            found.append(Offer(provider, instrument, term, payment, discounts, prepaid, units, reach))
     return sorted(found, key=lambda o: (o.locks, -len(o.discounts), o.instrument))
 
 
 def _discounts(
     rows: Sequence[Price], meters: Mapping[Meter, float], book: PriceBook, at: datetime, capital: float
-) -> tuple[dict[Meter, float], float]:
+) -> tuple[dict[Meter, float], dict[Meter, float], float]:
     """The discount of the instrument on what each meter pays, from two rows of one price list, its own and the on-demand one;
-    and the prepaid share of its price.
+    the price of one machine an hour; and the prepaid share of it.
 
-    Automatic discounts end where a commitment begins; a plan that gives less than they do is below zero.
+    Automatic discounts end where a commitment begins; a plan that gives less than they do is below zero. Of several rows that
+    fit one meter (a machine that is sold for training and for inference) the least discount holds.
     """
     found: dict[Meter, float] = {}
+    units: dict[Meter, float] = {}
     prepaid = 0.0
     for meter, kept in meters.items():
-        system = meter.operating_system or None
         for row in rows:
-            key = row.key
-            if (key.provider, key.sku, key.region) != (meter.provider, meter.instance_type, meter.region):
+            if not _fits(row.key, meter):
                 continue
-            if system and key.operating_system not in ("", system):
+            priced = _an_hour(row, meter, book, at)
+            if priced is None:
                 continue
-            usual = book.price(
-                PriceKey(key.provider, key.region, key.product, key.sku, system, key.license, key.tenancy, key.deployment,
-                         payment="", instrument=""), at
-            )  # fmt: skip
-            if usual is None or usual.currency != row.currency:
-                continue
-            months = term_months(key.term or "")
-            early = float(row.upfront) / (months * float(HOURS_PER_MONTH))
-            whole = float(row.amount) + early * (1 + capital * months / 24)
-            if 0 < whole < float(usual.amount):
-                found[meter] = round(1 - whole / float(usual.amount) / kept, 12)
-                prepaid = max(prepaid, early / (float(row.amount) + early))
-    return found, prepaid
+            usual, recurring, early = priced
+            whole = recurring + early * (1 + capital * term_hours(row.key.term or "") / HOURS_PER_YEAR / 2)
+            discount = round(1 - whole / usual / kept, 12)
+            if 0 < whole < usual and discount < found.get(meter, 1.0):
+                found[meter], units[meter] = discount, whole
+                prepaid = max(prepaid, early / (recurring + early))
+    return found, units, prepaid
+
+
+def _fits(key: PriceKey, meter: Meter) -> bool:
+    """Whether a row of a price list is of this meter. A machine that is sold in deployments which do not share is
+    billed as `sku:deployment`."""
+    named = meter.instance_type in (key.sku, f"{key.sku}:{key.deployment}")
+    system = meter.operating_system
+    same = named and (key.provider, key.region) == (meter.provider, meter.region)
+    return same and (not system or key.operating_system in ("", system))
+
+
+def _an_hour(row: Price, meter: Meter, book: PriceBook, at: datetime) -> tuple[float, float, float] | None:
+    """What an hour costs on demand, and in recurring and prepaid fees of the row; None where nobody says."""
+    key, system = row.key, meter.operating_system or None
+    like = (key.provider, key.region, key.product, key.sku, system, key.license, key.tenancy, key.deployment)
+    usual = book.price(PriceKey(*like, payment="", instrument=""), at)
+    if usual is None or usual.currency != row.currency:
+        return None
+    units = (HOURS.get(usual.unit.lower()), HOURS.get(row.unit.lower()))
+    if None in units and (usual.unit != row.unit or row.upfront):
+        return None
+    usual_hours, own_hours = units[0] or 1.0, units[1] or 1.0
+    return float(usual.amount) / usual_hours, float(row.amount) / own_hours, float(row.upfront) / term_hours(key.term or "")

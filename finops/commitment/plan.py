@@ -30,7 +30,7 @@ class Purchase:
     starts, ends  periods in which it is in force: ends is not among them
     cost          what one unit of hourly commitment costs a period (1; less where paying upfront is cheaper)
     unit          sold in multiples of this commitment (a reserved machine's hourly rate); 0: in any amount
-    most          the largest commitment that may be bought
+    most, least   the largest and the smallest commitment that may be bought
     """
 
     product: int
@@ -39,6 +39,7 @@ class Purchase:
     cost: float = 1.0
     unit: float = 0.0
     most: float = np.inf
+    least: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,22 +93,27 @@ def best_plan(demand: Floats, products: Sequence[Product], purchases: Sequence[P
     between two start or end dates to that many points. Raises ValueError where the solver finds no optimum.
     """
     breaks = sorted({b for p in purchases for b in (p.starts, p.ends)})
-    curve = compress(demand, breaks, bins or len(demand))
+    return best_on(compress(demand, breaks, bins or len(demand)), products, purchases)
+
+
+def best_on(curve: Curve, products: Sequence[Product], purchases: Sequence[Purchase]) -> Plan:
+    """The same on points that each stand for so many periods."""
     force = np.array([[p.starts <= t < p.ends for t in curve.periods] for p in purchases], bool).reshape(len(purchases), -1)
     use = _uses(curve, products, purchases, force)
     units = np.array([p.unit or 1.0 for p in purchases])
     fees = np.array([p.cost for p in purchases]) * (force @ curve.weights) * units
     count = len(purchases)
-    most = np.array([p.most for p in purchases]) / units
+    least, most = np.array([[p.least, p.most] for p in purchases]).T / units
     whole = np.array([1 if p.unit else 0 for p in purchases] + [0] * len(use.meters))
     rows = _rows(use, curve, purchases, products, force, units)
     result = linprog(
         np.concatenate([fees, -curve.weights[use.points]]),
         A_ub=rows[0],
         b_ub=rows[1],
-        bounds=np.column_stack([np.zeros(count + len(use.meters)), np.concatenate([most, use.demand])]),
+        bounds=np.column_stack([np.append(least, np.zeros(len(use.meters))), np.append(most, use.demand)]),
         integrality=whole if whole.any() else None,
         method="highs" if whole.any() or len(use.meters) < 20_000 else "highs-ipm",
+        options={"mip_rel_gap": 1e-9} if whole.any() else None,
     )
     if result.x is None:
         raise ValueError(f"no plan found: {result.message}")

@@ -141,8 +141,8 @@ class Step:
     ended: int | None
 
 
-def outlook(demand: Floats, per_day: int, policy: LevelPolicy, siblings: Siblings = ALONE) -> Outlook:
-    """The scenarios of a year that begins where the demand ends.
+def outlook(demand: Floats, per_day: int, policy: LevelPolicy, siblings: Siblings = ALONE, years: float = 1.0) -> Outlook:
+    """The scenarios of a term of `years` that begins where the demand ends.
 
     demand    level of each period so far, ≥ 0, the last period last
     per_day   periods a day (24 for hours, 1 for days)
@@ -152,7 +152,7 @@ def outlook(demand: Floats, per_day: int, policy: LevelPolicy, siblings: Sibling
     count = len(demand) // per_day
     days = demand[len(demand) - count * per_day :].reshape(count, per_day)
     means = days.mean(axis=1)
-    stays = _stays((np.arange(steps) + 0.5) / steps, means, policy, siblings)
+    stays = _stays((np.arange(steps) + 0.5) * years / steps, means, policy, siblings)
     if count < 2 * BLOCK_DAYS or means[-7:].max() <= 0:
         return Outlook((), stays, policy.caution)
     prior = max(policy.monthly, siblings.monthly or 0.0)
@@ -160,7 +160,7 @@ def outlook(demand: Floats, per_day: int, policy: LevelPolicy, siblings: Sibling
     for lookback in policy.lookbacks:
         level = float(means[-lookback:].mean())
         if lookback <= count and level > 0:
-            ahead = (np.arange(steps) + 0.5) * YEAR_BLOCKS / steps + lookback / 2 / BLOCK_DAYS
+            ahead = (np.arange(steps) + 0.5) * years * YEAR_BLOCKS / steps + lookback / 2 / BLOCK_DAYS
             paths = _paths(means, level, ahead, policy, prior, shares)
             hours = np.quantile(days[-lookback:].ravel(), (np.arange(10) + 0.5) / 10)
             found.append(np.multiply.outer(paths, hours))
