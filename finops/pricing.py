@@ -9,7 +9,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from finops.model import Basis
+from finops.model import Basis, Fact
 
 KEY_FIELDS = (
     "provider",
@@ -60,6 +60,11 @@ class Price:
     tier_start: float = 0.0
     upfront: Decimal = Decimal(0)
     specs: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def fact(self) -> Fact:
+        """What it is of, how much, in which currency and for what."""
+        return Fact(f"price of {self.key.sku}", f"{self.amount.normalize():f}", f"{self.currency} for {self.unit}", "prices")
 
     def spec(self, name: str) -> float | None:
         """A number among the specs; None where it is absent or no number."""

@@ -230,10 +230,7 @@ class Modernize:
             Resize(current.key.sku, sku), effect, (outcome.net * Decimal("0.9"), outcome.net, high), profile, why=words,
             confidence=0.7 if other else 0.85, assumes=tuple(assumes),
         )  # fmt: skip
-        facts = tuple(
-            Fact(f"price of {p.key.sku}", f"{p.amount.normalize():f}", f"{p.currency} for {p.unit}", "prices")
-            for p in (current, target)
-        )
+        facts = (current.fact, target.fact)
         return Judged(verdict, facts, (words,), effort="medium" if other else "low")
 
     def _accelerated(self, profile: Profile, product: str, context: Context) -> Judged | None:
@@ -279,13 +276,8 @@ class Modernize:
             return Judged(Keep(why), explanation=needs.words)
         share = Decimal(str(round(range_share(profile.history_days(GPU_METRICS)), 4)))
         facts = (
-            Fact(
-                "paid for machine and accelerator",
-                str(cents(paid)),
-                f"{context.currency} a month, after automatic discounts",
-                "bill_month",
-            ),
-            Fact(f"price of {sku}", f"{target.amount.normalize():f}", f"{target.currency} for {target.unit}", "prices"),
+            Fact("paid after automatic discounts", str(cents(paid)), f"{context.currency} a month", "bill_month"),
+            target.fact,
             Fact("hours", round(float(hours), 1), "a month", "bill_month"),
         )
         verdict = act(
