@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any, Literal
@@ -12,9 +12,12 @@ import numpy as np
 
 from finops.backtest.summary import Decision
 from finops.backtest.verdicts import LAG_DAYS
-from finops.commitment.levels import Floats, best_level, evaluate
+from finops.commitment.levels import Floats, best_level, covered, evaluate
+from finops.commitment.levels import Meter as Usage
+from finops.commitment.mix import whole_units
+from finops.commitment.offers import Offer, offers, term_hours
 from finops.model import Commit
-from finops.pricing import PriceBook, PriceKey
+from finops.pricing import PriceBook
 
 TERM_DAYS = 365
 """What a decision is charged with: the shortest term that every provider sells."""
@@ -27,9 +30,6 @@ WAITING_DAYS = 84
 
 LEAST_DAYS = 30
 """Days of demand before the first decision: the window of the advice."""
-
-LOCKS = ("family", "reservation", "resource", "capacity")
-"""Words of instruments that hold for one family or machine; what they cover is not in the advice's own words."""
 
 Meter = tuple[str, str, str, str]
 """Provider, region, machine, operating system: what a price list tells apart."""
@@ -170,60 +170,104 @@ def demand_of_rows(rows: Sequence[Mapping[str, Any]]) -> Demand:
     )
 
 
+def sold_of(demand: Demand, action: Commit, provider: str, prices: PriceBook, at: datetime) -> Offer | None:
+    """What was bought, by the price list in force, over automatic discounts; None where the list does not say what it covers.
+
+    Of a lock, only what it was bought for.
+    """
+    meters = {
+        Usage(provider, "", meter[1], "", meter[2], meter[3]): demand.kept.get(meter, 1.0)
+        for meter in sorted({meter for meter, _ in demand.series if meter[0] == provider})
+        if not action.covers or meter[1:] in action.covers
+    }
+    rows = prices.every(at, provider=provider, instrument=action.instrument, term=action.term)
+    sold = offers(rows, meters, prices, at, longest=term_hours(action.term), capital=0.0)
+    same = next((offer for offer in sold if (offer.payment or "none") == (action.payment or "none")), None)
+    gives = {meter: discount for meter, discount in same.discounts.items() if discount > 0} if same is not None else {}
+    return replace(same, discounts=gives) if same is not None and gives else None
+
+
 def discounts(demand: Demand, action: Commit, provider: str, prices: PriceBook, at: datetime) -> dict[Meter, float]:
-    """What the instrument gives on each meter that it covers, by the price list in force, over automatic discounts."""
-    payment = "" if action.payment == "none" else action.payment
-    sold = prices.every(at, provider=provider, instrument=action.instrument, term=action.term)
-    sold = [p for p in sold if (p.key.payment or "") in (payment, action.payment) and p.upfront == 0]
-    found: dict[Meter, float] = {}
-    for meter in sorted({meter for meter, _ in demand.series if meter[0] == provider}):
-        system = meter[3] or None
-        for price in sold:
-            key = price.key
-            if (key.sku, key.region) != (meter[2], meter[1]) or (system and key.operating_system not in ("", system)):
-                continue
-            like = (key.provider, key.region, key.product, key.sku, system, key.license, key.tenancy, key.deployment)
-            usual = prices.price(PriceKey(*like, payment="", instrument=""), at)
-            if usual is not None and 0 < price.amount < usual.amount:
-                found[meter] = 1 - float(price.amount / usual.amount) / demand.kept.get(meter, 1.0)
-    return {meter: discount for meter, discount in found.items() if discount > 0}
+    """What the instrument gives on each meter that it covers."""
+    sold = sold_of(demand, action, provider, prices, at)
+    return {_key(meter): discount for meter, discount in sold.discounts.items()} if sold is not None else {}
+
+
+def _key(meter: Usage) -> Meter:
+    return meter.provider, meter.region, meter.instance_type, meter.operating_system
+
+
+def charged_days(action: Commit) -> int:
+    """Days that a purchase is charged with: its term, of a longer one the first year."""
+    return min(TERM_DAYS, term_hours(action.term) // 24)
 
 
 def replay(
-    bought: Bought, demand: Demand, prices: PriceBook, held: Iterable[str], rules: Sequence[LevelRule], currency: str
+    bought: Bought,
+    demand: Demand,
+    prices: PriceBook,
+    held: Iterable[str],
+    rules: Sequence[LevelRule],
+    currency: str,
+    earlier: Sequence[Bought] = (),
 ) -> Decision | None:
     """One purchase, charged to the end of its term; None where the price list does not say what it covers.
 
-    held  the commitments, by id, that had begun before: what later ones covered was there to be covered by this one
+    held     the commitments, by id, that had begun before: what later ones covered was there to be covered by this one
+    earlier  what was bought on the same day and is applied first: it leaves the rest
     """
     at = datetime.combine(bought.day, time.max, UTC)
-    gives = discounts(demand, bought.action, bought.provider, prices, at)
-    if not gives:
+    sold = sold_of(demand, bought.action, bought.provider, prices, at)
+    if sold is None:
         return None
-    meters, rates = list(gives), np.array(list(gives.values()))
+    meters, rates = [_key(meter) for meter in sold.discounts], np.array(list(sold.discounts.values()))
     whole = demand.of(meters, held)
+    for other in earlier:
+        whole = whole - _taken(other, meters, whole, demand, prices, at)
     now = ((bought.day - demand.first).days + 1) * 24
-    begins = now + LAG_DAYS * 24
-    past, term = whole[:now], whole[begins : begins + TERM_DAYS * 24]
+    begins, days = now + LAG_DAYS * 24, charged_days(bought.action)
+    past, term = whole[:now], whole[begins : begins + days * 24]
     baseline = float(term.sum())
+    best, unit = best_level(term, rates), _unit(sold, demand)
 
     def cost(level: float) -> Decimal:
         return _money(baseline - evaluate(term, rates, level).saving * len(term))
 
-    ours = float(bought.action.hourly) * demand.paid.get(bought.provider, 1.0)
     return Decision(
         kind="commitments",
         currency=currency,
         account=bought.account or bought.provider,
         subject=f"{bought.provider} {bought.action.instrument}",
         decided=bought.day,
-        ends=bought.day + timedelta(days=LAG_DAYS + TERM_DAYS),
+        ends=bought.day + timedelta(days=LAG_DAYS + days),
         action=f"Commit → {bought.action.target}",
         baseline=_money(baseline),
-        recommended=cost(ours),
-        hindsight=cost(best_level(term, rates)),
+        recommended=cost(_spend(bought, sold, demand)),
+        hindsight=cost(whole_units(term, rates, best, unit) if unit and term.size else best),
         vendors={rule.name: cost(rule.level(past, rates)) for rule in rules},
     )
+
+
+def _unit(sold: Offer, demand: Demand) -> float:
+    """What one machine costs an hour, as the account pays; 0 where money is sold."""
+    return next(iter(sold.units.values())) * demand.paid.get(sold.provider, 1.0) if sold.whole else 0.0
+
+
+def _spend(bought: Bought, sold: Offer, demand: Demand) -> float:
+    """What was ordered, as the account pays an hour."""
+    return float(bought.action.hourly) * (_unit(sold, demand) or demand.paid.get(bought.provider, 1.0))
+
+
+def _taken(other: Bought, meters: Sequence[Meter], left: Floats, demand: Demand, prices: PriceBook, at: datetime) -> Floats:
+    """What another purchase takes of these meters."""
+    taken = np.zeros_like(left)
+    sold = sold_of(demand, other.action, other.provider, prices, at)
+    mine = [place for place, meter in enumerate(meters) if sold is not None and meter in {_key(m) for m in sold.discounts}]
+    if sold is not None and mine:
+        gives = {_key(meter): discount for meter, discount in sold.discounts.items()}
+        rates = np.array([gives[meters[place]] for place in mine])
+        taken[:, mine] = covered(left[:, mine], rates, _spend(other, sold, demand))
+    return taken
 
 
 def _money(amount: float) -> Decimal:

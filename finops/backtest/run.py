@@ -259,14 +259,14 @@ def _record(
     bench: Bench, kind: str, currency: str, demand: Demand, bought: Sequence[Bought], begun: Mapping[str, date | None]
 ) -> Summary:
     prices = bench.prices.of_currency(currency)
-    locks = [b for b in bought if any(word in b.action.instrument for word in commitment_replay.LOCKS)]
-    broad = [b for b in bought if b not in locks]
     days = LAG_DAYS + commitment_replay.TERM_DAYS
-    ripe = [b for b in broad if b.day + timedelta(days=days) <= bench.extent.last]
+    last = bench.extent.last
+    ripe = [b for b in bought if b.day + timedelta(days=LAG_DAYS + commitment_replay.charged_days(b.action)) <= last]
     decisions = []
     for one in ripe:
         held = [name for name, start in begun.items() if start is None or start <= one.day]
-        decision = commitment_replay.replay(one, demand, prices, held, level_rules(), currency)
+        earlier = [b for b in bought[: bought.index(one)] if (b.day, b.provider) == (one.day, one.provider)]
+        decision = commitment_replay.replay(one, demand, prices, held, level_rules(), currency, earlier)
         if decision is not None:
             decisions.append(decision)
     notes = [f"failed: {bench.failed[kind]}"] if kind in bench.failed else []
@@ -275,15 +275,13 @@ def _record(
     elif not ripe:
         have = (bench.extent.last - bench.extent.bill).days + 1
         notes.append(f"no term has passed: one takes {days} days after the decision, and the bill has {have} days in all")
-    if locks:
-        notes.append(f"{len(locks)} purchases for one family are not replayed")
     if bench.extent.prices is not None and bought and bench.extent.prices > bought[0].day:
         notes.append(f"decisions before {bench.extent.prices} use its price list, the first that is loaded")
     return summarise(
         kind,
         currency,
         decisions,
-        unmatured=len(broad) - len(ripe),
+        unmatured=len(bought) - len(ripe),
         horizon_days=commitment_replay.TERM_DAYS,
         notes=notes,
     )

@@ -122,3 +122,45 @@ def test_decision_dates_end_their_terms_or_wait() -> None:
     assert days == sorted(set(days))
     assert all(day >= FIRST + timedelta(days=29) for day in days)
     assert purchase_days(FIRST, FIRST + timedelta(days=10)) == []
+
+
+LOCKED = PriceBook(
+    [
+        price("1.00", term="on_demand", payment="", instrument=""),
+        price("0.70", term="1y", payment="none", instrument="plan"),
+        price("0.50", term="1m", payment="none", instrument="reservation"),
+    ]
+)
+MONTH = 30
+
+
+def reserve(count: str, *covers: tuple[str, str, str]) -> Commit:
+    return Commit("reservation", "1m", "none", Decimal(count), "m.large", f"reservation 1m m.large {count}", covers=covers)
+
+
+def test_machines_are_charged_whole_and_for_their_own_term() -> None:
+    hours = np.full((30 + LAG_DAYS + TERM_DAYS) * 24, 2.5)
+    made = replay(
+        Bought(FIRST + timedelta(days=29), "Cloud", "", reserve("3", METER[1:])), demand(hours), LOCKED, (), RULES, "USD"
+    )
+    assert made is not None
+    assert made.ends == FIRST + timedelta(days=29 + LAG_DAYS + MONTH)
+    assert made.baseline == MONTH * 24 * Decimal("2.5")
+    assert made.recommended == MONTH * 24 * Decimal("1.5")  # the third is used to a half and costs a half
+    assert made.hindsight == MONTH * 24 * Decimal("1.5")
+
+
+def test_a_lock_for_another_machine_covers_nothing_of_this_one() -> None:
+    hours = np.full((30 + LAG_DAYS + TERM_DAYS) * 24, 2.0)
+    at = Bought(FIRST + timedelta(days=29), "Cloud", "", reserve("2", ("r1", "m.xlarge", "Linux")))
+    assert replay(at, demand(hours), LOCKED, (), RULES, "USD") is None
+
+
+def test_a_plan_beside_a_lock_has_what_the_lock_leaves() -> None:
+    hours = np.full((30 + LAG_DAYS + TERM_DAYS) * 24, 3.0)
+    day = FIRST + timedelta(days=29)
+    lock, plan = Bought(day, "Cloud", "", reserve("2", METER[1:])), Bought(day, "Cloud", "", commit("0.7"))
+    made = replay(plan, demand(hours), LOCKED, (), RULES, "USD", [lock])
+    assert made is not None
+    assert made.baseline == TERM_DAYS * 24
+    assert made.recommended == made.hindsight == Decimal("0.7") * TERM_DAYS * 24
