@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -15,6 +16,7 @@ from finops.backtest.advice import level_rules, resource_rules
 from finops.backtest.commitments import Bought, Demand, demand_of_rows
 from finops.backtest.summary import Decision, Summary, summarise
 from finops.backtest.verdicts import HORIZON_DAYS, LAG_DAYS, Key, Seen, Snapshot, decision_days
+from finops.bill.simulate import Bill
 from finops.commitment.levels import commitment_of_row
 from finops.config import Config
 from finops.errors import ConfigError
@@ -123,10 +125,9 @@ def _verdicts(bench: Bench, chosen: Mapping[str, Recommender]) -> list[Summary]:
         starts.append(extent.inventory)
     days = decision_days(max(starts), extent.last, MOST_DAYS)
     snapshots: dict[str, list[Snapshot]] = {}
-    for place, day in enumerate(days):
-        bench.tell(f"deciding as of {day}")
-        matures = place + (LAG_DAYS + HORIZON_DAYS) // verdict_replay.STEP_DAYS < len(days)
-        for currency, snapshot in _snapshots(bench, day, chosen, profiles=matures).items():
+    for known in _read_ahead(bench, days, chosen):
+        bench.tell(f"deciding as of {known.run.as_of}")
+        for currency, snapshot in _snapshots(bench, known, chosen).items():
             snapshots.setdefault(currency, []).append(snapshot)
     found = []
     for kind in chosen:
@@ -168,17 +169,46 @@ def _why_not(bench: Bench, kind: str, decisions: Sequence[Decision], days: Seque
     return notes
 
 
-def _snapshots(bench: Bench, day: date, chosen: Mapping[str, Recommender], *, profiles: bool) -> dict[str, Snapshot]:
-    """What was known at the end of one day, by currency."""
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the warehouse says as of one day."""
+
+    run: Run
+    candidates: Mapping[str, Sequence[Mapping[str, Any]]]
+    profiles: Sequence[Mapping[str, Any]]
+    bills: Mapping[str, Bill]
+
+
+def _read_ahead(bench: Bench, days: Sequence[date], chosen: Mapping[str, Recommender]) -> Iterator[Known]:
+    """What was known on each day; the engine reads the next one while this one is judged."""
+    steps = (LAG_DAYS + HORIZON_DAYS) // verdict_replay.STEP_DAYS
+    wanted = bool({rule.kind for rule in resource_rules()} & set(chosen))
+    with ThreadPoolExecutor(max_workers=1) as engine:
+        asked = None
+        for place, day in enumerate(days):
+            before, profiles = asked, wanted and place + steps < len(days)
+            asked = engine.submit(_known, bench, day, chosen, profiles=profiles)
+            if before is not None:
+                yield before.result()
+        if asked is not None:
+            yield asked.result()
+
+
+def _known(bench: Bench, day: date, chosen: Mapping[str, Recommender], *, profiles: bool) -> Known:
     run = Run(bench.reads, day, bench.prices)
+    bills = bills_of_month(run)
     candidates = {kind: run.candidates(r.candidates) for kind, r in chosen.items()}
-    wanted = {rule.kind for rule in resource_rules()} & set(chosen)
-    known = [profile_of_row(row) for row in run.candidates(PROFILES)] if profiles and wanted else []
-    found = {}
-    for currency, bill in bills_of_month(run).items():
+    return Known(run, candidates, run.candidates(PROFILES) if profiles else (), bills)
+
+
+def _snapshots(bench: Bench, known: Known, chosen: Mapping[str, Recommender]) -> dict[str, Snapshot]:
+    """What was decided at the end of one day, by currency."""
+    day, found = known.run.as_of, {}
+    profiles = [profile_of_row(row) for row in known.profiles]
+    for currency, bill in known.bills.items():
         context = Context(day, bench.prices.of_currency(currency), bill, bill, currency)
-        verdicts = {kind: _judged(bench, kind, r, candidates[kind], context) for kind, r in chosen.items()}
-        found[currency] = Snapshot(day, bill, verdicts, _by_key(known, currency))
+        verdicts = {kind: _judged(bench, kind, r, known.candidates[kind], context) for kind, r in chosen.items()}
+        found[currency] = Snapshot(day, bill, verdicts, _by_key(profiles, currency))
     return found
 
 
@@ -207,7 +237,7 @@ def _judged(
 def _seen(finding: Finding, row: Mapping[str, Any], recommender: Recommender) -> Seen:
     """The finding with what it stands on. The low end of a saving on objects is that of `read_doubt` times their reads."""
     sku, verdict = str(row.get("sku") or ""), finding.verdict
-    if not any(fact.source == "objects" for fact in finding.evidence.facts):
+    if not row.get("bands") or not any(fact.source == "objects" for fact in finding.evidence.facts):
         return Seen(finding, sku)
     days = [band["observed_at"].date() for band in row.get("bands") or () if band.get("observed_at")]
     doubt, reads = getattr(recommender, "read_doubt", 1.0), None
