@@ -220,10 +220,8 @@ def replay(
     sold = sold_of(demand, bought.action, bought.provider, prices, at)
     if sold is None:
         return None
-    meters, rates = [_key(meter) for meter in sold.discounts], np.array(list(sold.discounts.values()))
-    whole = demand.of(meters, held)
-    for other in earlier:
-        whole = whole - _taken(other, meters, whole, demand, prices, at)
+    rates = np.array(list(sold.discounts.values()))
+    whole = _open([_key(meter) for meter in sold.discounts], demand, prices, held, earlier, at)
     now = ((bought.day - demand.first).days + 1) * 24
     begins, days = now + LAG_DAYS * 24, charged_days(bought.action)
     past, term = whole[:now], whole[begins : begins + days * 24]
@@ -246,6 +244,16 @@ def replay(
         hindsight=cost(whole_units(term, rates, best, unit) if unit and term.size else best),
         vendors={rule.name: cost(rule.level(past, rates)) for rule in rules},
     )
+
+
+def _open(
+    meters: Sequence[Meter], demand: Demand, prices: PriceBook, held: Iterable[str], earlier: Sequence[Bought], at: datetime
+) -> Floats:
+    """Hours × meters that were there to cover."""
+    left = demand.of(meters, held)
+    for other in earlier:
+        left = left - _taken(other, meters, left, demand, prices, at)
+    return left
 
 
 def _unit(sold: Offer, demand: Demand) -> float:
