@@ -211,20 +211,18 @@ def replay(
     currency: str,
     earlier: Sequence[Bought] = (),
 ) -> Decision | None:
-    """One purchase, charged to the end of its term; None where the price list does not say what it covers.
+    """One purchase, charged its term; None where the price list does not say what it covers.
 
     held     the commitments, by id, that had begun before: what later ones covered was there to be covered by this one
     earlier  what was bought on the same day and is applied first: it leaves the rest
     """
     at = datetime.combine(bought.day, time.max, UTC)
-    sold = sold_of(demand, bought.action, bought.provider, prices, at)
-    if sold is None:
+    if (sold := sold_of(demand, bought.action, bought.provider, prices, at)) is None:
         return None
     rates = np.array(list(sold.discounts.values()))
     whole = _open([_key(meter) for meter in sold.discounts], demand, prices, held, earlier, at)
-    now = ((bought.day - demand.first).days + 1) * 24
-    begins, days = now + LAG_DAYS * 24, charged_days(bought.action)
-    past, term = whole[:now], whole[begins : begins + days * 24]
+    now, days = ((bought.day - demand.first).days + 1) * 24, charged_days(bought.action)
+    past, term = whole[:now], whole[now + LAG_DAYS * 24 : now + (LAG_DAYS + days) * 24]
     baseline = float(term.sum())
     best, unit = best_level(term, rates), _unit(sold, demand)
 
