@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
@@ -12,7 +11,8 @@ from typing import Any
 from finops.bill.simulate import keys_of
 from finops.ledger.bill import BASELINE_DAYS, Usage
 from finops.ledger.entries import Decision, Entry, History, PlanRun, effect_document, effect_of
-from finops.ledger.realised import Covered
+from finops.ledger.purchases import Bought
+from finops.ledger.realised import Covered, Renewed
 from finops.queries.reads import Reads
 
 SOURCE = "finops"
@@ -110,18 +110,9 @@ def unused(reads: Reads, first: date, last: date) -> dict[str, dict[date, Decima
     return found
 
 
-@dataclass(frozen=True, slots=True)
-class Bought:
-    """A commitment that began; `instrument` is empty where the inventory does not know it."""
-
-    commitment: str
-    provider: str
-    instrument: str
-    since: date
-
-
 def bought(reads: Reads, after: date, day: date) -> list[Bought]:
-    """Commitments that began after a day, oldest first."""
+    """Commitments that began after a day, oldest first. Where their provider has an inventory, one that is not in it yet is
+    left out: the next inventory tells what was bought, within the days that the ledger waits for it; till then nobody knows."""
     rows = reads.rows(
         """
         with listed as (
@@ -140,7 +131,9 @@ def bought(reads: Reads, after: date, day: date) -> list[Bought]:
             coalesce(listed.instrument, '') as instrument,
             coalesce(listed.since, billed.since) as since
         from listed full join billed using (commitment)
-        where coalesce(listed.since, billed.since) > $after and coalesce(listed.since, billed.since) <= $day
+        where
+            coalesce(listed.since, billed.since) > $after and coalesce(listed.since, billed.since) <= $day
+            and (listed.commitment is not null or billed.provider not in (select provider from listed))
         order by since, commitment
         """,
         {"after": after, "day": day},
@@ -163,7 +156,8 @@ def covered(reads: Reads, commitments: Sequence[str], first: date, last: date) -
                 end
             )::decimal(38, 12) as on_demand,
             sum(coalesce(effective_cost, 0))::decimal(38, 12) as effective,
-            sum(coalesce(billed_cost, 0))::decimal(38, 12) as billed
+            sum(coalesce(billed_cost, 0))::decimal(38, 12) as billed,
+            sum(if(charge_category = 'Purchase', coalesce(billed_cost, 0), 0))::decimal(38, 12) as purchased
         from resource_daily
         where list_contains($commitments, lower(commitment_id)) and charge_date between $first and $last
         group by all order by all
@@ -174,6 +168,46 @@ def covered(reads: Reads, commitments: Sequence[str], first: date, last: date) -
     for row in rows:
         found.setdefault(row["commitment"], []).append(Covered(**row))
     return found
+
+
+RENEWED = """
+    with bought as (select unnest($commitments) as commitment, unnest($since::date[]) as since),
+    lines as (
+        select
+            lower(commitment_id) as covered_by, lower(resource_id) as key, coalesce(pricing_unit, '') as unit, charge_date,
+            effective_cost as cost, coalesce(contracted_cost, list_cost, 0) as on_demand
+        from resource_daily
+        where
+            charge_category = 'Usage' and coalesce(commitment_status, '') != 'Unused'
+            and resource_id is not null and commitment_id is not null
+    ),
+    ends as (select covered_by, max(charge_date) as last_day from lines group by all),
+    covers as (
+        select distinct commitment, since, key, unit
+        from lines inner join bought on covered_by = commitment
+        where charge_date >= since
+    ),
+    earlier as (
+        select commitment, charge_date, on_demand, cost, last_day <= since as is_over
+        from covers inner join lines using (key, unit) inner join ends using (covered_by)
+        where charge_date >= since - $days and charge_date < since
+    )
+    select
+        commitment,
+        (sum(on_demand) filter (where is_over) / count(distinct charge_date))::decimal(38, 12) as on_demand,
+        (sum(cost) filter (where is_over) / count(distinct charge_date))::decimal(38, 12) as cost
+    from earlier group by all having sum(on_demand) filter (where is_over) > 0
+"""
+
+
+def renewals(reads: Reads, purchases: Sequence[Entry]) -> dict[str, Renewed]:
+    """What each commitment bought took over from commitments that ended by its first day: what those covered of the same
+    resources and units, a day of the 30 before. None is listed where there were none."""
+    bought = {entry.commitment: entry.applied_on for entry in purchases if entry.applied_on is not None}
+    if not bought:
+        return {}
+    asked = {"commitments": list(bought), "since": list(bought.values()), "days": BASELINE_DAYS}
+    return {row["commitment"]: Renewed(row["on_demand"], row["cost"]) for row in reads.rows(RENEWED, asked)}
 
 
 def window(entries: Sequence[Entry], until: date) -> tuple[date, date]:

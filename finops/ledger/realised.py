@@ -12,6 +12,8 @@ from finops.ledger.bill import BASELINE_DAYS, Before, Day, Usage, before, days_a
 from finops.ledger.entries import MONTH_DAYS, ZERO, Entry
 from finops.money import cents
 
+ONE = Decimal(1)
+
 
 @dataclass(frozen=True, slots=True)
 class Realised:
@@ -173,7 +175,7 @@ class Covered:
     """A commitment on the bill of one day.
 
     on_demand  what the usage that it covers costs without it
-    effective  what it costs by accrual, unused hours included; `billed` what is invoiced for it
+    effective  what it costs by accrual, unused hours included; `billed` what is invoiced for it, of it `purchased` as fees
     """
 
     commitment: str
@@ -181,31 +183,54 @@ class Covered:
     on_demand: Decimal
     effective: Decimal
     billed: Decimal
+    purchased: Decimal = ZERO
 
 
-def realised_commitment(entry: Entry, covered: Sequence[Covered], settled: date) -> Realised | None:
-    """What a commitment saved: its usage on demand, less all that it costs. None before its first settled day."""
+@dataclass(frozen=True, slots=True)
+class Renewed:
+    """A day of what ended commitments covered before a purchase that covers it now: on demand, and what it cost by accrual."""
+
+    on_demand: Decimal
+    cost: Decimal
+
+
+def realised_commitment(
+    entry: Entry, covered: Sequence[Covered], settled: date, renewed: Renewed | None = None
+) -> Realised | None:
+    """What a commitment saved: its usage at the price paid before, less all that it costs. None before its first settled day.
+
+    renewed  that part was paid for at the price of the commitments that ended: renewing the same saves nothing
+    """
     mine = [row for row in covered if _since(entry) <= row.day <= settled]
     if not mine:
         return None
     days = (settled - _since(entry)).days + 1
-    expected = sum((row.on_demand for row in mine), ZERO)
-    actual = sum((row.effective for row in mine), ZERO)
-    cash = expected - sum((row.billed for row in mine), ZERO)
-    row = Realised(
-        entry.finding_id,
-        _since(entry),
-        days,
-        expected,
-        actual,
-        ZERO,
-        expected - actual,
-        cash,
-        ZERO,
-        ZERO,
-        "what it covers on demand, less all that it costs",
-    )
+    paid_before = _paid_before(renewed, sum((row.on_demand for row in mine), ZERO) / days)
+    mine = [replace(row, on_demand=row.on_demand * paid_before) for row in mine]
+    expected, actual, billed = (sum((getattr(r, name) for r in mine), ZERO) for name in ("on_demand", "effective", "billed"))
+    was = "on demand" if paid_before == ONE else f"at {paid_before:.0%} of on demand, as before it"
+    said = f"what it covers {was}, less all that it costs"
+    saved, cash = expected - actual, expected - billed
+    row = Realised(entry.finding_id, _since(entry), days, expected, actual, ZERO, saved, cash, ZERO, ZERO, said)
     late = [one for one in mine if (settled - one.day).days < BASELINE_DAYS]
+    span = min(days, BASELINE_DAYS)
     saved = sum((one.on_demand - one.effective for one in late), ZERO)
-    paid = sum((one.on_demand - one.billed for one in late), ZERO)
-    return _monthly(row, saved, paid, min(days, BASELINE_DAYS))
+    return _monthly(row, saved, _paid_less(mine, days) * span / days, span)
+
+
+def _paid_before(renewed: Renewed | None, on_demand: Decimal) -> Decimal:
+    """Which share of its on-demand price the usage that a purchase covers cost before; `on_demand` is a day of that usage."""
+    if renewed is None or on_demand <= 0 or renewed.on_demand <= 0:
+        return ONE
+    part = min(ONE, renewed.on_demand / on_demand)
+    return ONE - part * (1 - renewed.cost / renewed.on_demand)
+
+
+def _paid_less(mine: Sequence[Covered], days: int) -> Decimal:
+    """What was not invoiced of these days since the purchase. A fee that is not billed daily pays for a month at least, and for
+    as long as no other was billed: it counts for that part of its time that has passed."""
+    fees = sum((one.purchased for one in mine), ZERO)
+    others = sum((one.on_demand - one.billed + one.purchased for one in mine), ZERO)
+    count = sum(1 for one in mine if one.purchased)
+    is_daily = count * 2 > days
+    return others - (fees if is_daily else fees * days / max(Decimal(days), count * MONTH_DAYS))

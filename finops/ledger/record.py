@@ -18,6 +18,7 @@ from finops.ledger import kept
 from finops.ledger.bill import Usage, lines_of, seen_on_bill
 from finops.ledger.entries import Entry, History, PlanRun, Verb
 from finops.ledger.gone import why_gone
+from finops.ledger.purchases import Bought, matched
 from finops.ledger.tables import DECISIONS, PLAN_FINDINGS, PLAN_RUNS
 from finops.model import Act, Commit, Recommendation, action_name
 from finops.plans import PlanView, make_plans
@@ -181,7 +182,7 @@ def _applied(
     entry: Entry,
     known: History,
     lines: dict[str, list[Usage]],
-    bought: dict[str, kept.Bought],
+    bought: dict[str, Bought],
     settled: date,
     *,
     is_planned: bool,
@@ -196,27 +197,15 @@ def _applied(
     return Done(seen.since, seen.how) if seen else None
 
 
-def _bought(reader: Reader, known: History, entries: Sequence[Entry], day: date) -> dict[str, kept.Bought]:
+def _bought(reader: Reader, known: History, entries: Sequence[Entry], day: date) -> dict[str, Bought]:
     """For each recommended purchase the commitment that was bought since; one commitment is one purchase."""
     seen = {e.finding_id: known.standing(e.finding_id).first_seen for e in entries if e.action == "Commit"}
     if not seen:
         return {}
-    applied = [s.entry for s in known.standings() if s.entry.state == "applied" and s.entry.action == "Commit"]
-    taken = {entry.commitment for entry in applied if entry.finding_id not in seen}
-    free = [row for row in kept.bought(reader, min(seen.values()), day) if row.commitment not in taken]
-    found: dict[str, kept.Bought] = {}
-    for entry in sorted((e for e in entries if e.finding_id in seen), key=lambda e: (seen[e.finding_id], -e.alone)):
-        fits = (
-            row
-            for row in free
-            if (row.provider, row.since > seen[entry.finding_id]) == (entry.provider, True)
-            and row.instrument in ("", entry.instrument)
-        )
-        bought = next(fits, None)
-        if bought is not None:
-            free.remove(bought)
-            found[entry.finding_id] = bought
-    return found
+    applied = [s.entry for s in known.standings() if s.entry.state == "applied" and s.entry.as_of < day]
+    held = {entry.finding_id: entry.commitment for entry in applied if entry.commitment}
+    wanted = [(entry, seen[entry.finding_id]) for entry in entries if entry.finding_id in seen]
+    return matched(wanted, kept.bought(reader, min(seen.values()), day), held)
 
 
 def _entry(recommendation: Recommendation, currency: str, day: date) -> Entry:

@@ -115,11 +115,12 @@ def _measured(reads: Reads, applied: Sequence[Entry], settled: date) -> dict[str
     found = realised(resources, lines, kept.unused(reads, first, last), settled)
     purchases = [entry for entry in applied if entry.commitment]
     covered = kept.covered(reads, [entry.commitment for entry in purchases], first, last)
-    found += [
-        row
+    renewed = kept.renewals(reads, purchases)
+    bought = [
+        realised_commitment(entry, covered.get(entry.commitment, []), settled, renewed.get(entry.commitment))
         for entry in purchases
-        if (row := realised_commitment(entry, covered.get(entry.commitment, []), settled)) is not None
     ]
+    found += [row for row in bought if row is not None]
     return {row.finding_id: row for row in found}
 
 

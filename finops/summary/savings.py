@@ -36,7 +36,7 @@ def savings_text(reader: Reader, report: queries.SavingsReport, fmt: render.Form
     ):
         if rows:
             more = f", {MOST_ROWS} of {len(rows)}" if len(rows) > MOST_ROWS else ""
-            shown = [row | {"resource": short(str(row["resource"])), "do": short(str(row["do"]))} for row in rows[:MOST_ROWS]]
+            shown = [row | {"resource": short(str(row["resource"]))} for row in rows[:MOST_ROWS]]
             parts.append(render.rows(shown, fmt, title=title + more))
     return "\n\n".join(parts)
 
