@@ -117,6 +117,12 @@ def named(url: object) -> str | None:
     return f"//compute.googleapis.com/{found[1]}" if found else None
 
 
+def by_id(name: str, number: str, project: str) -> str:
+    """A name with the project's id, as the bill's staging has it; Vertex AI's keep the number everywhere."""
+    own = name.startswith("//aiplatform.googleapis.com/") or not number
+    return name if own else name.replace(f"/projects/{number}/", f"/projects/{project}/")
+
+
 def when(text: object) -> datetime | None:
     return datetime.fromisoformat(str(text)) if text else None
 
@@ -146,7 +152,8 @@ def _asset(message: Any) -> Asset:
 
     ancestors = [each for each in message.ancestors if each.startswith("projects/")]
     return Asset(
-        name=message.name,
+        # its documentation has groups in the singular, what refers to them has the plural of the API
+        name=message.name.replace("/instanceGroupManager/", "/instanceGroupManagers/"),
         type=message.asset_type,
         location=message.resource.location,
         project_number=ancestors[0].removeprefix("projects/") if ancestors else "",
@@ -201,11 +208,12 @@ def _rows(
         added = (more or {}).get(asset.name.rpartition("/")[2], {})
         if added:
             resource = replace(resource, properties={**(resource.properties or {}), **added})
+        project = known.project(asset)
         yield (
             at,
-            resource.id or asset.name,
+            resource.id or by_id(asset.name, asset.project_number, project),
             PROVIDER,
-            known.project(asset),
+            project,
             asset.region,
             resource.type,
             resource.sku,

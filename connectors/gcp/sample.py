@@ -16,6 +16,9 @@ from finops.sample.usage import Line, Use, bill, identity
 
 PROVIDER = "gcp"
 MICRO = Decimal("0.000001")
+NUMERIC = Decimal("0.000000001")
+"""The scale of BigQuery's NUMERIC, which the export has its prices in."""
+
 SUSTAINED = (
     (Decimal("0.25"), Decimal(0)),
     (Decimal("0.5"), Decimal("0.2")),
@@ -139,9 +142,9 @@ class Bill:
                 "pricing_unit": kind["pricing_unit"],
             },
             "price": {
-                "list_price": float(line.price),
-                "effective_price": float(line.rate if modelled else line.price),
-                "effective_price_default": float(line.price),
+                "list_price": float(line.price.quantize(NUMERIC)),
+                "effective_price": float((line.rate if modelled else line.price).quantize(NUMERIC)),
+                "effective_price_default": float(line.price.quantize(NUMERIC)),
                 "tier_start_amount": 0.0,
                 "unit": kind["pricing_unit"],
                 "pricing_unit_quantity": 1.0,
@@ -184,9 +187,9 @@ class Bill:
             "resource": {"name": None, "global_name": None},
             "usage": {"amount": cents, "unit": "requests", "amount_in_pricing_units": cents, "pricing_unit": "count"},
             "price": {
-                "list_price": float(left / 100),
-                "effective_price": float(left / 100),
-                "effective_price_default": float(left / 100),
+                "list_price": float((left / 100).quantize(NUMERIC)),
+                "effective_price": float((left / 100).quantize(NUMERIC)),
+                "effective_price_default": float((left / 100).quantize(NUMERIC)),
                 "tier_start_amount": 0.0,
                 "unit": "count",
                 "pricing_unit_quantity": 1.0,

@@ -790,7 +790,7 @@ measured as (
         *,
         -- the FOCUS view writes the billing account here where a charge has no project
         nullif(nullif("project.id", ''), billing_account_id) as project_id,
-        -- Compute Engine bills name a thing by numbers, its inventory and its metrics by names (docs/decisions/0105)
+        -- bills name projects, machines and disks by numbers, inventory and metrics by names (docs/decisions/0105)
         coalesce(
             case
                 when
@@ -804,6 +804,17 @@ measured as (
                         '//compute.googleapis.com/projects/' || "project.id" || '/'
                         || regexp_extract("resource.global_name", '/projects/[^/]+/(.*(instance|disk|snapshot))s?/[0-9]+$', 1)
                         || 's/' || "resource.name"
+            end,
+            case
+                when
+                    "resource.global_name" not like '%aiplatform.googleapis.com/%' and nullif("project.id", '') is not null
+                    and nullif("project.number", '') is not null
+                    then
+                        replace(
+                            "resource.global_name",
+                            '/projects/' || "project.number" || '/',
+                            '/projects/' || "project.id" || '/'
+                        )
             end,
             "resource.global_name",
             "resource.name"

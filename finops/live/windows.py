@@ -9,6 +9,8 @@ from finops.connect import Stream
 from finops.window import Window, midnight, next_month
 
 DAY = timedelta(days=1)
+LONGEST_PERIOD_S = 86_400
+"""The coarsest measurement that may be asked for (`metric_period_s`)."""
 
 
 def missing(
@@ -69,7 +71,8 @@ def lost(stream: Stream, window: Window, now: datetime, period_s: int) -> str:
         if finest == 0 and window.start < gone:
             return f"measurements from before {gone:%Y-%m-%d} are gone: they are kept for {days} days"
         if period_s < finest and window.start < gone:
-            return f"measurements finer than {finest} s from before {gone:%Y-%m-%d} are gone: they are kept for {days} days"
+            finer = f" finer than {finest} s" if finest <= LONGEST_PERIOD_S else ""
+            return f"measurements{finer} from before {gone:%Y-%m-%d} are gone: they are kept for {days} days"
     return ""
 
 

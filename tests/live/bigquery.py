@@ -50,7 +50,6 @@ DUCK = {
     "STRING": "VARCHAR",
     "FLOAT": "DOUBLE",
     "NUMERIC": "DECIMAL(38, 9)",
-    "BIGNUMERIC": "DECIMAL(38, 12)",
     "TIMESTAMP": "TIMESTAMPTZ",
 }
 BIG = {"VARCHAR": "STRING", "DOUBLE": "FLOAT", "BIGINT": "INTEGER", "DATE": "DATE", "TIMESTAMP WITH TIME ZONE": "TIMESTAMP"}
@@ -107,7 +106,7 @@ def big_field(name: str, kind: Any) -> dict[str, Any]:
         return {**big_field(name, kind.children[0][1]), "mode": "REPEATED"}
     if kind.id == "struct":
         return {"name": name, "type": "RECORD", "mode": "NULLABLE", "fields": [big_field(*each) for each in kind.children]}
-    return {"name": name, "type": "BIGNUMERIC" if kind.id == "decimal" else BIG[str(kind)], "mode": "NULLABLE"}
+    return {"name": name, "type": "NUMERIC" if kind.id == "decimal" else BIG[str(kind)], "mode": "NULLABLE"}
 
 
 def big_value(value: Any) -> Any:

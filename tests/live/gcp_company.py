@@ -34,7 +34,6 @@ def pairs(name: str) -> Field:
 
 
 # https://cloud.google.com/billing/docs/how-to/export-data-bigquery-tables/detailed-usage (as of 2026-11).
-# Google has prices as NUMERIC; the sample's discounted ones have a tenth decimal, which that type does not hold.
 DETAILED = [
     field("billing_account_id"),
     record("invoice", field("month"), field("publisher_type")),
@@ -80,12 +79,9 @@ DETAILED = [
     record("resource", field("name"), field("global_name")),
     record(
         "price",
-        *(
-            field(name, "BIGNUMERIC")
-            for name in ("list_price", "effective_price", "effective_price_default", "tier_start_amount")
-        ),
+        *(field(name, "NUMERIC") for name in ("list_price", "effective_price", "effective_price_default", "tier_start_amount")),
         field("unit"),
-        field("pricing_unit_quantity", "BIGNUMERIC"),
+        field("pricing_unit_quantity", "NUMERIC"),
     ),
     record("consumption_model", field("id"), field("description")),
 ]

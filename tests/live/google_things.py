@@ -41,7 +41,7 @@ MACHINES = [
     compute("Instance", "zones/us-central1-b/instances/odd", machineType=f"{ZONE}/machineTypes/z9-odd-7"),
     compute(
         "InstanceGroupManager",
-        "zones/us-central1-b/instanceGroupManagers/web",
+        "zones/us-central1-b/instanceGroupManager/web",
         "us-central1-b",
         targetSize=3,
         instanceTemplate=f"{PREFIX}/global/instanceTemplates/web-1",
@@ -177,7 +177,7 @@ THINGS = [
     ),
     asset(
         "tpu.googleapis.com/Node",
-        f"//tpu.googleapis.com/{ML}/locations/us-central1-b/nodes/four",
+        "//tpu.googleapis.com/projects/481516234201/locations/us-central1-b/nodes/four",
         {"acceleratorType": "v4-8", "state": "READY"},
     ),
     asset(

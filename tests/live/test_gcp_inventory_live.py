@@ -107,6 +107,7 @@ def test_what_runs_on_top(google: Google, warehouse: Warehouse) -> None:
     expected = {"min_nodes": 3, "max_nodes": 12, "lifecycle": "spot", "gpu_model": "A100", "gpu_count": 1}
     assert expected.items() <= pool["properties"].items()
     assert (found["nb"]["sku"], found["nb"]["properties"]["gpu_model"]) == ("n1-standard-4", "T4")
+    assert found["four"]["resource_id"] == f"//tpu.googleapis.com/{ML}/locations/us-central1-b/nodes/four"
     assert found["four"]["properties"].items() >= {"chips": 4, "tpu_model": "v4-8"}.items()
     assert (found["1"]["state"], found["1"]["account_id"]) == ("UNDEPLOYED", "nordlicht-ml-prod")
     assert found["2"]["properties"].items() >= {"instances": 4, "lifecycle": "spot", "gpu_count": 1, "vcpu": 12}.items()

@@ -132,7 +132,7 @@ def test_what_is_already_lost_is_said(google: Google, warehouse: Warehouse) -> N
     serve_assets(google, company())
     Monitoring().serve(google)
     report = fetched(warehouse, metrics(google, history_days=90))
-    assert report.notes == ("gcp: measurements finer than 86401 s from before 2026-09-20 are gone: they are kept for 42 days",)
+    assert report.notes == ("gcp: measurements from before 2026-09-20 are gone: they are kept for 42 days",)
     assert UTILIZATION.reach_days == 42
 
 

@@ -207,3 +207,17 @@ def test_a_machine_or_disk_bears_the_name_that_inventory_and_metrics_have(
     given = {"resource.global_name": prefix + billed, "resource.name": name, "project.id": "p1"}
     (row,) = bill(tmp_path, given)
     assert row["ResourceId"] == prefix + expected
+
+
+def test_a_project_is_named_by_its_id_but_for_vertex_ai(tmp_path: Path) -> None:
+    def named(name: str) -> str:
+        given = {"resource.global_name": name, "resource.name": "x", "project.id": "p1", "project.number": "4415"}
+        (row,) = bill(tmp_path, given)
+        return str(row["ResourceId"])
+
+    assert (
+        named("//tpu.googleapis.com/projects/4415/locations/a/nodes/n")
+        == "//tpu.googleapis.com/projects/p1/locations/a/nodes/n"
+    )
+    endpoint = "//aiplatform.googleapis.com/projects/4415/locations/us-central1/endpoints/1"
+    assert named(endpoint) == endpoint
