@@ -321,6 +321,8 @@ class Connector:
     package  holds `data/api_prices.csv` (operation, unit, per, price, currency, source, date), `permissions.json` (the least
              privilege) and `setup.md` (how the export is made)
     lifecycle  how lifecycle rules are put, where it can
+    signs    where its SDK finds credentials: environment variables, and files (with a slash). `finops init --check` looks
+             whether one is there, at nothing in it
     """
 
     name: str
@@ -331,3 +333,4 @@ class Connector:
     streams: tuple[Stream, ...]
     probe: Callable[[Any, str], None]
     lifecycle: Lifecycle | None = None
+    signs: tuple[str, ...] = ()

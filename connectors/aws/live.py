@@ -41,4 +41,12 @@ CONNECTOR = Connector(
     streams=STREAMS,
     probe=probe,
     lifecycle=LIFECYCLE,
+    signs=(
+        "AWS_ACCESS_KEY_ID",
+        "AWS_PROFILE",
+        "AWS_WEB_IDENTITY_TOKEN_FILE",
+        "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+        "~/.aws/credentials",
+        "~/.aws/config",
+    ),
 )

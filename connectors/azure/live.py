@@ -42,4 +42,5 @@ CONNECTOR = Connector(
     streams=STREAMS,
     probe=probe,
     lifecycle=LIFECYCLE,
+    signs=("AZURE_CLIENT_ID", "AZURE_FEDERATED_TOKEN_FILE", "IDENTITY_ENDPOINT", "~/.azure/azureProfile.json"),
 )

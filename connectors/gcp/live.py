@@ -41,4 +41,5 @@ CONNECTOR = Connector(
     streams=STREAMS,
     probe=probe,
     lifecycle=LIFECYCLE,
+    signs=("GOOGLE_APPLICATION_CREDENTIALS", "~/.config/gcloud/application_default_credentials.json"),
 )

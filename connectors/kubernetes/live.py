@@ -37,4 +37,5 @@ CONNECTOR = Connector(
     open=Connection,
     streams=STREAMS,
     probe=probe,
+    signs=("FINOPS_PROMETHEUS_TOKEN",),
 )

@@ -82,19 +82,41 @@ def maintain(context: typer.Context, warehouse: WarehouseOption = None, fmt: For
 
 @app.command()
 def init(
-    path: Annotated[Path, typer.Argument(help="File to write.")] = Path("finops.toml"),
+    context: typer.Context,
+    path: Annotated[Path, typer.Argument(help="File to write, or to check.")] = Path("finops.toml"),
     show: Annotated[bool, typer.Option("--print", help="Print it instead.")] = False,
+    check: Annotated[
+        bool, typer.Option("--check", help="Check the file that is there against what it names, without a call.")
+    ] = False,
+    fmt: FormatOption = "table",
 ) -> None:
-    """Write a commented finops.toml."""
+    """Write a commented finops.toml; check one."""
     from finops.config import commented
 
     if show:
         typer.echo(commented())
-        return
-    if path.exists():
-        raise ConfigError("the file is there already", where=str(path), hint="finops init --print shows what it would hold")
-    path.write_text(commented(), "utf-8")
-    say(f"{path} written: every setting, commented out.")
+    elif check:
+        _checked(context.obj["config"] or path, fmt)
+    elif path.exists():
+        hint = f"finops init {path} --check checks it, finops init --print shows what a new one would hold"
+        raise ConfigError("the file is there already", where=str(path), hint=hint)
+    else:
+        path.write_text(commented(), "utf-8")
+        say(f"{path} written: every setting, commented out. finops init {path} --check, once you have set some.")
+
+
+def _checked(path: Path, fmt: FormatOption) -> None:
+    """Raises ConfigError where the file is none; exit code 2 where something in it is wrong."""
+    from finops import render
+    from finops.config import load_config
+    from finops.live.check import OK, UNKNOWN, WRONG, checked
+
+    found = checked(load_config(path))
+    typer.echo(render.rows([asdict(finding) for finding in found], fmt))
+    counts = {status: sum(1 for finding in found if finding.status == status) for status in (OK, WRONG, UNKNOWN)}
+    say(f"{path}: {', '.join(f'{count} {status}' for status, count in counts.items() if count)}")
+    if counts[WRONG]:
+        raise typer.Exit(2)
 
 
 @app.command()
