@@ -15,6 +15,10 @@ TOKENS = re.compile(r"\beyJ[\w-]+\.[\w-]+(?:\.[\w-]*)?|(?i:\b(sig|client_secret|
 CLOCK = "set this machine's clock: it and Azure differ by minutes"
 
 
+class NoCredentialsError(AccessError):
+    """Nothing signed in: the chain of credentials is empty, or Microsoft's sign-in refuses what it gave."""
+
+
 @contextmanager
 def errors(permission: str, where: str, secrets: Callable[[], tuple[str, ...]]) -> Iterator[None]:
     """Raise ours instead of the SDK's. `permission`: what the calls inside need."""
@@ -39,7 +43,7 @@ def _unsigned(message: str, where: str, secrets: tuple[str, ...]) -> SourceError
     what = f"no credentials: {redacted(message, secrets, TOKENS)}"
     if SKEWED.search(message):
         return AccessError(what, where=where, hint=CLOCK)
-    return AccessError(what, where=where, hint="az login, AZURE_CLIENT_ID and its like, or a managed identity")
+    return NoCredentialsError(what, where=where, hint="az login, AZURE_CLIENT_ID and its like, or a managed identity")
 
 
 def _answered(error: Any, permission: str, where: str, secrets: tuple[str, ...]) -> SourceError:

@@ -1,5 +1,7 @@
 """Retail Prices: machines on demand and spot, their reservations and savings plans. It asks for no credentials.
 
+What a size holds is not in them: the resource manager says it, where the source names something that it must sign in for.
+
 Microsoft Learn, "Azure Retail Prices" (as of 2026-11). A reservation's price is of its whole term, and the same paid at once
 or by the month. A price whose key two products share at different amounts is left out: it is unknown, as a missing one is.
 """
@@ -12,7 +14,10 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, TypeAlias
 
+from connectors.azure import arm
 from connectors.azure.session import Connection
+from connectors.azure.settings import AzureSettings
+from connectors.azure.sizes import SKUS, Specs, sizes
 from finops.connect import Part, Rows, Stream
 from finops.errors import SourceError
 from finops.window import Window
@@ -24,6 +29,7 @@ VERSION = "2023-01-01-preview"
 COLUMNS = (
     "provider", "region", "product", "sku", "operating_system", "tier_start", "term", "payment", "instrument", "unit", "price",
     "upfront", "currency", "effective_from",
+    "specs",
 )  # fmt: skip
 KEYS = 9
 """Columns, from the first, whose values name a price."""
@@ -40,9 +46,10 @@ def plan(connection: Connection, _: Window) -> Sequence[Part]:
 
 
 def fetch(connection: Connection, part: Part, _: Window) -> Iterator[Rows]:
+    specs = sizes(connection, part.handle) if signs_in(connection.settings) else {}
     found: dict[Row, Row] = {}
     ambiguous: set[Row] = set()
-    for row in (row for item in items(connection, part.handle) for row in _rows(item)):
+    for row in (row for item in items(connection, part.handle) for row in _rows(item, specs)):
         key = row[:KEYS]
         if key in found and found[key][10:12] != row[10:12]:
             ambiguous.add(key)
@@ -71,7 +78,12 @@ def items(connection: Connection, region: str) -> Iterator[dict[str, Any]]:
         seen.add(following)
 
 
-def _rows(item: Mapping[str, Any]) -> Iterator[Row]:
+def signs_in(settings: AzureSettings) -> bool:
+    """Whether the source has more than public prices."""
+    return bool(settings.exports or settings.scopes or settings.subscriptions)
+
+
+def _rows(item: Mapping[str, Any], specs: Mapping[str, Specs]) -> Iterator[Row]:
     name, meter = str(item["productName"]), str(item["meterName"])
     if not item.get("armSkuName") or item["unitOfMeasure"] != "1 Hour" or "Cloud Services" in name or "Low Priority" in meter:
         return
@@ -79,7 +91,8 @@ def _rows(item: Mapping[str, Any]) -> Iterator[Row]:
     named = ("Microsoft Azure", item["armRegionName"], "vm", item["armSkuName"], system)
     since, price = datetime.fromisoformat(item["effectiveStartDate"]), Decimal(item["retailPrice"])
     begin = float(item.get("tierMinimumUnits") or 0)
-    rest = (item["currencyCode"], since)
+    size = specs.get(str(item["armSkuName"]).lower())
+    rest = (item["currencyCode"], since, json.dumps(size, sort_keys=True, separators=(",", ":")) if size else None)
     if item["type"] == "Consumption":
         term = "spot" if "Spot" in meter else "on_demand"
         yield (*named, begin, term, "", "", "Hours", _exact(price), Decimal(0), *rest)
@@ -102,7 +115,7 @@ PRICES = Stream(
     title="retail prices",
     table="prices",
     divided="snapshot",
-    permissions=(PUBLIC,),
+    permissions=(PUBLIC, SKUS, arm.GRAPH),
     plan=plan,
     fetch=fetch,
     restates_days=7,  # a week-old price list is good enough

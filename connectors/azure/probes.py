@@ -11,7 +11,8 @@ from datetime import UTC, date, datetime, timedelta
 
 from connectors.azure import arm, blob, commitments, invoices, opinions, reports
 from connectors.azure.exports import location, newest
-from connectors.azure.prices import PUBLIC, items
+from connectors.azure.failures import NoCredentialsError
+from connectors.azure.prices import PRICES, PUBLIC, items, signs_in
 from connectors.azure.session import Connection
 from connectors.azure.totals import QUERY, definition, queries
 from finops.errors import AccessError, SourceError
@@ -20,6 +21,14 @@ from finops.window import Window
 
 def probe(connection: Connection, permission: str) -> None:
     """Raises AccessError where the permission is missing, SourceError or RetriableError where it cannot be tried."""
+    try:
+        _tried(connection, permission)
+    except NoCredentialsError:
+        if permission not in PRICES.permissions or signs_in(connection.settings):
+            raise  # else public prices are all that the source is for
+
+
+def _tried(connection: Connection, permission: str) -> None:
     if permission in CALLS:
         CALLS[permission](connection)
     elif permission.endswith("/read"):
