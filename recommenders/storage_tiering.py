@@ -149,6 +149,9 @@ class StorageTiering:
         for steps in superseded((f for f in folders.values() if f), bucket.calls_checkpoints):
             gone |= {folder.prefix for folder in steps.folders}
             yield self._expire(bucket, steps, not steps.holds(folders), rows, context)
+        if bucket.properties.get("autoclass"):
+            yield bucket.finding(Keep("autoclass: the provider moves its objects by use, and takes no rule that does"), context)
+            return
         for prefix, group in prefixes:
             if prefix not in gone:
                 yield self._judge_prefix(bucket, prefix, len(prefixes) > 1, group, context)

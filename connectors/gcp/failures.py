@@ -96,7 +96,8 @@ def _answered(error: Any, permission: str, where: str, secrets: tuple[str, ...])
     if code == 401:
         return AccessError(f"{permission}: the credentials are expired or wrong", where=where, hint="sign in again")
     if code == 403 and OFF.search(message):
-        hint = f"gcloud services enable {permission.partition('.')[0]}.googleapis.com"
+        service = permission.partition(".")[0] if "." in permission else "cloudbilling"  # the catalog needs no permission
+        hint = f"gcloud services enable {service}.googleapis.com"
         return AccessError(f"{permission}: the API is not enabled: {message}", where=where, hint=hint)
     if code == 403:
         named = NAMED.search(message)

@@ -166,6 +166,8 @@ def test_a_clock_that_is_wrong_and_an_api_that_is_off_are_said(estate: Google, w
     off = "Cloud Asset API has not been used in project 481516234201 before or it is disabled."
     estate.fail("ListAssets", Fault(403, "off", off))
     assert "gcloud services enable cloudasset.googleapis.com" in fetched(warehouse, of(estate, "inventory")).failures[0]
+    estate.fail("ListServices", Fault(403, "off", off.replace("Asset", "Billing")))
+    assert "gcloud services enable cloudbilling.googleapis.com" in fetched(warehouse, of(estate, "prices")).failures[0]
     estate.fail("ListAssets", Fault(401, "expired"))
     assert "sign in again" in fetched(warehouse, of(estate, "inventory")).failures[0]
 

@@ -184,6 +184,12 @@ def test_without_a_price_nothing_is_known() -> None:
     assert why(plan_of(estate, "storage_tiering")) == "unknown price of STANDARD in us-east-1 in USD"
 
 
+def test_what_the_provider_tiers_itself_stays() -> None:
+    rows = ("r/", "STANDARD", 90, 900, 1000, 60 * TIB, 0, 0)
+    assert plan_of(bucket(rows), "storage_tiering").steps
+    assert why(plan_of(bucket(rows, autoclass=True), "storage_tiering")).startswith("autoclass")
+
+
 def test_a_locked_archive_stays() -> None:
     estate = bucket(("r/", "DEEP_ARCHIVE", 30, 900, 1000, 60 * TIB, 0, 0), object_lock=True, noncurrent_bytes=TIB)
     assert why(plan_of(estate, "storage_tiering")).startswith("locked")
