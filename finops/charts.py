@@ -76,8 +76,8 @@ def line(points: Sequence[Point], title: str, unit: str) -> str:
         for share in (0.0, 0.5, 1.0)
     ]
     ends = [(left, "first", points[0].day), (WIDTH - 10, "last", points[-1].day)] if points else []
-    marks += [f'<text class="{kind}" x="{x}" y="{height - 4}">{_text(day)}</text>' for x, kind, day in ends]
-    marks += [f'<text class="first" x="0" y="{height - 4}">{_text(unit)}</text>']
+    marks += [f'<text class="{kind}" x="{x}" y="{height - 8}">{_text(day)}</text>' for x, kind, day in ends]
+    marks += [f'<text class="first" x="0" y="{height - 8}">{_text(unit)}</text>']
     drawn = [_polyline(settled, "settled"), _polyline(late, "late")]
     return _svg(title, height, [*marks, *(part for part in drawn if part)])
 

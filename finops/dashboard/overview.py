@@ -14,6 +14,7 @@ from finops.dashboard.scope import Scope, scope_bar
 from finops.plans import PlanView
 from finops.portfolio import waterfall_bars
 from finops.render import amount
+from finops.summary.blocks import first_of
 from finops.summary.costs import anomaly_rows
 from finops.summary.plan import short
 from finops.summary.savings import stage_rows, waiting_rows
@@ -63,14 +64,14 @@ def _changed(at: state.Snapshot, scope: Scope) -> None:
         for change in at.ask(state.changes, query)
     ]
     command = f"finops costs --by service --compare{scope.flags}"
-    panel.table(panel.first_of(changed, MOST), key="changes", command=command, listed=changed)
+    panel.table(first_of(changed, MOST), key="changes", command=command, listed=changed)
 
 
 def _unusual(found: list[queries.Anomaly], scope: Scope) -> None:
     st.subheader("Unusual spend")
     rows = anomaly_rows(found, ("service", "account"))
     panel.table(
-        panel.first_of(rows, MOST),
+        first_of(rows, MOST),
         key="anomalies",
         command=f"finops anomalies{scope.filters}",
         empty="Nothing in the last 30 settled days cost more than its past explains.",
@@ -83,7 +84,7 @@ def _followed(report: queries.SavingsReport, scope: Scope) -> None:
     st.subheader("New findings")
     new = waiting_rows([row for row in report.rows if row.status == "new" and scope.holds(row.provider, row.account)])
     panel.table(
-        [_brief(row) for row in panel.first_of(new, MOST)],
+        [_brief(row) for row in first_of(new, MOST)],
         key="new-findings",
         command=f"finops recommend --new{scope.options}",
         empty="The last plan on record holds nothing that an earlier one did not.",

@@ -58,12 +58,6 @@ def table(
         source(command, listed or rows, key)
 
 
-def first_of(rows: Rows, most: int) -> list[Mapping[str, Any]]:
-    """The first rows of each currency: of two bills the smaller must not be left out."""
-    currencies = dict.fromkeys(row["currency"] for row in rows)
-    return [row for currency in currencies for row in [r for r in rows if r["currency"] == currency][:most]]
-
-
 def choice(rows: Rows, *, key: str, command: str, opened: int | None, listed: Rows) -> int | None:
     """A table of which one row may be chosen, `opened` at first. The chosen row's index, or None."""
     picked: Sequence[int] = []

@@ -21,6 +21,7 @@ from finops.model import Act, Recommendation, action_name
 from finops.plans import PlanView, Selection, narrowed
 from finops.portfolio import waterfall_bars
 from finops.render import amount, printable, text
+from finops.summary.blocks import first_of
 from finops.summary.plan import short
 from finops.summary.savings import applied_rows, decided_rows
 
@@ -228,4 +229,4 @@ def _unknowns(views: Sequence[PlanView]) -> None:
     ]
     if rows:
         st.subheader("Unknown, by the spend that waits for it")
-        panel.table(panel.first_of(rows, MOST), key="unknown", command="finops recommend", listed=rows)
+        panel.table(first_of(rows, MOST), key="unknown", command="finops recommend", listed=rows)

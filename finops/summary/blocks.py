@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -72,3 +72,9 @@ class Document:
     notes: tuple[str, ...]
     sections: tuple[Section, ...]
     footer: str
+
+
+def first_of(rows: Sequence[Row], most: int) -> list[Row]:
+    """The first rows of each currency: of two bills the smaller must not be left out."""
+    currencies = dict.fromkeys(row.get("currency") for row in rows)
+    return [row for currency in currencies for row in [r for r in rows if r.get("currency") == currency][:most]]

@@ -13,7 +13,7 @@ from finops.intake.reconcile import PROVISIONAL_DAYS
 from finops.model import Recommendation
 from finops.money import cents
 from finops.portfolio import Plan, Step, waterfall_bars
-from finops.queries import EXPIRY_DAYS, Change, MonthEnd, TeamRow
+from finops.queries import EXPIRY_DAYS, Change, MonthEnd, TeamRow, unowned
 from finops.render import amount, plain
 from finops.report import DAILY_DAYS, Weekly
 from finops.summary.blocks import BarChart, Block, Command, Document, LineChart, Paragraph, Row, Section, TableOf
@@ -21,6 +21,7 @@ from finops.summary.ml import ml_tables
 from finops.summary.plan import recommendation_row
 from finops.summary.report_followed import anomaly_section, followed_section, ml_section
 from finops.summary.status import PERIODS, period_rows, recent
+from finops.summary.teams import UNTAXED, unowned_words
 from finops.summary.trust import trust_words
 
 ROWS, TEAMS = 10, 20
@@ -112,7 +113,7 @@ def _daily(report: Weekly, currency: str) -> LineChart:
 
 
 def _month_end(report: Weekly) -> Section:
-    blocks: list[Block] = [TableOf(tuple(_month_row(month) for month in report.months))]
+    blocks: list[Block] = [TableOf(tuple(_month_row(month) for month in report.months)), Paragraph(UNTAXED)]
     if any(month.expected is None for month in report.months):
         blocks.append(Paragraph("Where nothing is expected, there are less than two weeks of history: unknown, not guessed."))
     blocks.append(Command("finops forecast"))
@@ -178,7 +179,9 @@ def _recommendation_row(recommendation: Recommendation, currency: str) -> dict[s
 
 
 def _teams(report: Weekly) -> Section:
-    blocks: list[Block] = [Paragraph(f"{report.as_of.replace(day=1)} to {report.as_of}; the lines sum to the bill.")]
+    nobody = "; ".join(unowned_words(one) for one in unowned(report.teams)) or "nothing"
+    said = f"{report.as_of.replace(day=1)} to {report.as_of}; the lines sum to the bill. Without an owner: {nobody}."
+    blocks: list[Block] = [Paragraph(said)]
     for currency in dict.fromkeys(row.currency for row in report.teams):
         mine = [row for row in report.teams if row.currency == currency]
         shown = tuple(Bar(row.team, 0.0, float(row.total), "level", amount(row.total)) for row in mine[:ROWS])

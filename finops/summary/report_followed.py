@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from finops.report import WEEK_DAYS, Weekly
-from finops.summary.blocks import Block, Command, Paragraph, Row, Section, TableOf
+from finops.summary.blocks import Block, Command, Paragraph, Row, Section, TableOf, first_of
 from finops.summary.costs import anomaly_rows
 from finops.summary.ml import INSTRUMENT, SPENDS, TABLES, ml_tables
+from finops.summary.plan import short
 from finops.summary.savings import applied_rows, approved_rows, decided_rows, stage_rows, waiting_rows
 
 ROWS = 10
-"""Of each list; the command below it has all."""
+"""Of each list and currency; the command below it has all."""
 
 
 def anomaly_section(report: Weekly) -> Section:
@@ -22,7 +23,7 @@ def anomaly_section(report: Weekly) -> Section:
     if not report.anomalies:
         return Section(title, (Paragraph("Nothing cost more than its past explains."), command))
     rows = anomaly_rows(report.anomalies, ("service", "account"))
-    return Section(title, (TableOf(tuple(rows[:ROWS])), *_more(rows), command))
+    return Section(title, (*_table(rows), command))
 
 
 def followed_section(report: Weekly) -> Section:
@@ -50,7 +51,7 @@ def followed_section(report: Weekly) -> Section:
         (f"Gone since {since}, and why", decided_rows(gone)),
     ):
         blocks.append(Paragraph(f"{what}: {len(listed)}" if listed else f"{what}: none"))
-        blocks += [TableOf(tuple(listed[:ROWS]))] if listed else []
+        blocks += _table(listed)
     return Section("What became of the plan", (*blocks, Command("finops savings")))
 
 
@@ -69,8 +70,15 @@ def ml_section(report: Weekly) -> Section:
 def _listed(title: str, rows: Sequence[Row], empty: str) -> list[Block]:
     if not rows:
         return [Paragraph(f"{title}: {empty}.")]
-    return [Paragraph(f"{title}:"), TableOf(tuple(rows[:ROWS])), *_more(rows)]
+    return [Paragraph(f"{title}:"), *_table(rows)]
 
 
-def _more(rows: Sequence[object]) -> list[Block]:
-    return [Paragraph(f"{len(rows) - ROWS} more.")] if len(rows) > ROWS else []
+def _table(rows: Sequence[Row]) -> list[Block]:
+    """The first rows of each currency, and how many there are beside them."""
+    shown = [_brief(row) for row in first_of(rows, ROWS)]
+    more = len(rows) - len(shown)
+    return [*([TableOf(tuple(shown))] if shown else []), *([Paragraph(f"{more} more.")] if more else [])]
+
+
+def _brief(row: Row) -> Row:
+    return {**row, "resource": short(str(row["resource"]))} if "resource" in row else row
