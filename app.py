@@ -7,18 +7,11 @@ import streamlit as st
 from finops.dashboard import costs, health, ml, overview, plan, teams
 
 st.set_page_config(page_title="finops", page_icon=":material/savings:", layout="wide")
-OVERVIEW = st.Page(overview.page, title="Overview", url_path="overview", icon=":material/home:")
-
-
-def home() -> None:
-    """The root leads to the overview: Streamlit gives its default page no path of its own, and a link needs one."""
-    st.switch_page(OVERVIEW, query_params={name: st.query_params.get_all(name) for name in st.query_params})
-
-
+# Streamlit gives its default page no path of its own: the second, which no menu shows, is the address that a link names
 st.navigation(
     [
-        st.Page(home, title="finops", default=True, visibility="hidden"),
-        OVERVIEW,
+        st.Page(overview.page, title="Overview", icon=":material/home:", default=True),
+        st.Page(overview.page, title="Overview", url_path="overview", icon=":material/home:", visibility="hidden"),
         st.Page(costs.page, title="Costs", url_path="costs", icon=":material/payments:"),
         st.Page(plan.page, title="Plan", url_path="plan", icon=":material/checklist:"),
         st.Page(teams.page, title="Teams", url_path="teams", icon=":material/groups:"),
