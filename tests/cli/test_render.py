@@ -5,12 +5,15 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from datetime import date
 from decimal import Decimal
 
 import pytest
 
 from finops import render
+from finops.summary.blocks import first_of
+from finops.summary.html_table import html_table
 from finops.summary.loading import summed
 
 ROWS = [
@@ -76,3 +79,19 @@ def test_no_rows_are_no_error(fmt: render.Format) -> None:
 def test_notes_that_differ_in_their_count_are_summed() -> None:
     notes = ["1,200 rows are derived", "costs are net", "30 rows are derived", "4 lines are netted"]
     assert summed(notes) == ["1,230 rows are derived", "costs are net", "4 lines are netted"]
+
+
+def test_a_list_of_two_currencies_leaves_none_out() -> None:
+    rows = [{"currency": "EUR", "n": n} for n in range(9)] + [{"currency": "USD", "n": n} for n in range(3)]
+    assert [(row["currency"], row["n"]) for row in first_of(rows, 2)] == [("EUR", 0), ("EUR", 1), ("USD", 0), ("USD", 1)]
+    assert first_of([], 2) == []
+
+
+@pytest.mark.parametrize("name", ["<script>alert(1)</script>", '" onload="x', "=cmd|'/C calc'!A0", "x" * 200])
+def test_a_name_in_an_html_table_is_only_text(name: str) -> None:
+    found, plain = (html_table([{"team": value, "cost": Decimal("1234.5")}]) for value in (name, "nlp"))
+    shape = re.compile(r"<[^>]*>")
+    assert shape.findall(found) == shape.findall(plain)
+    assert '<td class="n">1,234.50</td>' in found
+    assert not re.search(r"<td[^>]*>=", found)
+    assert "–" in html_table([{"cost": None}])

@@ -185,6 +185,20 @@ def test_other_hosts_run_the_same_commands(snippet: str) -> None:
     assert "secret" not in snippet.lower()
 
 
+def words(script: str) -> str:
+    """A script on one line, however its host breaks it."""
+    return " ".join(script.replace("\\\n", " ").split())
+
+
+@pytest.mark.parametrize("snippet", snippets(), ids=["gitlab", "azure-devops"])
+def test_other_hosts_fetch_as_the_workflow_does(snippet: str) -> None:
+    theirs = words("\n".join(scripts(yaml.safe_load(snippet))))
+    fetching = re.compile(r"(?:aws s3 sync|az storage blob download-batch|gcloud storage rsync) .*? exports/\w+")
+    ours = [found for step in steps() for found in fetching.findall(words(step.get("run", "")))]
+    assert len(ours) == 3
+    assert [command for command in ours if command not in theirs] == []
+
+
 def lint(path: Path) -> subprocess.CompletedProcess[str]:
     """As `make check` does it: the linter finds shellcheck on the path."""
     command = ["actionlint", "-no-color", "-oneline", str(path)]
