@@ -12,6 +12,7 @@ from connectors.aws.lifecycle import LIFECYCLE
 from connectors.aws.prices import PRICES
 from connectors.aws.probes import probe
 from connectors.aws.resources import inventory
+from connectors.aws.resources_data import DATA
 from connectors.aws.resources_ec2 import EC2
 from connectors.aws.resources_services import SERVICES
 from connectors.aws.session import Connection
@@ -21,7 +22,7 @@ from connectors.aws.totals import TOTALS
 from connectors.aws.utilization import UTILIZATION
 from finops.connect import Connector, Counts
 
-STREAMS = (BILLING, COSTS, TOTALS, UTILIZATION, inventory((*EC2, *SERVICES)), COMMITMENTS, PRICES, SPOT, ADVICE)
+STREAMS = (BILLING, COSTS, TOTALS, UTILIZATION, inventory((*EC2, *SERVICES, *DATA)), COMMITMENTS, PRICES, SPOT, ADVICE)
 
 
 def connect(settings: AwsSettings, counts: Counts) -> Connection:

@@ -47,6 +47,9 @@ UNKNOWN_TO_THE_EMULATOR: dict[str, dict[str, Any]] = {
     "elasticache:DescribeReservedCacheNodes": {"ReservedCacheNodes": []},
     "redshift:DescribeReservedNodes": {"ReservedNodes": []},
     "cost-optimization-hub:ListRecommendations": {"items": []},
+    "sagemaker:ListSpaces": {"Spaces": []},
+    "sagemaker:ListApps": {"Apps": []},
+    "bedrock:ListProvisionedModelThroughputs": {"provisionedModelSummaries": []},
 }
 """Operations that have only met this server (connectors/aws/README.md says so), and what they answer unless scripted."""
 

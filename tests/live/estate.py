@@ -119,6 +119,11 @@ def _services(url: str, subnets: list[str]) -> dict[str, str]:
             ]
         },
     )
+    client(url, "dynamodb").create_table(
+        TableName="sessions", KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+        ProvisionedThroughput={"ReadCapacityUnits": 40, "WriteCapacityUnits": 5},
+    )  # fmt: skip
     client(url, "ecr").create_repository(repositoryName="images")
     client(url, "redshift").create_cluster(
         ClusterIdentifier="dev", NodeType="ra3.4xlarge", MasterUsername="root", MasterUserPassword="Not-a-secret-1",

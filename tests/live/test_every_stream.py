@@ -143,7 +143,7 @@ def test_a_page_token_that_comes_twice_is_an_error(estate: Aws, tmp_path: Path, 
 
 PAGED = (
     "cloudwatch", "ec2", "rds", "sagemaker", "lambda", "elbv2", "autoscaling", "eks", "ecr", "redshift", "elasticache",
-    "application-autoscaling", "cost-optimization-hub", "pricing",
+    "application-autoscaling", "cost-optimization-hub", "pricing", "dynamodb", "bedrock",
 )  # fmt: skip
 
 

@@ -91,3 +91,37 @@ def test_all_enabled_regions_are_read_unless_some_are_named(cloud: Aws, warehous
     volume = client(cloud.url, "ec2", "eu-west-1").create_volume(AvailabilityZone="eu-west-1a", Size=8)["VolumeId"]
     fetched(warehouse, inventory(cloud.url, regions=[]))
     assert resources(warehouse)[volume]["region"] == "eu-west-1"
+
+
+def test_what_holds_data_or_models_by_the_hour(cloud: Aws, warehouse: Warehouse) -> None:
+    put_resources(cloud.url)
+    arn = "arn:aws:{}:us-east-1:123456789012:{}".format
+    node = {"CacheClusterId": "c-001", "ARN": arn("elasticache", "cluster:c-001"), "Engine": "redis", "EngineVersion": "7.1"}
+    node |= {"CacheNodeType": "cache.r6g.large", "NumCacheNodes": 1, "CacheClusterStatus": "available"}
+    cloud.answer("elasticache:DescribeCacheClusters", {"CacheClusters": [node]})
+    stored = {"EbsStorageSettings": {"EbsVolumeSizeInGb": 50}}
+    ada = {"DomainId": "d-1", "SpaceName": "ada", "SpaceSettingsSummary": {"SpaceStorageSettings": stored}}
+    cloud.answer("sagemaker:ListSpaces", {"Spaces": [ada, {"DomainId": "d-1", "SpaceName": "bob"}]})
+    app = {"DomainId": "d-1", "SpaceName": "ada", "AppType": "JupyterLab", "Status": "InService"}
+    gone = {**app, "SpaceName": "bob", "Status": "Deleted", "ResourceSpec": {"InstanceType": "ml.m5.large"}}
+    cloud.answer("sagemaker:ListApps", {"Apps": [{**app, "ResourceSpec": {"InstanceType": "ml.g5.xlarge"}}, gone]})
+    base = "arn:aws:bedrock:us-east-1::foundation-model/claude"
+    model = {
+        "provisionedModelName": "m", "provisionedModelArn": arn("bedrock", "provisioned-model/abc"), "modelArn": base,
+        "desiredModelArn": base, "foundationModelArn": base, "modelUnits": 2, "desiredModelUnits": 2, "status": "InService",
+        "commitmentDuration": "OneMonth", "creationTime": NOW, "lastModifiedTime": NOW,
+    }  # fmt: skip
+    cloud.answer("bedrock:ListProvisionedModelThroughputs", {"provisionedModelSummaries": [model]})
+    assert fetched(warehouse, inventory(cloud.url)).failures == ()
+    every = resources(warehouse).values()
+    found = {row["resource_type"]: row for row in every}
+    cache = found["AWS::ElastiCache::CacheCluster"]
+    assert (cache["sku"], cache["properties"]["vcpu"], cache["properties"]["engine"]) == ("cache.r6g.large", 2, "redis")
+    assert "memory_gib" not in cache["properties"]
+    table = found["AWS::DynamoDB::Table"]["properties"]
+    assert {"read_units": 40, "write_units": 5, "billing_mode": "PROVISIONED"}.items() <= table.items()
+    units = found["AWS::Bedrock::ProvisionedModel"]
+    assert (units["sku"], units["properties"]["model_units"], units["properties"]["commitment"]) == ("claude", 2, "1m")
+    of = {row["resource_id"].rsplit("/", 1)[-1]: row for row in every if row["resource_type"] == "AWS::SageMaker::Space"}
+    assert (of["ada"]["sku"], of["ada"]["state"], of["ada"]["properties"]["size_gib"]) == ("ml.g5.xlarge", "InService", 50)
+    assert (of["bob"]["sku"], of["bob"]["state"]) == (None, "Stopped")
