@@ -7,7 +7,8 @@ was seen (`docs/decisions/0019-sizes-by-risk.md`):
 memory   quantiles under a short, a middling and an endless memory are averaged, so that a new level counts and an old
          peak is not forgotten
 level    where the daily medians shifted once, only the days since count (Pettitt's test); rhythms within a day are no shift
-beyond   past the quantile that history can show, each tenth of the risk adds a few points of the present capacity
+beyond   past the quantile that history can show, each tenth of the risk adds a few points of the present capacity, and
+         further out also a share of how far the machine's own highest twentieth reaches
 """
 
 from __future__ import annotations
@@ -33,6 +34,9 @@ BEYOND_RISK = 0.02
 
 BEYOND_POINTS = 3.0
 """Points of the present capacity that each tenth of the risk adds; half as many at full load, which nothing exceeds."""
+
+TAIL_RISK, TAIL_SHARE = 0.002, 0.2
+"""Below this risk each tenth also adds this share of the distance from the p95 to the highest: who leaps, leaps higher."""
 
 SHIFT_SIGNIFICANCE = 0.02
 LEAST_DAYS = 14
@@ -89,10 +93,17 @@ def load_curve(age_days: ArrayLike, load: ArrayLike, shares: ArrayLike | None = 
     age, seen, lasting = age[kept], seen[kept], lasting[kept]
     order = np.argsort(seen, kind="stable")
     memories = [lasting[order] * 0.5 ** (age[order] / (memory * span)) for memory in MEMORIES]
-    quantiles = np.mean([_quantiles(seen[order], weights) for weights in memories], axis=0)
-    decades = np.maximum(0.0, np.log10(BEYOND_RISK / RISKS))
-    levels = quantiles + BEYOND_POINTS * decades * np.maximum(0.0, 1 - quantiles / 200)
+    by_memory = [_quantiles(seen[order], weights) for weights in memories]
+    quantiles = np.mean(by_memory, axis=0)
+    leap = float(seen.max() - np.interp(-math.log(0.05), -np.log(RISKS), by_memory[-1]))
+    margin = BEYOND_POINTS * _decades(BEYOND_RISK) + TAIL_SHARE * leap * _decades(TAIL_RISK)
+    levels = quantiles + margin * np.maximum(0.0, 1 - quantiles / 200)
     return LoadCurve(np.maximum.accumulate(levels), min(since, span), math.isfinite(since))
+
+
+def _decades(risk: float) -> FloatArray:
+    """How many tenths each of `RISKS` is below a risk; 0 above it."""
+    return np.maximum(0.0, np.log10(risk / RISKS))
 
 
 def _quantiles(ordered: FloatArray, weights: FloatArray) -> FloatArray:

@@ -29,6 +29,17 @@ def test_a_steady_load_needs_itself_and_more_only_beyond_what_was_seen() -> None
     assert curve.size(0.0002) == pytest.approx(25.4, abs=0.01)
 
 
+def test_who_leaps_higher_is_expected_to_leap_higher_still() -> None:
+    age, calm = days(*[20.0] * 14)
+    leaping = calm.copy()
+    leaping[::100] = 60.0  # one sample in a hundred: above its p95, seen many times
+    quiet, restless = load_curve(age, calm), load_curve(age, leaping)
+    assert restless.size(0.05) == quiet.size(0.05)
+    # below a risk of 0.002 each tenth adds a fifth of 60 − 20 to the three points: both less 30 % at a load of 60 %
+    assert restless.size(0.0002) - restless.size(0.002) == pytest.approx((3 + 0.2 * 40) * 0.7, abs=0.05)
+    assert quiet.size(0.0002) - quiet.size(0.002) == pytest.approx(3 * 0.9, abs=0.05)
+
+
 def test_the_size_is_a_quantile_of_what_was_seen() -> None:
     age, _ = days(*[0.0] * 14)
     load = np.random.default_rng(1).permutation(len(age)) * 100 / len(age)
