@@ -17,7 +17,8 @@ from finops.profile import NEGATIONS, Profile, profile_of_row, standby
 from finops.recommend import Context, Row
 from finops.scaling.foresight import must_hold
 from finops.scaling.group import Floats, Group, Scheduled, scored
-from finops.scaling.search import Found, found_policy
+from finops.scaling.queueing import Queue
+from finops.scaling.search import LOWEST_TARGET, STEP, Found, found_policy
 from finops.scaling.traffic import SAMPLES, Samples, Work, by_hour, from_zero, peak_hours, per_minute, samples_of_rows, work_of
 from finops.sizing.estimate import range_share
 from finops.sizing.machines import hourly_lines, machine_key
@@ -100,6 +101,10 @@ class Autoscaling:
         float,
         Field(ge=0.3, le=0.95, description="Target utilization at most: above it a replica queues even under steady load."),
     ] = 0.75
+    late: Annotated[
+        float,
+        Field(gt=0, le=0.5, description="Share of requests that may wait beyond slo_ms, or at all where none is stated."),
+    ] = 0.05
     growth: Annotated[float, Field(ge=0, le=2, description="Room above the highest load seen, in the maximum.")] = 0.1
     min_saving_share: Annotated[
         float, Field(ge=0.01, le=0.5, description="Share of its cost that scaling must save to be worth a change.")
@@ -179,6 +184,8 @@ class Autoscaling:
         if reason:
             return Judged(Keep(reason))
         load = _load(profile, kind, samples, count, context)
+        queue = _queue(profile, floor)
+        highest = _target(queue.utilization(self.late)) if queue else self.highest_target
         if isinstance(load, Unknown):
             return Judged(load)
         boot = profile.property("boot_minutes")
@@ -187,7 +194,7 @@ class Autoscaling:
         group = Group(boot=max(1, math.ceil(boot)), minimum=floor)
         start = _first(samples, len(load))
         minute = start.hour * 60 + start.minute
-        found = found_policy(load, group, budget=self.budget, highest=self.highest_target, minute=minute)
+        found = found_policy(load, group, budget=self.budget, highest=highest, minute=minute)
         if found is None:
             why = f"no target holds {1 - self.budget:.2%} of its load when a replica takes {boot:g} minutes to start"
             return Judged(Keep(why))
@@ -202,7 +209,7 @@ class Autoscaling:
             f"replayed on {len(load) / 1440:.0f} days with {boot:g} minutes to start: {replicas:.1f} replicas on average "
             f"instead of {count:g}, {found.fit.unserved:.3%} of the load beyond capacity"
         )
-        explanation = _policy_text(found, load, boot, profile, start)
+        explanation = _policy_text(found, load, boot, profile, start) + (_queue_text(queue, self.late) if queue else ())
         shares = (saved, found.group.minimum / count)
         judged = self._act(profile, Scale(_now(profile, count), target), shares, why, facts, context, explanation)
         return replace(judged, rejected=(from_zero(load, boot),))
@@ -284,7 +291,7 @@ def _load(profile: Profile, kind: Replicas, samples: dict[str, Samples], count: 
     """Load by the minute in replicas: requests over what one serves, else CPU times replicas."""
     start = _end(context) - timedelta(days=REPLAY_DAYS)
     recent = {name: kept for name, each in samples.items() if (kept := each.since(start)).times}
-    most = profile.property("max_rps_per_replica")
+    most = _requests_served(profile)
     if kind.by_cpu and (most is None or "requests" not in recent) and "cpu_utilization" in recent:
         if recent["cpu_utilization"].days < MIN_DAYS:
             return Unknown(("history",))
@@ -297,6 +304,40 @@ def _load(profile: Profile, kind: Replicas, samples: dict[str, Samples], count: 
     if recent["requests"].days < MIN_DAYS:
         return Unknown(("history",))
     return per_minute(recent["requests"], counter=True) / most
+
+
+def _requests_served(profile: Profile) -> float | None:
+    """Requests a second that one replica serves: as stated, else its places over the time that one takes."""
+    stated = profile.property("max_rps_per_replica")
+    queue = _queue(profile, 1)
+    return stated if stated or queue is None else queue.servers / queue.service_s
+
+
+def _queue(profile: Profile, replicas: int) -> Queue | None:
+    """Places for requests at once in so many replicas; None where places or the time of a request are unknown.
+
+    The time is that of the quietest quarter of days, in which hardly a request waits.
+    """
+    places = profile.property("max_concurrency")
+    days = [day.mean for series in profile.of("latency_ms", "avg") for day in series.days if day.mean > 0]
+    if not places or places < 1 or len(days) < MIN_DAYS:
+        return None
+    service = float(np.quantile(days, 0.25)) / 1000
+    allowed = profile.property("slo_ms")
+    return Queue(int(places) * replicas, service, max((allowed or 0.0) / 1000 - service, 0.0))
+
+
+def _target(utilization: float) -> float:
+    """In whole steps of the search, rounded down."""
+    return max(LOWEST_TARGET, math.floor(utilization / STEP + 1e-9) * STEP)
+
+
+def _queue_text(queue: Queue, late: float) -> tuple[str, ...]:
+    waits = f"wait beyond {1000 * queue.slack_s:.0f} ms" if queue.slack_s else "wait"
+    return (
+        f"at most {queue.utilization(late):.0%} busy: with {queue.servers} places of {1000 * queue.service_s:.0f} ms "
+        f"{late:.0%} of requests {waits} there (Erlang C, arrivals at random)",
+    )
 
 
 def _replicas_by_minute(recent: dict[str, Samples], minutes: int) -> Floats:

@@ -22,6 +22,7 @@ from finops.activity.streaks import (
     proof_days,
     quiet_period,
     recurring_of_rows,
+    since_use,
 )
 from finops.model import Act, Change, Delete, Effect, Estimate, Evidence, Fact, Finding, Keep, Saving, Stop, Unknown, Verdict
 from finops.money import cents
@@ -175,6 +176,7 @@ class Candidate:
     changed_after: date | None
     attachments: Sequence[str]
     billed_use: Sequence[date]
+    closings: Sequence[date]
     recurring: Sequence[Recurring]
 
     def grades(self, signals: Sequence[Signal]) -> dict[date, Grade]:
@@ -189,6 +191,7 @@ def candidate_of_row(row: Row) -> Candidate:
         row.get("changed_after"),
         row.get("attachments") or (),
         row.get("billed_use") or (),
+        row.get("closings") or (),
         recurring_of_rows(row.get("recurring") or ()),
     )
 
@@ -252,7 +255,7 @@ class Idle:
         unseen = not quiet.worked and old and quiet.days < WHOLE_MONTH
         if (as_of - quiet.last).days > LAG_DAYS or quiet.coverage < COVERAGE or quiet.days < self.idle_days or unseen:
             return Unknown(("history",)), facts
-        need, why = proof_days(quiet, self.idle_days, self.vacation_days, one.billed_use)
+        need, why = proof_days(quiet, self.idle_days, self.vacation_days, one.billed_use, one.closings)
         if quiet.days < need:
             return Keep(f"watch: idle for {quiet.days} days of {need}: {why}"), facts
         kept = _needed_by(profile, quiet.days)
@@ -270,7 +273,7 @@ class Idle:
             return Keep("in use: attached, or it serves something"), facts
         signals = [s for s in rule.contradicted_by if one.measured.get(s.metric)]
         facts += [_fact(one, signal, context.as_of) for signal in signals]
-        run = _since_use(one.grades(signals), context.as_of)
+        run = since_use(one.grades(signals), context.as_of)
         wait = self.orphan_days if rule.min_days == "orphan_days" else self.idle_days
         age = profile.age_days(context.as_of)
         if signals and run < wait:
@@ -374,12 +377,6 @@ def _returns(one: Candidate, as_of: date) -> str | None:
                 f"and last ran on {last}"
             )
     return None
-
-
-def _since_use(days: Mapping[date, Grade], as_of: date) -> int:
-    """Days since the last activity; a disk that is detached measures nothing, so that days without data are quiet."""
-    active = [day for day, grade in days.items() if grade]
-    return (as_of - max(active)).days if active else (as_of - min(days)).days if days else 0
 
 
 def _fact(one: Candidate, signal: Signal, as_of: date) -> Fact:

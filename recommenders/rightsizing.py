@@ -42,6 +42,7 @@ from finops.sizing.capacity import (
     gpu_needs,
     limits_used,
     not_by_size,
+    partition,
     resized,
     share_of,
     size_of,
@@ -49,7 +50,7 @@ from finops.sizing.capacity import (
     why_not,
 )
 from finops.sizing.estimate import Confidence, Floor, Margin, NextStep, estimate, observed, range_share
-from finops.sizing.machines import machine_key
+from finops.sizing.machines import machine_key, rises_and_falls
 from finops.sizing.packing import (
     candidates_with_peers,
     cheapest_memory,
@@ -67,6 +68,8 @@ class Type:
 
     product       the price list's product of its machines
     any_architecture  a managed engine runs on any processor architecture; a machine's own software may not
+
+    Workspaces' notebooks are listed as such or billed as plain machines; a compute with bounds is a pool, which has no size.
     """
 
     product: str
@@ -84,6 +87,10 @@ MACHINES: dict[str, Type] = {
     "aiplatform.googleapis.com/Endpoint": Type("endpoint"),
     "Microsoft.MachineLearningServices/workspaces/onlineEndpoints": Type("endpoint"),
     "AWS::SageMaker::NotebookInstance": Type("notebook"),
+    "AWS::SageMaker::Space": Type("notebook"),
+    "notebooks.googleapis.com/Instance": Type("vm"),
+    "workbench.googleapis.com/Instance": Type("vm"),
+    "Microsoft.MachineLearningServices/workspaces/computes": Type("vm"),
 }
 
 UNITS_BOUGHT = ("Microsoft.CognitiveServices/accounts/deployments",)
@@ -106,10 +113,6 @@ SMALL_RATE = 0.3
 """Requests a second up to which an endpoint may share: above it, cold loads would be felt."""
 
 BY_MEMORY_TIME = re.compile(r"g(i)?b[- ]?seconds?$", re.IGNORECASE)
-BURSTABLE = re.compile(
-    r"^((ml|db|cache)\.)?t\d[a-z]*\.|^(Standard_|Basic_)?B\d+[a-z]*|^e2-(micro|small|medium)$|^(db-)?(f1|g1)-"
-)
-"""Machines with a baseline and credits: AWS T, Azure B, Google's shared cores."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +173,7 @@ class Rightsizing:
             return self._function(profile, context)
         if kind in POOLS:
             return None if profile.has("gpu_requested") else self._pool(profile, context)
-        if kind in MACHINES:
+        if kind in MACHINES and "max_nodes" not in profile.properties:
             shared = self._shared(profile, list(peers), context)
             return shared or self._machine(profile, MACHINES[kind], context)
         if profile.billed_machine and not profile.in_inventory:
@@ -195,6 +198,7 @@ class Rightsizing:
         if isinstance(needs, Unknown):
             return needs, facts, (), ()
         fitting, rejected = self._fitting(profile, kind, current, needs, context)
+        rejected = (*partition(size, current, needs), *rejected)
         if not fitting:
             return Keep("no smaller machine holds what it does: " + binding(needs, size)), facts, needs.explanation, rejected
         # The cheapest machine, not the cheapest until today's commitments end: a size outlives them. What they strand is shown.
@@ -235,7 +239,7 @@ class Rightsizing:
         for price in context.prices.choices(current.key, context.at):
             if price.amount >= current.amount or price.currency != current.currency or price.unit != current.unit:
                 continue
-            why = _rises_and_falls(price, current) or why_not(price, current, needs, kind.any_architecture)
+            why = rises_and_falls(price, current) or why_not(price, current, needs, kind.any_architecture)
             if why:
                 rejected.append(f"{price.key.sku}: {why}")
                 continue
@@ -384,13 +388,6 @@ of CPU and memory of machines of this size)."""
 MIN_NODES = 2
 
 Judged = tuple[Verdict, tuple[Fact, ...], tuple[str, ...], tuple[str, ...]]
-
-
-def _rises_and_falls(price: Price, current: Price) -> str | None:
-    """A burstable target serves its baseline alone for good: it is named, not taken, where its baseline is not listed."""
-    if BURSTABLE.match(price.key.sku) and not BURSTABLE.match(current.key.sku) and price.spec("baseline_cpu") is None:
-        return "burstable: credits end where use stays above a baseline that the price list does not state"
-    return None
 
 
 def _other(choice: Choice, current: Price) -> str:

@@ -79,9 +79,7 @@ def office(maker: Maker) -> Made:
 
 
 def on_vacation(maker: Maker) -> Made:
-    """Its user is away since a week or two, and comes back; nobody takes that on top of weeks of closing just before."""
-    if any(day > DAYS - 40 for day in maker.closed):
-        return office(maker)
+    """Its user is away since a week or two, and comes back; perhaps right after the company was closed."""
     zone = str(maker.rng.choice(ZONES))
     used = maker.office(zone, 8, 17) & maker.until(maker.days(8, 12))
     return Made(

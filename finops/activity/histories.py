@@ -10,8 +10,24 @@ HISTORY_DAYS = 550
 """Eighteen months and a bit: what recurs once a quarter is seen five times."""
 
 
+LEAST_CROWD = 8
+"""Machines that work on working days, of which a day's quiet says something: fewer are quiet together by chance."""
+
+CLOSED_SHARE = 0.8
+"""A day is closed where so many of them are quiet: where each is away on every third day, 7 of 8 are on one day in 400."""
+
+FORGOTTEN_DAYS = 28
+"""What has not worked for so long is gone, not at home, and no longer counts among them."""
+
+
 QUERY = """
-with limits as (
+with profiles as materialized (
+
+    select * from resource_profile($as_of)
+
+),
+
+limits as (
 
     select * from (values <limits>) as listed (metric, low, far, per_second)
 
@@ -89,6 +105,87 @@ activities as (
         ) as activity
     from days
     group by key
+
+),
+
+office_days as (
+
+    -- upkeep takes at most three hours of a day
+    select
+        key,
+        metric_date as day,
+        above > 3 as worked
+    from days
+    where metric = 'cpu_utilization'
+
+),
+
+office_machines as (
+
+    select
+        key,
+        min(day) filter (where worked) as first_day,
+        max(day) filter (where worked) as last_day
+    from office_days
+    group by key
+    having
+        count(*) filter (where worked) >= 10
+        and count(*) filter (where worked and isodow(day) > 5) <= 0.1 * count(*) filter (where worked)
+
+),
+
+owners as (
+
+    select distinct
+        lower(resource_id) as key,
+        provider,
+        account_id
+    from profiles
+
+),
+
+crowds as (
+
+    select
+        owners.provider,
+        owners.account_id,
+        office_days.day,
+        grouping(owners.account_id) = 1 as whole,
+        count(*) as crowd,
+        count(*) filter (where not office_days.worked) as quiet
+    from office_machines
+    inner join owners on office_machines.key = owners.key
+    inner join office_days
+        on
+            office_machines.key = office_days.key
+            and office_days.day > office_machines.first_day
+            and office_days.day <= office_machines.last_day + <forgotten>
+    where isodow(office_days.day) <= 5
+    group by grouping sets ((owners.provider, owners.account_id, office_days.day), (office_days.day))
+
+),
+
+closings as (
+
+    -- an account with few such machines closes when the whole company does
+    select
+        owners.provider,
+        owners.account_id,
+        list(distinct whole.day order by whole.day) as closings
+    from (select distinct provider, account_id from owners) as owners
+    cross join (select * from crowds where whole) as whole
+    left join (select * from crowds where not whole) as own
+        on
+            owners.provider is not distinct from own.provider
+            and owners.account_id is not distinct from own.account_id
+            and whole.day = own.day
+    where
+        if(
+            coalesce(own.crowd, 0) >= <crowd>,
+            own.quiet >= <share> * own.crowd,
+            whole.crowd >= <crowd> and whole.quiet >= <share> * whole.crowd
+        )
+    group by owners.provider, owners.account_id
 
 ),
 
@@ -192,16 +289,19 @@ select
     histories.changed_after,
     histories.attachments,
     bursts.billed_use,
+    closings.closings,
     case
         when regexp_matches(lower(profile.resource_type), '(volume|disk|disks|snapshot|snapshots)$')
             then recurring_machines.recurring
     end as recurring
-from resource_profile($as_of) as profile
+from profiles as profile
 left join activities on lower(profile.resource_id) = activities.key
 left join histories on lower(profile.resource_id) = histories.key
 left join bursts on lower(profile.billed_as) = bursts.key
 left join recurring_machines
     on profile.provider = recurring_machines.provider and profile.account_id = recurring_machines.account_id
+left join closings
+    on profile.provider is not distinct from closings.provider and profile.account_id is not distinct from closings.account_id
 where profile.resource_type is not null or profile.instance_type is not null
 order by profile.provider, profile.account_id, profile.resource_id, profile.currency
 """
@@ -215,6 +315,7 @@ def activity_query(signals: Iterable[Signal], also: Iterable[str] = ()) -> str:
     changed_after  the day of the last inventory before that change
     attachments  what it was ever attached to
     billed_use   days on which the bill shows traffic or requests, where those are few
+    closings     working days on which nearly all machines of its account that keep to working days were quiet at once
     recurring    for disks and snapshots: machines that its account runs now and then, `{machine, resources, days}`
 
     `also` names metrics without limits. Where two signals share a metric, the one with limits counts.
@@ -225,4 +326,11 @@ def activity_query(signals: Iterable[Signal], also: Iterable[str] = ()) -> str:
     values = ", ".join(
         f"('{s.metric}', {s.limit}, {min(s.far, 1e300)}, {str(s.measure == 'rate').lower()})" for s in limited.values()
     )
-    return QUERY.replace("<limits>", values).replace("<metrics>", listed).replace("<history>", str(HISTORY_DAYS))
+    filled = {
+        "limits": values, "metrics": listed, "history": HISTORY_DAYS,
+        "forgotten": FORGOTTEN_DAYS, "crowd": LEAST_CROWD, "share": CLOSED_SHARE,
+    }  # fmt: skip
+    query = QUERY
+    for name, value in filled.items():
+        query = query.replace(f"<{name}>", str(value))
+    return query

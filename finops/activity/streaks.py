@@ -167,16 +167,21 @@ def _rhythms(upkeep: Sequence[date]) -> dict[int, float]:
     return found
 
 
-def proof_days(quiet: Quiet, base: int, vacation: int, billed: Sequence[date] = ()) -> tuple[int, str]:
+def proof_days(
+    quiet: Quiet, base: int, vacation: int, billed: Sequence[date] = (), closings: Sequence[date] = ()
+) -> tuple[int, str]:
     """(days without work that prove that there will be none, why so many).
 
     At least `base`, not counting the days on which offices are closed at the year's end; more than every pause before; so many
-    that e^(−days/mean pause) ≤ 1 %; `vacation` for what only worked on working days; a quarter for what was seen at work for
-    less than two weeks. `billed` are days on which the bill shows use, over whatever history there is.
+    that e^(−days/mean pause) ≤ 1 %; `vacation` for what only worked on working days, not counting the account's `closings`; a
+    quarter for what was seen at work for less than two weeks. `billed` are days on which the bill shows use, over whatever
+    history there is.
     """
     need, why = base + closed_days(quiet), "the least that counts"
-    if quiet.weekdays and vacation > need:
-        need, why = vacation, "it worked on working days, and people go on vacation"
+    shut = closed_days(quiet, closings)
+    if quiet.weekdays and vacation + shut > need:
+        need, why = vacation + shut, "it worked on working days, and people go on vacation"
+        why += f"; its account was closed on {shut} of these days" if shut else ""
     if quiet.worked and quiet.before < base:
         need, why = max(need, QUARTER_DAYS), f"its work was seen for {quiet.before} days only: it may come once a quarter"
     pauses = [*quiet.pauses, *pauses_between(billed)]
@@ -195,11 +200,18 @@ def pauses_between(days: Sequence[date]) -> list[int]:
     return [(b - a).days - 1 for a, b in pairwise(ordered) if (b - a).days > 7]
 
 
-def closed_days(quiet: Quiet) -> int:
-    """How many days of the run are days of the year's end on which offices are closed."""
-    days = (quiet.last - timedelta(days=n) for n in range(min(quiet.days, 400)))
+def closed_days(quiet: Quiet, closings: Sequence[date] = ()) -> int:
+    """How many days of the run offices were closed: at the year's end, and on the closings with the weekends they touch."""
     (start, end) = YEAR_END
-    return sum(1 for day in days if (day.month, day.day) >= start or (day.month, day.day) <= end)
+    shut = {day + timedelta(days=n) for day in closings for n in {4: (0, 1, 2), 0: (-2, -1, 0)}.get(day.weekday(), (0,))}
+    days = (quiet.last - timedelta(days=n) for n in range(min(quiet.days, 400)))
+    return sum(1 for day in days if day in shut or (day.month, day.day) >= start or (day.month, day.day) <= end)
+
+
+def since_use(days: Mapping[date, Grade], as_of: date) -> int:
+    """Days since the last activity; a disk that is detached measures nothing, so that days without data are quiet."""
+    active = [day for day, grade in days.items() if grade]
+    return (as_of - max(active)).days if active else (as_of - min(days)).days if days else 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from finops.recommend import Context
 from finops.sizing.curve import load_curve, trend
 from finops.sizing.estimate import Confidence, Floor, Margin, Need, NextStep, estimate, observed
 from finops.sizing.machines import hourly
+from finops.sizing.slices import slice_for, together
 
 BROUGHT_LICENCES = ("hybrid", "byol", "ahub", "bring")
 
@@ -38,6 +39,7 @@ class Needs:
     memory: Need
     gpus: Need | None = None
     gpu_memory: Need | None = None
+    gpu_busy: float | None = None  # p99 of SM activity with margin, in devices; None where only `gpu_utilization` is known
     limits: tuple[tuple[str, float, str, float], ...] = ()
 
     @property
@@ -162,7 +164,23 @@ def gpu_needs(
     gpus = estimate(gpus, (Margin(cpu_margin), Floor(float(busy)), NextStep(1.0)))
     per_gpu = max(held.each) if held.by_device else held.total / gpus.amount
     memory = observed(per_gpu / 100 * size.gpu_memory_gib, "GiB", "highest use of a device")
-    return Needs(need.cpu, need.memory, gpus, estimate(memory, (Margin(memory_margin), Confidence(days))))
+    exact = work.total / 100 * (1 + cpu_margin) if metric == "gpu_sm_active" else None
+    held_gib = estimate(memory, (Margin(memory_margin), Confidence(days)))
+    return Needs(need.cpu, need.memory, gpus, held_gib, exact, need.limits)
+
+
+def partition(size: Size, current: Price, needs: Needs) -> tuple[str, ...]:
+    """The slice of its accelerator that would hold the work of a machine with one, as an alternative: it saves nothing by
+    itself, only where others take the rest. `gpu_utilization` is no share of a device and tells no slice."""
+    if size.gpus != 1 or size.gpu_memory_gib is None or needs.gpu_busy is None or needs.gpu_memory is None:
+        return ()
+    model = str(current.specs.get("gpu_model") or "")
+    found = slice_for(model, needs.gpu_busy, needs.gpu_memory.amount, size.gpu_memory_gib)
+    if found is None:
+        return ()
+    what = f"{needs.gpu_busy:.0%} of its multiprocessors and {needs.gpu_memory.amount:.3g} GiB, with margin"
+    name = found.named(size.gpu_memory_gib)
+    return (f"slice {name} of its {model}: holds {what}; {together(found)} such share one, which saves only with others on it",)
 
 
 def not_by_size(profile: Profile, *, database: bool) -> str | None:

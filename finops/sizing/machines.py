@@ -42,6 +42,19 @@ class Generation:
         return max(0, self.number - other.number) if same else 0
 
 
+BURSTABLE = re.compile(
+    r"^((ml|db|cache)\.)?t\d[a-z]*\.|^(Standard_|Basic_)?B\d+[a-z]*|^e2-(micro|small|medium)$|^(db-)?(f1|g1)-"
+)
+"""Names of machines with a baseline and credits, or with shared cores."""
+
+
+def rises_and_falls(price: Price, current: Price) -> str | None:
+    """A burstable target serves its baseline alone for good: it is named, not taken, where its baseline is not listed."""
+    if BURSTABLE.match(price.key.sku) and not BURSTABLE.match(current.key.sku) and price.spec("baseline_cpu") is None:
+        return "burstable: credits end where use stays above a baseline that the price list does not state"
+    return None
+
+
 def generation_of(sku: str) -> Generation | None:
     """None for a name that tells no generation."""
     for pattern in GENERATIONS:

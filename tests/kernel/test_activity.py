@@ -12,6 +12,7 @@ from finops.activity.streaks import (
     Grade,
     Measured,
     Signal,
+    closed_days,
     grades,
     pauses_between,
     proof_days,
@@ -106,6 +107,19 @@ def test_the_years_end_proves_nothing() -> None:
     quiet = quiet_period({day - timedelta(days=n): Q if n < 16 else W for n in range(60)} if (day := date(2027, 1, 5)) else {})
     assert quiet is not None
     assert proof_days(quiet, 14, 14)[0] == 14 + 13  # 24 December to 5 January
+
+
+def test_a_vacation_after_a_closing_is_still_a_vacation() -> None:
+    quiet = quiet_period(history(*[Q] * 27, *weekdays(27, 80)))
+    assert quiet is not None
+    assert quiet.days == 29
+    shut = [day(back) for back in range(15, 27) if day(back).weekday() < 5]  # 5 to 16 October: two weeks of Monday to Friday
+    assert closed_days(quiet, shut) == 2 + 5 + 2 + 5 + 2, "with the weekends that they touch"
+    need, why = proof_days(quiet, 14, 18, (), shut)
+    assert (need, why.rpartition(";")[2]) == (34, " its account was closed on 16 of these days")
+    every_day = quiet_period(history(*[Q] * 26, *[W] * 60))
+    assert every_day is not None
+    assert proof_days(every_day, 14, 18, (), shut)[0] == 14, "what works on weekends keeps no office hours"
 
 
 @given(st.lists(st.sampled_from(list(Grade)), min_size=1, max_size=90))

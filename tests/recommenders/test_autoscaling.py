@@ -209,6 +209,21 @@ def test_fixed_replicas_under_a_daily_wave() -> None:
     assert "7 minutes to start" in finding.verdict.why  # type: ignore[union-attr]
 
 
+def test_places_and_the_time_of_a_request_say_how_busy_a_replica_may_be() -> None:
+    """8 places of 200 ms serve 40 a second; two replicas have 16 places, of which Erlang C lets 61 % be busy."""
+    estate = endpoint(max_rps_per_replica=None, max_concurrency=8).metric("r", "latency_ms", 200.0)
+    finding = acted(plan_of(estate, "autoscaling"))
+    assert target(finding)[1].endswith("target 60%")
+    assert any("16 places of 200 ms" in line and "5% of requests wait there" in line for line in finding.explanation)
+    patient = endpoint(max_rps_per_replica=None, max_concurrency=8, slo_ms=600).metric("r", "latency_ms", 200.0)
+    finding = acted(plan_of(patient, "autoscaling"))
+    # of 16 places at 90 % 59 % of requests wait, and e^(−1.6 × 2) of them longer than two requests take: 2.4 %
+    assert target(finding)[1].endswith("target 90%")
+    assert any("wait beyond 400 ms" in line for line in finding.explanation)
+    unknown = endpoint(max_rps_per_replica=None, max_concurrency=8)
+    assert missing(plan_of(unknown, "autoscaling")) == ["properties max_rps_per_replica"]
+
+
 def test_a_slower_start_costs_more() -> None:
     steep = lambda when: 3600 * (240.0 if 8 <= when.hour < 18 else 24.0)  # noqa: E731
     amounts = [saved(plan_of(endpoint(steep, boot_minutes=minutes), "autoscaling")) for minutes in (1, 7, 30)]

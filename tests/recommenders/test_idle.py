@@ -52,6 +52,33 @@ def test_short_use_that_comes_back_is_use(at: dict[str, dict[str, float]]) -> No
     assert why(plan_of(vm(**at), "idle")).startswith(("in use", "watch"))
 
 
+def _office(estate: Estate, name: str, account: str, away: range) -> None:
+    """A machine that computes eight hours on working days, but on those of `away`, days back."""
+    estate.charge(name, 24.0, x_instance_type="m5.large", SubAccountId=account)
+    estate.resource(name, "AWS::EC2::Instance", sku="m5.large", state="running", account_id=account)
+    at = {
+        f"d{back}h{hour}": 60.0 for back in range(60) if back not in away and _day(back).weekday() < 5 for hour in range(8, 16)
+    }
+    hours(estate, name, "cpu_utilization", 1.0, days=60, **at)
+    hours(estate, name, "network_in_bytes", 500 * 3600.0, days=60, statistic="sum")
+    hours(estate, name, "network_out_bytes", 300 * 3600.0, days=60, statistic="sum")
+
+
+@pytest.mark.parametrize(("shut", "colleagues", "acts"), [(True, 8, False), (False, 8, True), (True, 6, True)])
+def test_a_closing_is_told_by_many_machines_that_rest_at_once(shut: bool, colleagues: int, acts: bool) -> None:
+    estate = Estate()
+    closing = range(10, 22)
+    for n in range(colleagues):
+        _office(estate, f"i-{n}", "111", closing if shut else range(0))
+    _office(estate, "i-away", "111", range(22))
+    plan = plan_of(estate, "idle")
+    found = {r.finding.scope.resource for r in plan.recommendations}
+    assert found == ({"i-away"} if acts else set())
+    if not acts:
+        (kept,) = [keep.why for keep in plan.keeps if keep.finding.scope.resource == "i-away"]
+        assert "its account was closed on" in kept
+
+
 def test_metrics_that_end_early_or_have_gaps_prove_nothing() -> None:
     estate = Estate().charge("tpu", 72.0).resource("tpu", "tpu.googleapis.com/Node", state="READY")
     estate.metric("tpu", "tpu_duty_cycle", 0.0)

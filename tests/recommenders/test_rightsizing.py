@@ -178,3 +178,51 @@ def test_a_rising_load_is_let_rise_for_a_month() -> None:
 def test_a_burstable_machine_that_lives_on_credits_stays(metric: str) -> None:
     estate = machine().metric("i-1", metric, 0.0 if metric.endswith("balance") else 5.0)
     assert why(plan_of(estate)).startswith("burstable")
+
+
+WORKSPACES = (
+    ("AWS::SageMaker::Space", "notebook"),
+    ("AWS::SageMaker::NotebookInstance", "notebook"),
+    ("Microsoft.MachineLearningServices/workspaces/computes", "vm"),
+    ("workbench.googleapis.com/Instance", "vm"),
+)
+
+
+@pytest.mark.parametrize(("kind", "product"), WORKSPACES)
+def test_a_workspaces_machine_has_a_size_too(kind: str, product: str) -> None:
+    estate = Estate().charge("w", 22.12, x_instance_type="big")
+    for sku, price, vcpu, memory in (("small", 0.23, 4, 16), ("middle", 0.461, 8, 32), ("big", 0.922, 16, 64)):
+        estate.price(product, sku, price, vcpu=vcpu, memory_gib=memory, architecture="x86_64")
+    estate.resource("w", kind, sku="big").metric("w", "cpu_utilization", 8.0).metric("w", "memory_utilization", 30.0)
+    plan = plan_of(estate)
+    assert acts(plan) == [("w", "Resize", "middle", Decimal("336.41"))]
+    proven(estate, plan)
+    bounded = Estate().charge("w", 22.12).resource("w", kind, sku="big", min_nodes=0, max_nodes=4)
+    assert plan_of(bounded).undecided == () == plan_of(bounded).unknowns, "a cluster has bounds, not a size"
+
+
+@pytest.mark.parametrize(
+    ("model", "sm", "held", "alternative"),
+    [
+        ("A100", 12.0, 20.0, "slice 2g.20gb of its A100"),
+        ("A100", 30.0, 20.0, "slice 3g.40gb of its A100"),
+        ("A100", 70.0, 20.0, None),
+        ("T4", 12.0, 20.0, None),
+    ],
+)
+def test_a_slice_that_would_hold_it_is_named_and_saves_nothing_alone(
+    model: str, sm: float, held: float, alternative: str | None
+) -> None:
+    gpu = {"vcpu": 24, "memory_gib": 220, "gpu_model": model, "gpu_count": 1, "gpu_memory_gib": 80, "architecture": "x86_64"}
+    estate = Estate().charge("g", 88.0, x_instance_type="one").price("vm", "one", 3.67, **gpu)
+    estate.resource("g", "AWS::EC2::Instance", sku="one")
+    for metric, value in (("cpu_utilization", 20.0), ("memory_utilization", 20.0), ("gpu_sm_active", sm)):
+        estate.metric("g", metric, value)
+    estate.metric("g", "gpu_memory_utilization", held * 0.98)
+    plan = plan_of(estate)
+    assert why(plan).startswith("no smaller machine holds what it does")
+    named = [text for text in plan.keeps[0].finding.rejected if text.startswith("slice")]
+    assert [text.partition(":")[0] for text in named] == ([alternative] if alternative else [])
+    by_use = estate.reversed()
+    by_use._rows["metrics"] = [r | {"metric": r["metric"].replace("sm_active", "utilization")} for r in by_use._rows["metrics"]]
+    assert not [text for text in plan_of(by_use).keeps[0].finding.rejected if text.startswith("slice")]
