@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
 from finops.model import Act, Finding, action_name
+from finops.window import KNOWN_DAYS
 
 ENDS = ("Delete", "Stop")
 """Two words of one answer: it is not used."""
@@ -89,7 +90,7 @@ def opinions_of_rows(rows: Iterable[Mapping[str, Any]], as_of: date, currency: s
             currency=row.get("currency") or currency,
         )
         for row in rows
-        if row.get("observed_at") is None or row["observed_at"].date() <= as_of
+        if row.get("observed_at") is None or row["observed_at"].date() < as_of + timedelta(days=KNOWN_DAYS)
     ]
     mine = [opinion for opinion in found if opinion.currency == currency]
     return tuple(sorted(mine, key=lambda o: (-(o.saving or Decimal(0)), o.vendor, o.resource, o.target)))

@@ -204,7 +204,7 @@ def _set_aside(recommendations: Sequence[Recommendation]) -> list[str]:
 def replayed_bills(reader: Reader, day: date) -> list[Replay]:
     """Each source's last complete month through the rater, with the commitments that were known on that day."""
     asked = {"as_of": day}
-    held = reader.rows("select * from commitments where observed_at < $as_of::date + 1 order by observed_at", asked)
+    held = reader.rows("select * from commitments where observed_at < $as_of::date + 4 order by observed_at", asked)
     known = {row["commitment_id"].lower(): commitment_of_row(row) for row in held}
     return replays(reader.rows(USAGE, asked), reader.rows(UNUSED, asked), reader.rows(TOTALS, asked), known, rules(), tiers())
 

@@ -17,7 +17,7 @@ from finops.bill.simulate import Bill
 from finops.model import Finding
 from finops.money import HOURS_PER_MONTH
 from finops.pricing import PriceBook
-from finops.window import Window
+from finops.window import KNOWN_DAYS, Window
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +37,8 @@ class Context:
 
     @property
     def at(self) -> datetime:
-        """The last moment of `as_of`, whose prices are asked."""
-        return datetime.combine(self.as_of, time.max, UTC)
+        """The last moment that is known when the bill up to `as_of` is: its prices are asked."""
+        return datetime.combine(self.as_of + timedelta(days=KNOWN_DAYS - 1), time.max, UTC)
 
     @property
     def window(self) -> Window:

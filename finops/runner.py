@@ -209,7 +209,7 @@ def line_of_row(row: Mapping[str, Any]) -> Line:
 def _commitments(run: Run) -> Iterable[Commitment]:
     latest: dict[str, dict[str, Any]] = {}
     for row in run.rows(
-        "select * from commitments where observed_at < $as_of::date + 1 and term_end > $as_of::date order by observed_at"
+        "select * from commitments where observed_at < $as_of::date + 4 and term_end > $as_of::date order by observed_at"
     ):
         latest[row["commitment_id"]] = row
     return (commitment_of_row(row) for row in latest.values())

@@ -6,6 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
+KNOWN_DAYS = 4
+"""A bill trails what happened by three days, and its replay acts three days after `as_of`: who decides on the bill up to
+`as_of` knows what was observed, and which prices were in force, before `as_of` + 4.
+Live inventory is always newer than the bill."""
+
 
 @dataclass(frozen=True, slots=True)
 class Window:

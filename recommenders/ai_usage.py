@@ -81,7 +81,7 @@ class AiUsage:
                 *,
                 lower(resource_id) as key
             from resources
-            where observed_at < $as_of::date + 1
+            where observed_at < $as_of::date + 4
             qualify row_number() over (partition by lower(resource_id) order by observed_at desc) = 1
 
         ),

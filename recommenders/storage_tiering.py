@@ -106,7 +106,7 @@ class StorageTiering:
                 bucket,
                 list(objects order by prefix, age_days_from, storage_class) as bands
             from objects
-            where observed_at is null or observed_at < $as_of + 1
+            where observed_at is null or observed_at < $as_of + 4
             group by bucket, x_source
             qualify row_number() over (
                 partition by lower(bucket)

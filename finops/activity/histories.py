@@ -266,7 +266,7 @@ observed as (
             partition by lower(resource_id) order by observed_at
         ) as condition_before
     from resources
-    where observed_at < $as_of::date + 1
+    where observed_at < $as_of::date + 4
 
 ),
 

@@ -34,7 +34,7 @@ COMMITTED = """
             arg_max(term_start, observed_at) as term_start,
             arg_max(term_end, observed_at) as term_end
         from commitments
-        where observed_at < $as_of::date + 1
+        where observed_at < $as_of::date + 4
         group by lower(commitment_id)
     ),
     used as (

@@ -32,7 +32,7 @@ def expiring(reads: Reads, as_of: date, *, days: int = EXPIRY_DAYS) -> list[Expi
     rows = reads.rows(
         """
         with known as (
-            select * from commitments where observed_at < $as_of::date + 1
+            select * from commitments where observed_at < $as_of::date + 4
         ),
         last_seen as (
             select * from known qualify row_number() over (partition by commitment_id order by observed_at desc) = 1

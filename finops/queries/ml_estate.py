@@ -199,7 +199,7 @@ def _specs(reads: Reads, as_of: date) -> dict[tuple[str, str], Mapping[str, Any]
         from prices
         where
             json_extract_string(specs, '$.gpu_model') is not null and json_extract_string(specs, '$.vcpu') is not null
-            and effective_from < $as_of::date + 1
+            and effective_from < $as_of::date + 4
         order by all
         """,
         {"as_of": as_of},

@@ -74,7 +74,7 @@ known as (
         min(created_at) as created_at,
         arg_max(lower(coalesce(state, '')), observed_at) as state
     from resources
-    where observed_at < as_of + 1
+    where observed_at < as_of + 4 -- known when the bill up to `as_of` is
     group by lower(resource_id)
 
 ),

@@ -48,7 +48,7 @@ seen as (
         -- the newest listing of things of its kind in its account, by whoever lists it
         max(observed_at) over (partition by x_source, provider, account_id, resource_type) as listed_at
     from resources
-    where observed_at < as_of + 1
+    where observed_at < as_of + 4 -- known when the bill up to `as_of` is
 
 ),
 
@@ -68,7 +68,8 @@ latest as (
 
     select
         seen.*,
-        date_diff('day', cast(coalesce(unchanged.changed_at, unchanged.first_seen_at) as date), as_of) as unchanged_days
+        greatest(date_diff('day', cast(coalesce(unchanged.changed_at, unchanged.first_seen_at) as date), as_of), 0)
+            as unchanged_days
     from seen
     inner join unchanged using (key)
     where recency = 1
