@@ -1,8 +1,7 @@
-"""Slices of an accelerator: which partition holds a workload, and how many accelerators a set of slices takes."""
+"""Slices of an accelerator: which partition holds a workload, and how many such slices one accelerator holds."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 COMPUTE, MEMORY = 7, 8
@@ -22,8 +21,9 @@ class Slice:
 
 
 PROFILES = (Slice(1, 1), Slice(1, 2), Slice(2, 2), Slice(3, 4), Slice(4, 4))
-"""Smallest first. The vendor's MIG user guide, "Supported MIG Profiles" (release 580, 2025): the same for A100, H100 and H200
-of any memory; the whole device is no slice."""
+"""Smallest first: 1g.10gb, 1g.20gb, 2g.20gb, 3g.40gb, 4g.40gb of a device of 80 GiB, in the same parts on A100, H100 and H200
+of any memory; the whole device is no slice.
+docs.nvidia.com/datacenter/tesla/mig-user-guide/supported-mig-profiles.html (2026-11)."""
 
 PARTITIONED = ("A100", "H100", "H200")
 """Devices with these profiles."""
@@ -38,22 +38,6 @@ def slice_for(model: str, busy: float, held_gib: float, device_gib: float) -> Sl
         return None
     fits = (p for p in PROFILES if busy * COMPUTE <= p.sevenths and held_gib <= device_gib * p.eighths / MEMORY)
     return next(fits, None)
-
-
-def devices_for(slices: Iterable[Slice]) -> int:
-    """How many devices hold the slices: first fit, largest memory first.
-
-    Eighths are powers of two, so that in this order no hole is left that a later slice cannot use.
-    """
-    left: list[tuple[int, int]] = []
-    for one in sorted(slices, key=lambda s: (s.eighths, s.sevenths), reverse=True):
-        place = next((n for n, (c, m) in enumerate(left) if c >= one.sevenths and m >= one.eighths), None)
-        if place is None:
-            left.append((COMPUTE, MEMORY))
-            place = len(left) - 1
-        c, m = left[place]
-        left[place] = (c - one.sevenths, m - one.eighths)
-    return len(left)
 
 
 def together(one: Slice) -> int:

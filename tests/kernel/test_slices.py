@@ -1,12 +1,10 @@
-"""Slices of accelerators: the smallest that holds a workload, and devices for many."""
+"""Slices of accelerators: the smallest that holds a workload, and how many share a device."""
 
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from finops.sizing.slices import COMPUTE, MEMORY, PROFILES, Slice, devices_for, slice_for, together
+from finops.sizing.slices import PROFILES, slice_for, together
 
 
 @pytest.mark.parametrize(
@@ -29,14 +27,3 @@ def test_the_smallest_slice_that_holds_both(model: str, busy: float, held: float
 
 def test_how_many_share_a_device() -> None:
     assert [together(p) for p in PROFILES] == [7, 4, 3, 2, 1]  # the vendor's table of instances
-    assert devices_for([Slice(3, 4), Slice(2, 2), Slice(2, 2)]) == 1
-    assert devices_for([Slice(4, 4), Slice(4, 4)]) == 2
-    assert devices_for([]) == 0
-
-
-@given(st.lists(st.sampled_from(PROFILES), max_size=40))
-def test_devices_are_enough_and_at_most_what_each_alone_would_take(slices: list[Slice]) -> None:
-    devices = devices_for(slices)
-    assert devices <= len(slices)
-    assert devices * COMPUTE >= sum(s.sevenths for s in slices)
-    assert devices * MEMORY >= sum(s.eighths for s in slices)

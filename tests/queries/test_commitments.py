@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from finops.queries import expiring
+from finops.window import KNOWN_DAYS
 from tests.estate import AS_OF, Estate
 
 
@@ -36,7 +37,8 @@ def test_what_was_seen_last_on_that_day_counts() -> None:
     soon, later = AS_OF + timedelta(days=10), AS_OF + timedelta(days=400)
     earlier = AS_OF - timedelta(days=5)
     assert expiring(held(("renewed", earlier, soon), ("renewed", AS_OF, later)), AS_OF) == []
-    assert [row.days for row in expiring(held(("a", earlier, soon), ("a", AS_OF + timedelta(days=1), later)), AS_OF)] == [10]
+    unknown = AS_OF + timedelta(days=KNOWN_DAYS)
+    assert [row.days for row in expiring(held(("a", earlier, soon), ("a", unknown, later)), AS_OF)] == [10]
 
 
 def test_the_soonest_comes_first() -> None:
