@@ -101,7 +101,7 @@ def test_what_we_do_not_do_has_our_reason() -> None:
 
 def test_rows_of_later_days_and_of_other_currencies_are_left_out() -> None:
     row = {"vendor": "Advisor", "provider": "AWS", "action": "Stop", "currency": "USD", "saving_monthly": Decimal(1)}
-    later = row | {"observed_at": datetime(2026, 11, 2, tzinfo=UTC)}
+    later = row | {"observed_at": datetime(2026, 11, 4, tzinfo=UTC)}
     dated = row | {"observed_at": datetime(2026, 10, 31, 9, tzinfo=UTC), "saving_monthly": Decimal(5)}
     found = opinions_of_rows([row, later, dated, row | {"currency": "EUR"}], AS_OF, "USD")
     assert [o.saving for o in found] == [5, 1]

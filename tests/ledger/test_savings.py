@@ -108,8 +108,8 @@ def statuses(finops: Call, path: Path, *more: str) -> dict[str, str]:
 def test_a_plan_is_new_then_open_and_what_left_it_has_its_reason(finops: Call, tmp_path: Path, warehouse: Path) -> None:
     assert set(statuses(finops, warehouse).values()) == {"new"}
     october(finops, tmp_path, warehouse)
-    # its cost is still in the plan's 30 days
-    assert statuses(finops, warehouse) == {"vol-left": "open", "vol-deleted": "applied"}
+    # what left bill and listing is no question any more, though its cost is still in the plan's 30 days
+    assert statuses(finops, warehouse) == {"vol-left": "open"}
     assert statuses(finops, warehouse, "--new") == {}
     found = document(finops, warehouse)
     left, deleted, taken = (row(found, f"vol-{name}") for name in ("left", "deleted", "taken"))

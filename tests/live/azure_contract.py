@@ -33,6 +33,7 @@ from cryptography.x509.oid import NameOID
 
 from tests.live import azure_arm
 from tests.live.azure_arm import Plane
+from tests.live.faults import Fault, Reset
 
 TENANT = "4f1c2a10-0d52-4a7e-9a1b-5f3c7e90aa01"
 CLIENT = "9b7d3a52-1c44-4e0b-8a2f-6d5e4c3b2a10"
@@ -44,21 +45,6 @@ STORAGE = "https://storage.azure.com/.default"
 
 LIST = {"restype", "comp", "prefix", "marker", "maxresults", "delimiter", "include"}
 """Parameters of List Blobs (Microsoft Learn, as of 2026-11)."""
-
-
-@dataclass(frozen=True)
-class Fault:
-    """An error as Azure words it. Headers come with it."""
-
-    status: int
-    code: str
-    message: str = "said by the contract server"
-    headers: tuple[tuple[str, str], ...] = ()
-
-
-@dataclass(frozen=True)
-class Reset:
-    """The answer, cut after half of its body by a reset of the connection."""
 
 
 @dataclass

@@ -26,7 +26,7 @@ import duckdb
 import sqlglot
 from sqlglot import exp
 
-from tests.live.contract import Fault, Reset
+from tests.live.faults import Fault, Reset
 
 TOKEN = "ya29.SECRETACCESSTOKENMATERIAL"
 IMPERSONATED = "ya29.IMPERSONATEDSECRETMATERIAL"

@@ -12,8 +12,8 @@ import pytest
 
 from finops.warehouse.warehouse import Warehouse
 from tests.live import azure_contract, google_contract
+from tests.live.aws_contract import Aws, contract
 from tests.live.azure_contract import Azure
-from tests.live.contract import Aws, contract
 from tests.live.gcp_company import write_credentials
 from tests.live.google_contract import Google
 from tests.servers import running

@@ -38,7 +38,7 @@ from google.rpc import error_details_pb2, status_pb2
 from grpc_status import rpc_status
 
 from tests.live.bigquery import IMPERSONATED, TOKEN
-from tests.live.contract import Fault, Reset
+from tests.live.faults import Fault, Reset
 
 TRANSPORTS = {
     "google.cloud.asset.v1.AssetService": "google.cloud.asset_v1.services.asset_service.transports.grpc",

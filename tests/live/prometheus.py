@@ -20,6 +20,8 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from tests.live.faults import Fault, Reset
+
 TOKEN = "eyJhbGciOiJSUzI1NiJ9.SECRETSERVICEACCOUNT"
 MOST = 11_000
 
@@ -46,16 +48,6 @@ OPERATIONS = {
 Value = Callable[[float], float | None]
 
 
-@dataclass(frozen=True)
-class Fault:
-    """An error as Prometheus words it; 0 is a connection that breaks in the middle of the answer."""
-
-    status: int
-    kind: str = "execution"
-    message: str = "said by the contract server"
-    headers: tuple[tuple[str, str], ...] = ()
-
-
 @dataclass
 class Prometheus:
     """The server's state. `series`: (word of the expression, labels, value at a time)."""
@@ -66,7 +58,7 @@ class Prometheus:
     series: list[tuple[str, Mapping[str, str], Value]] = field(default_factory=list)
     allocations: dict[str, dict[str, Any]] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
-    faults: dict[str, list[Fault]] = field(default_factory=lambda: defaultdict(list))
+    faults: dict[str, list[Fault | Reset]] = field(default_factory=lambda: defaultdict(list))
     asked: Counter[str] = field(default_factory=Counter)
     requests: list[tuple[str, dict[str, str]]] = field(default_factory=list)
     violations: list[str] = field(default_factory=list)
@@ -75,7 +67,7 @@ class Prometheus:
     def put(self, word: str, value: Value | float, **labels: str) -> None:
         self.series.append((word, labels, value if callable(value) else lambda _: value))
 
-    def fail(self, operation: str, *faults: Fault) -> None:
+    def fail(self, operation: str, *faults: Fault | Reset) -> None:
         self.faults[operation] += faults
 
 
@@ -101,8 +93,8 @@ class _Handler(BaseHTTPRequestHandler):
             state.asked[operation] += 1
             state.requests.append((operation, parameters))
             fault = state.faults[operation].pop(0) if state.faults.get(operation) else None
-        if fault and fault.status:
-            words = {"status": "error", "errorType": fault.kind, "error": fault.message}
+        if isinstance(fault, Fault):
+            words = {"status": "error", "errorType": fault.code, "error": fault.message}
             return self._send(fault.status, words, dict(fault.headers))
         return self._send(200, _answer(state, path, parameters), cut=fault is not None)
 

@@ -13,9 +13,10 @@ from connectors.azure.reports import GENERATE
 from finops.intake.load import load
 from finops.live.doctor import examine
 from finops.warehouse.warehouse import Warehouse
+from tests.live.aws_company import cached, calls, fetched, rows, whole
 from tests.live.azure_company import CONTAINER, EXPORT, FOLDER, put_exports, put_manifest, put_run, run_of, source
-from tests.live.azure_contract import SECRET, TOKEN, Azure, Fault, Reset, listing
-from tests.live.company import cached, calls, fetched, rows, whole
+from tests.live.azure_contract import SECRET, TOKEN, Azure, listing
+from tests.live.faults import Fault, Reset
 
 READ = "Microsoft.Storage/storageAccounts/blobServices/containers/blobs/read"
 

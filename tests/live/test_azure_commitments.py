@@ -8,11 +8,11 @@ from decimal import Decimal
 from typing import Any
 
 from finops.warehouse.warehouse import Warehouse
+from tests.live.aws_company import fetched, rows
 from tests.live.azure_benefits import put_commitments, put_use, sample_commitments
 from tests.live.azure_company import source
 from tests.live.azure_contract import Azure
 from tests.live.azure_estate import put_sample
-from tests.live.company import fetched, rows
 from tests.live.test_azure_totals import ACCOUNT, SCOPE
 
 

@@ -9,9 +9,9 @@ import pytest
 from finops.export import export_focus
 from finops.intake.load import load
 from finops.warehouse.warehouse import Warehouse
+from tests.live.aws_company import calls, fetched, rows, whole
 from tests.live.azure_company import CONTAINER, EXPORT, FOLDER, put_manifest, source
 from tests.live.azure_contract import Azure
-from tests.live.company import calls, fetched, rows, whole
 
 TOTAL = "select count(*)::int as n, sum(BilledCost)::varchar as billed, sum(EffectiveCost)::varchar as effective from charges"
 

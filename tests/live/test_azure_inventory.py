@@ -10,10 +10,10 @@ import pytest
 
 from finops.live.doctor import examine
 from finops.warehouse.warehouse import Warehouse
+from tests.live.aws_company import fetched, rows
 from tests.live.azure_company import source
 from tests.live.azure_contract import Azure
 from tests.live.azure_estate import GROUP, ONLY_ELSEWHERE, SUBSCRIPTION, put_resources, put_sample, sample_rows
-from tests.live.company import fetched, rows
 from tests.live.conftest import NOW
 
 UNDATED = ("onlineEndpoints", "KeyVault")

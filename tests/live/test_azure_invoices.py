@@ -9,9 +9,9 @@ from typing import Any
 
 from finops.demo import sample_company
 from finops.warehouse.warehouse import Warehouse
+from tests.live.aws_company import fetched, rows
 from tests.live.azure_company import put_exports, source
 from tests.live.azure_contract import Azure
-from tests.live.company import fetched, rows
 from tests.live.conftest import NOW
 from tests.live.test_azure_totals import ACCOUNT, SCOPE
 

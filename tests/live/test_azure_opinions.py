@@ -13,10 +13,10 @@ import pytest
 from connectors.azure.opinions import _action
 from finops.intake.load import load
 from finops.warehouse.warehouse import Warehouse
+from tests.live.aws_company import fetched, rows
 from tests.live.azure_company import source
 from tests.live.azure_contract import Azure
 from tests.live.azure_estate import GROUP, SUBSCRIPTION
-from tests.live.company import fetched, rows
 from tests.live.test_azure_totals import SCOPE
 
 MACHINE = "Microsoft.Compute/virtualMachines"

@@ -13,11 +13,12 @@ from connectors.azure.prices import PUBLIC
 from finops.demo import sample_company
 from finops.live.doctor import examine
 from finops.warehouse.warehouse import Warehouse
+from tests.live.aws_company import fetched, rows
 from tests.live.azure_company import source
-from tests.live.azure_contract import Azure, Fault, Reset
+from tests.live.azure_contract import Azure
 from tests.live.azure_estate import REGION, put_sample
-from tests.live.company import fetched, rows
 from tests.live.conftest import NOW
+from tests.live.faults import Fault, Reset
 
 
 def item(price: float, **more: Any) -> dict[str, Any]:

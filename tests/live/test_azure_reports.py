@@ -14,11 +14,12 @@ from connectors.azure.reports import GENERATE
 from finops.intake.load import load
 from finops.live.doctor import examine
 from finops.warehouse.warehouse import Warehouse
+from tests.live.aws_company import cached, fetched, rows, whole
 from tests.live.azure_arm import SIGNATURE
 from tests.live.azure_company import EXPORT, KINDS, source
-from tests.live.azure_contract import Azure, Fault, Reset
-from tests.live.company import cached, fetched, rows, whole
+from tests.live.azure_contract import Azure
 from tests.live.conftest import NOW
+from tests.live.faults import Fault, Reset
 from tests.live.test_azure_totals import SCOPE
 
 

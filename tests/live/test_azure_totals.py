@@ -10,10 +10,11 @@ import pytest
 
 from finops.live.doctor import examine
 from finops.warehouse.warehouse import Warehouse
+from tests.live.aws_company import fetched, rows
 from tests.live.azure_company import put_exports, source
-from tests.live.azure_contract import SECRET, TOKEN, Azure, Fault
-from tests.live.company import fetched, rows
+from tests.live.azure_contract import SECRET, TOKEN, Azure
 from tests.live.conftest import NOW
+from tests.live.faults import Fault
 
 ACCOUNT = "7c1d9ea4-0b5f-5c8e-a7a1-3f6f0a1f8c11:9d0e4c3a-64d2-4c39-8f0c-2f7a5f3f7b01_2019-05-31"
 SCOPE = f"providers/Microsoft.Billing/billingAccounts/{ACCOUNT}/billingProfiles/NLRB-PROF-BG7-PGB"

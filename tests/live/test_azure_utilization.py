@@ -13,12 +13,12 @@ from connectors.azure.utilization import AGGREGATIONS, Place, asks, calls, readi
 from finops.errors import ConfigError
 from finops.warehouse.warehouse import Warehouse
 from finops.window import Window
+from tests.live.aws_company import calls as counted
+from tests.live.aws_company import fetched, rows
 from tests.live.azure_company import source
 from tests.live.azure_contract import Azure
 from tests.live.azure_estate import GROUP, SUBSCRIPTION, put_resources, put_sample
 from tests.live.azure_metrics import PUBLISHED, put_measurements
-from tests.live.company import calls as counted
-from tests.live.company import fetched, rows
 from tests.live.conftest import NOW
 
 HOUR = datetime(2026, 10, 30, 7, tzinfo=UTC)

@@ -14,7 +14,7 @@ from finops.connect import Format
 from finops.intake.load import load
 from finops.live import run
 from finops.warehouse.warehouse import Warehouse
-from tests.live.company import BUCKET, EXPORT, billing, cached, calls, client, fetched, put_export, rows, whole
+from tests.live.aws_company import BUCKET, EXPORT, billing, cached, calls, client, fetched, put_export, rows, whole
 
 OCTOBER = "nordlicht-cur2/data/BILLING_PERIOD=2026-10/nordlicht-cur2-00001.parquet"
 MANIFEST = "nordlicht-cur2/metadata/BILLING_PERIOD=2026-10/nordlicht-cur2-Manifest.json"

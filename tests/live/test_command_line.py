@@ -15,10 +15,11 @@ import pytest
 
 from finops.warehouse.warehouse import Warehouse
 from tests.conftest import Ran
-from tests.live.company import BUCKET, cached
+from tests.live.aws_company import BUCKET, cached
+from tests.live.aws_contract import Aws
+from tests.live.aws_estate import put_estate
 from tests.live.conftest import KEY_ID, SECRET
-from tests.live.contract import Aws, Fault
-from tests.live.estate import put_estate
+from tests.live.faults import Fault
 
 Call = Callable[..., Ran]
 

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from finops.warehouse.warehouse import Warehouse
-from tests.live.company import billing, calls, fetched, put_export, rows, source
+from tests.live.aws_company import billing, calls, fetched, put_export, rows, source
+from tests.live.aws_contract import Aws
 from tests.live.conftest import NOW
-from tests.live.contract import Aws, Fault
+from tests.live.faults import Fault
 
 PAYER = "210987654321"
 KINDS = {

@@ -17,13 +17,14 @@ from connectors.azure.prices import PUBLIC
 from finops import tables
 from finops.live.doctor import examine, shipped
 from finops.warehouse.warehouse import Warehouse
+from tests.live.aws_company import fetched, rows
 from tests.live.azure_benefits import put_commitments, put_use
 from tests.live.azure_company import put_exports, source
-from tests.live.azure_contract import SECRET, TOKEN, Azure, Fault, Reset
+from tests.live.azure_contract import SECRET, TOKEN, Azure
 from tests.live.azure_estate import REGION, put_resources, put_sample
 from tests.live.azure_metrics import put_measurements
-from tests.live.company import fetched, rows
 from tests.live.conftest import NOW
+from tests.live.faults import Fault, Reset
 from tests.live.test_azure_invoices import put_invoices
 from tests.live.test_azure_opinions import put_opinions
 from tests.live.test_azure_prices import ITEMS

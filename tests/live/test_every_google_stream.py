@@ -17,10 +17,10 @@ from finops import tables
 from finops.live.doctor import examine
 from finops.warehouse.warehouse import Warehouse
 from tests.live import google_series
+from tests.live.aws_company import calls, fetched, rows
 from tests.live.bigquery import IMPERSONATED, bigquery
-from tests.live.company import calls, fetched, rows
 from tests.live.conftest import NOW
-from tests.live.contract import Fault, Reset
+from tests.live.faults import Fault, Reset
 from tests.live.google_contract import Google
 from tests.live.google_estate import company, serve_assets, source
 from tests.live.google_things import MACHINES, THINGS

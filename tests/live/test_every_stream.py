@@ -17,10 +17,11 @@ from connectors.aws.session import action
 from finops import tables
 from finops.live.doctor import examine, shipped
 from finops.warehouse.warehouse import Warehouse
-from tests.live.company import BUCKET, fetched, rows, source
+from tests.live.aws_company import BUCKET, fetched, rows, source
+from tests.live.aws_contract import Aws
+from tests.live.aws_estate import put_estate, put_resources
 from tests.live.conftest import KEY_ID, NOW, SECRET
-from tests.live.contract import Aws, Fault, Reset
-from tests.live.estate import put_estate, put_resources
+from tests.live.faults import Fault, Reset
 from tests.live.test_prices_live import product
 
 STREAMS = {stream.name: stream for stream in CONNECTOR.streams}

@@ -11,7 +11,7 @@ from google.cloud.recommender_v1.types import Recommendation
 from connectors.gcp.recommendations import recommenders
 from finops.intake.load import load
 from finops.warehouse.warehouse import Warehouse
-from tests.live.company import fetched, rows, whole
+from tests.live.aws_company import fetched, rows, whole
 from tests.live.google_contract import Google, Violation
 from tests.live.google_estate import company, serve_assets, source
 

@@ -19,10 +19,10 @@ from finops.intake.load import load
 from finops.live import run
 from finops.live.doctor import examine, shipped
 from finops.warehouse.warehouse import Warehouse
+from tests.live.aws_company import cached, fetched, rows, whole
 from tests.live.bigquery import IMPERSONATED, TOKEN, BigQuery, bigquery
-from tests.live.company import cached, fetched, rows, whole
 from tests.live.conftest import NOW
-from tests.live.contract import Fault, Reset
+from tests.live.faults import Fault, Reset
 from tests.live.gcp_company import FOLDER, STANDARD, TABLE, serve, source, write_credentials
 
 READ = "cost as cost,"

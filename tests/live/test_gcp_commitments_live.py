@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from finops.warehouse.warehouse import Warehouse
+from tests.live.aws_company import fetched, rows
 from tests.live.bigquery import BigQuery, bigquery
-from tests.live.company import fetched, rows
 from tests.live.gcp_company import TABLE, serve, write_credentials
 from tests.live.google_contract import Google, public_key
 from tests.live.google_estate import COMPUTE, OPEN, asset, projects, serve_assets, source

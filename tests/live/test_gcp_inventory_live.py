@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from finops.warehouse.warehouse import Warehouse
-from tests.live.company import calls, fetched, rows
+from tests.live.aws_company import calls, fetched, rows
 from tests.live.conftest import NOW
 from tests.live.google_contract import Google
 from tests.live.google_estate import UNTOLD, company, file_rows, projects, serve_assets, source

@@ -13,8 +13,8 @@ from finops.intake.load import load
 from finops.live.doctor import examine
 from finops.warehouse.warehouse import Warehouse
 from tests.live import gcp_company
+from tests.live.aws_company import cached, fetched, rows, whole
 from tests.live.bigquery import BigQuery, bigquery
-from tests.live.company import cached, fetched, rows, whole
 from tests.live.gcp_company import field, record, write_credentials
 
 TABLE = "nordlicht-ops.billing.cloud_pricing_export"

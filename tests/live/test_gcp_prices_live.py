@@ -12,7 +12,7 @@ from google.cloud.billing_v1.types import Service, Sku
 
 from finops.live.doctor import examine
 from finops.warehouse.warehouse import Warehouse
-from tests.live.company import fetched, rows
+from tests.live.aws_company import fetched, rows
 from tests.live.google_contract import Google, Violation
 from tests.live.google_estate import OPEN, source
 

@@ -12,9 +12,9 @@ from connectors.gcp.utilization import UTILIZATION, readings
 from finops.errors import ConfigError
 from finops.warehouse.warehouse import Warehouse
 from tests.live import google_series
-from tests.live.company import calls, fetched, rows
+from tests.live.aws_company import calls, fetched, rows
 from tests.live.conftest import NOW
-from tests.live.contract import Fault
+from tests.live.faults import Fault
 from tests.live.google_contract import Google
 from tests.live.google_estate import company, serve_assets, source
 from tests.live.google_series import KINDS, Monitoring, Series

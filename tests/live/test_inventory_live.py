@@ -7,10 +7,11 @@ from datetime import timedelta
 from typing import Any
 
 from finops.warehouse.warehouse import Warehouse
-from tests.live.company import client, fetched, rows, source
+from tests.live.aws_company import client, fetched, rows, source
+from tests.live.aws_contract import Aws
+from tests.live.aws_estate import put_resources
 from tests.live.conftest import NOW
-from tests.live.contract import Aws, Fault
-from tests.live.estate import put_resources
+from tests.live.faults import Fault
 
 HERE = "arn:aws:ec2:us-east-1:123456789012"
 

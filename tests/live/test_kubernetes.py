@@ -27,9 +27,10 @@ from finops.intake.report import LoadReport
 from finops.live.doctor import examine, shipped
 from finops.warehouse.warehouse import Warehouse
 from finops.window import Window
-from tests.live.company import fetched, rows
+from tests.live.aws_company import fetched, rows
 from tests.live.conftest import NOW
-from tests.live.prometheus import TOKEN, Fault, Prometheus, prometheus
+from tests.live.faults import Fault, Reset
+from tests.live.prometheus import TOKEN, Prometheus, prometheus
 
 STREAMS = {stream.name: stream for stream in CONNECTOR.streams}
 OPERATIONS = {"utilization": "prometheus:query_range", "allocation": "opencost:allocation", "inventory": "prometheus:query"}
@@ -175,14 +176,14 @@ def test_nothing_there_is_no_error(warehouse: Warehouse, name: str) -> None:
         (Fault(403, "forbidden", f"Bearer {TOKEN}"), "is denied (403)"),
         (Fault(422, "execution", "many-to-many matching not allowed"), "many-to-many matching not allowed"),
         (Fault(400, "bad_data", "parse error"), "parse error"),
-        (Fault(302), "points elsewhere"),
+        (Fault(302, "found"), "points elsewhere"),
         (Fault(503, "timeout", "query timed out in expression evaluation"), "503"),
-        (Fault(0), "the connection failed"),
+        (Reset(), "the connection failed"),
     ],
 )
 @pytest.mark.parametrize("name", STREAMS)
 def test_an_error_lands_nothing_and_tells_no_secret(
-    server: Prometheus, warehouse: Warehouse, name: str, fault: Fault, said: str, caplog: pytest.LogCaptureFixture,
+    server: Prometheus, warehouse: Warehouse, name: str, fault: Fault | Reset, said: str, caplog: pytest.LogCaptureFixture,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     caplog.set_level(logging.DEBUG, "finops")
@@ -198,10 +199,10 @@ def test_an_error_lands_nothing_and_tells_no_secret(
     assert loaded(warehouse, server, name).failures == ()
 
 
-@pytest.mark.parametrize("fault", [Fault(429, headers=(("Retry-After", "0"),)), Fault(503, "timeout"), Fault(0)])
+@pytest.mark.parametrize("fault", [Fault(429, "rate", headers=(("Retry-After", "0"),)), Fault(503, "timeout"), Reset()])
 @pytest.mark.parametrize("name", STREAMS)
 def test_a_throttle_or_a_broken_connection_is_survived(
-    server: Prometheus, warehouse: Warehouse, name: str, fault: Fault
+    server: Prometheus, warehouse: Warehouse, name: str, fault: Fault | Reset
 ) -> None:
     server.fail(OPERATIONS[name], fault, fault)
     assert loaded(warehouse, server, name, concurrency=1).failures == ()
@@ -275,7 +276,7 @@ def test_the_doctor_tries_each_and_the_role_names_them(server: Prometheus) -> No
     role = shipped("kubernetes", "permissions")
     assert all(check.permission in role for check in checks)
     assert 'verbs: ["get"]' in role
-    server.fail("opencost:allocation", Fault(403))
+    server.fail("opencost:allocation", Fault(403, "forbidden"))
     assert [check.status for check in examine([source(server, "allocation")], lambda _: None)] == ["missing"]
 
 

@@ -25,8 +25,9 @@ from finops.warehouse.warehouse import Warehouse
 from finops.window import Window
 from tests.conftest import Ran
 from tests.live import azure_contract
-from tests.live.company import client, source
-from tests.live.contract import Aws, Fault
+from tests.live.aws_company import client, source
+from tests.live.aws_contract import Aws
+from tests.live.faults import Fault
 from tests.live.gcp_company import write_credentials
 from tests.live.rules_contract import Stores, azure_rules, gcs_rules
 
@@ -193,7 +194,7 @@ def arm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stores]:
 @pytest.fixture
 def gcs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stores]:
     with gcs_rules() as stores:
-        write_credentials(tmp_path / "key.json", stores)  # type: ignore[arg-type]
+        write_credentials(tmp_path / "key.json", stores.url)
         monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(tmp_path / "key.json"))
         yield stores
 

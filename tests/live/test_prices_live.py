@@ -8,9 +8,9 @@ from decimal import Decimal
 from typing import Any
 
 from finops.warehouse.warehouse import Warehouse
-from tests.live.company import fetched, rows, source
+from tests.live.aws_company import fetched, rows, source
+from tests.live.aws_contract import Aws
 from tests.live.conftest import NOW
-from tests.live.contract import Aws
 
 
 def product(attributes: dict[str, str], price: str, *, unit: str = "Hrs", reserved: dict[str, Any] | None = None) -> str:

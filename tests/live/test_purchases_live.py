@@ -8,9 +8,9 @@ from decimal import Decimal
 from typing import Any
 
 from finops.warehouse.warehouse import Warehouse
-from tests.live.company import client, fetched, rows, source
+from tests.live.aws_company import client, fetched, rows, source
+from tests.live.aws_contract import Aws
 from tests.live.conftest import NOW
-from tests.live.contract import Aws
 
 START, END = datetime(2026, 3, 10, tzinfo=UTC), datetime(2027, 3, 10, tzinfo=UTC)
 YEAR_S = 365 * 86_400

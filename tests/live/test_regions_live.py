@@ -13,9 +13,9 @@ from connectors.aws.utilization import UTILIZATION
 from finops.live.plan import _job, open_source
 from finops.warehouse.warehouse import Warehouse
 from tests.conftest import Ran
-from tests.live.company import client, fetched, rows, source
+from tests.live.aws_company import client, fetched, rows, source
+from tests.live.aws_contract import Aws
 from tests.live.conftest import KEY_ID, NOW
-from tests.live.contract import Aws
 
 REGIONS = ["eu-west-1", "us-east-1"]
 POLICY = f"User: {KEY_ID} is not authorized to perform this with an explicit deny in a service control policy"

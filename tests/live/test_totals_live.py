@@ -11,9 +11,9 @@ import pytest
 
 from finops.intake.reconcile import trust
 from finops.warehouse.warehouse import Warehouse
-from tests.live.company import billing, fetched, put_export, rows, source
+from tests.live.aws_company import billing, fetched, put_export, rows, source
+from tests.live.aws_contract import Aws
 from tests.live.conftest import NOW
-from tests.live.contract import Aws
 
 PAYER = "210987654321"
 GROUP = [{"Type": "DIMENSION", "Key": "SERVICE"}]

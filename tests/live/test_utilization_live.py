@@ -13,9 +13,10 @@ from finops.connect import Stream
 from finops.errors import ConfigError
 from finops.warehouse.warehouse import Warehouse
 from finops.window import Window
-from tests.live.company import cached, calls, client, fetched, rows, source
+from tests.live.aws_company import cached, calls, client, fetched, rows, source
+from tests.live.aws_contract import Aws
 from tests.live.conftest import NOW
-from tests.live.contract import Aws, Fault
+from tests.live.faults import Fault
 
 HOUR = datetime(2026, 10, 30, 7, tzinfo=UTC)
 FUNCTION = "arn:aws:lambda:us-east-1:123456789012:function:resize"

@@ -7,7 +7,7 @@ from io import BytesIO
 
 import pyarrow.parquet as pq
 
-from tests.live.company import BUCKET, EXPORT, client, put_export
+from tests.live.aws_company import BUCKET, EXPORT, client, put_export
 from tests.live.conftest import NOW
 
 

@@ -29,6 +29,7 @@ from moto.core.model import ServiceModel
 from moto.core.serialize import get_serializer_class
 
 from connectors.aws.session import action
+from tests.live.faults import Fault, Reset
 
 SERVICES = {
     "ce": "ce",
@@ -52,21 +53,6 @@ UNKNOWN_TO_THE_EMULATOR: dict[str, dict[str, Any]] = {
     "bedrock:ListProvisionedModelThroughputs": {"provisionedModelSummaries": []},
 }
 """Operations that have only met this server (connectors/aws/README.md says so), and what they answer unless scripted."""
-
-
-@dataclass(frozen=True)
-class Fault:
-    """An error as AWS words it."""
-
-    status: int
-    code: str
-    message: str = "said by the contract server"
-    headers: tuple[tuple[str, str], ...] = ()
-
-
-@dataclass(frozen=True)
-class Reset:
-    """The answer of the emulator, cut after half of its body by a reset of the connection."""
 
 
 @dataclass
