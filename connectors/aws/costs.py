@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import date
-from decimal import Decimal
 from typing import Any
 
+from connectors.aws import cost_explorer
 from connectors.aws.session import Connection
-from connectors.aws.totals import METRICS
 from finops.connect import Column, Format, Part, Profile, Rows, Stream
 from finops.table import MONEY, Table
 from finops.window import Window
@@ -75,24 +74,16 @@ def plan(connection: Connection, window: Window) -> Sequence[Part]:
 
 def fetch(connection: Connection, part: Part, window: Window) -> Iterator[Rows]:
     columns = tuple(name for name, _ in DAYS.columns)
-    for page in connection.pages(
-        "ce",
-        "GetCostAndUsage",
-        token=("NextPageToken", "NextPageToken"),
-        TimePeriod={"Start": f"{window.start:%Y-%m-%d}", "End": f"{window.end:%Y-%m-%d}"},
-        Granularity="DAILY",
-        Metrics=list(METRICS),
-        GroupBy=[{"Type": "DIMENSION", "Key": key} for key in GROUPS],
-    ):
-        yield Rows(columns, [row for day in page["ResultsByTime"] for row in _rows(part.handle, day)])
+    for days in cost_explorer.daily(connection, window, GROUPS):
+        yield Rows(columns, [row for day in days for row in _rows(part.handle, day)])
 
 
 def _rows(account: str, day: dict[str, Any]) -> Iterator[tuple[object, ...]]:
     charge_date = date.fromisoformat(day["TimePeriod"]["Start"][:10])
     for group in day.get("Groups", ()):
         service, kind = group["Keys"]
-        unblended, amortized = (group["Metrics"][name] for name in METRICS)
-        amounts = [Decimal(metric["Amount"]).quantize(Decimal("1e-12")) for metric in (unblended, amortized)]
+        unblended, amortized = (group["Metrics"][name] for name in cost_explorer.METRICS)
+        amounts = cost_explorer.amount(unblended), cost_explorer.amount(amortized)
         yield account, charge_date, service, kind, *amounts, unblended["Unit"], bool(day.get("Estimated", False))
 
 
@@ -104,8 +95,8 @@ COSTS = Stream(
     permissions=("ce:GetCostAndUsage",),
     plan=plan,
     fetch=fetch,
-    reach_days=395,  # Cost Explorer keeps the current month and the thirteen before by the day
-    restates_days=10,  # a month is final when its invoice is, in the first days of the next
+    reach_days=cost_explorer.REACH_DAYS,
+    restates_days=cost_explorer.RESTATED_DAYS,
     wanted=lambda settings: not settings.exports,
     shape=DAYS,
 )

@@ -1,21 +1,20 @@
 """Cost Explorer: what AWS itself says was spent, by service and day.
 
 `UnblendedCost` is what the report's lines add up to, credits and discounts included; `NetAmortizedCost` the same with upfront
-and recurring fees spread over what they cover. Blended cost is never read: it averages rates over accounts.
+and recurring fees spread over what they cover.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import date
-from decimal import Decimal
 from typing import Any
 
+from connectors.aws import cost_explorer
 from connectors.aws.session import Connection
 from finops.connect import Part, Rows, Stream
 from finops.window import Window
 
-METRICS = {"UnblendedCost": "billed", "NetAmortizedCost": "effective"}
 COLUMNS = ("provider", "billing_account_id", "service", "charge_date", "metric", "amount", "currency", "final")
 
 
@@ -25,25 +24,17 @@ def plan(connection: Connection, window: Window) -> Sequence[Part]:
 
 
 def fetch(connection: Connection, part: Part, window: Window) -> Iterator[Rows]:
-    for page in connection.pages(
-        "ce",
-        "GetCostAndUsage",
-        token=("NextPageToken", "NextPageToken"),
-        TimePeriod={"Start": f"{window.start:%Y-%m-%d}", "End": f"{window.end:%Y-%m-%d}"},
-        Granularity="DAILY",
-        Metrics=list(METRICS),
-        GroupBy=[{"Type": "DIMENSION", "Key": "SERVICE"}],
-    ):
-        yield Rows(COLUMNS, [row for day in page["ResultsByTime"] for row in _rows(part.key, day)])
+    for days in cost_explorer.daily(connection, window, ("SERVICE",)):
+        yield Rows(COLUMNS, [row for day in days for row in _rows(part.key, day)])
 
 
 def _rows(account: str, day: dict[str, Any]) -> Iterator[tuple[object, ...]]:
     charge_date = date.fromisoformat(day["TimePeriod"]["Start"][:10])
     for group in day.get("Groups", ()):
-        for name, metric in METRICS.items():
-            amount = group["Metrics"].get(name)
-            if amount is not None:
-                exact, currency = Decimal(amount["Amount"]).quantize(Decimal("1e-12")), amount["Unit"]
+        for name, metric in cost_explorer.METRICS.items():
+            said = group["Metrics"].get(name)
+            if said is not None:
+                exact, currency = cost_explorer.amount(said), said["Unit"]
                 yield "AWS", account, group["Keys"][0], charge_date, metric, exact, currency, not day.get("Estimated", False)
 
 
@@ -55,6 +46,6 @@ TOTALS = Stream(
     permissions=("ce:GetCostAndUsage",),
     plan=plan,
     fetch=fetch,
-    reach_days=395,  # Cost Explorer keeps the current month and the thirteen before by the day
-    restates_days=10,  # a month is final when its invoice is, in the first days of the next
+    reach_days=cost_explorer.REACH_DAYS,
+    restates_days=cost_explorer.RESTATED_DAYS,
 )
