@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Any
 
 from connectors.azure import arm
-from connectors.azure.resources import of, same
+from connectors.azure.resources import of
 from connectors.azure.session import Connection
 from connectors.azure.totals import scope_of
 from finops.connect import Part, Rows, Stream
@@ -32,6 +32,9 @@ TENANT_WIDE = (RESERVATIONS, ORDERS, PLANS)
 PLANS_PATH = "providers/Microsoft.BillingBenefits/savingsPlans"
 PLANS_VERSION = "2022-11-01"
 """Billing Benefits, "Savings Plan - List All" (Microsoft Learn, as of 2026-11)."""
+
+PLAN_KINDS = {"compute_savings_plan": "savings_plan_compute", "database_savings_plan": "savings_plan_database"}
+"""A plan's SKU → its instrument. Plans for databases are sold since 2026-03-18, for one year."""
 
 IN_FORCE = ("Succeeded", "Expiring")
 PTU = {"global": "GlobalProvisionedManaged", "data": "DataZoneProvisionedManaged"}
@@ -131,7 +134,7 @@ def _plans(connection: Connection) -> Iterator[tuple[object, ...]]:
             found["id"],
             "Microsoft Azure",
             _subscription(properties.get("billingScopeId")),
-            "savings_plan_compute" if same(of(found, "sku", "name"), "Compute_Savings_Plan") else "savings_plan",
+            PLAN_KINDS.get(str(of(found, "sku", "name") or "").lower(), "savings_plan"),
             _json(_scope(connection, properties)),
             None,
             hourly,

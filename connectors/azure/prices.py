@@ -1,6 +1,7 @@
-"""Retail Prices: machines on demand and spot, their reservations and savings plans. It asks for no credentials.
+"""Retail Prices: machines, disks, blobs, databases and provisioned throughput, on demand, spot, reserved and by savings plans.
 
-What a size holds is not in them: the resource manager says it, where the source names something that it must sign in for.
+It asks for no credentials. What a machine's size holds is not in it: the resource manager says it, where the source names
+something that it must sign in for.
 
 Microsoft Learn, "Azure Retail Prices" (as of 2026-11). A reservation's price is of its whole term, and the same paid at once
 or by the month. A price whose key two products share at different amounts is left out: it is unknown, as a missing one is.
@@ -9,12 +10,13 @@ or by the month. A price whose key two products share at different amounts is le
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, TypeAlias
+from typing import Any
 
 from connectors.azure import arm
+from connectors.azure.meters import Priced, filters, sold, specs, whole
 from connectors.azure.session import Connection
 from connectors.azure.settings import AzureSettings
 from connectors.azure.sizes import SKUS, Specs, sizes
@@ -27,17 +29,14 @@ VERSION = "2023-01-01-preview"
 """The version that lists savings plans beside the price on demand."""
 
 COLUMNS = (
-    "provider", "region", "product", "sku", "operating_system", "tier_start", "term", "payment", "instrument", "unit", "price",
-    "upfront", "currency", "effective_from",
-    "specs",
+    "provider", "region", "product", "sku", "operating_system", "license", "deployment", "tier_start", "term", "payment",
+    "instrument", "unit", "price", "upfront", "currency", "effective_from", "specs",
 )  # fmt: skip
-KEYS = 9
-"""Columns, from the first, whose values name a price."""
+TERMS = {"1 Month": ("1m", 1), "1 Year": ("1y", 12), "3 Years": ("3y", 36)}
+"""Azure's word → ours, and the months of the term."""
 
-TERMS = {"1 Year": ("1y", 8760), "3 Years": ("3y", 26_280)}
-"""Azure's word → ours, and the hours of the term."""
-
-Row: TypeAlias = tuple[object, ...]
+UNITS_A_MONTH = {"Hours": 730, "Months": 1}
+"""What a reservation's price is divided by, and a year has twelve of."""
 
 
 def plan(connection: Connection, _: Window) -> Sequence[Part]:
@@ -46,36 +45,27 @@ def plan(connection: Connection, _: Window) -> Sequence[Part]:
 
 
 def fetch(connection: Connection, part: Part, _: Window) -> Iterator[Rows]:
-    specs = sizes(connection, part.handle) if signs_in(connection.settings) else {}
-    found: dict[Row, Row] = {}
-    ambiguous: set[Row] = set()
-    for row in (row for item in items(connection, part.handle) for row in _rows(item, specs)):
-        key = row[:KEYS]
-        if key in found and found[key][10:12] != row[10:12]:
-            ambiguous.add(key)
-        found.setdefault(key, row)
-    yield Rows(COLUMNS, [tuple(v if v != "" else None for v in row) for key, row in found.items() if key not in ambiguous])
+    machines = sizes(connection, part.handle) if signs_in(connection.settings) else {}
+    listed = _unambiguous(priced for item in items(connection, part.handle) for priced in _prices(item))
+    yield Rows(COLUMNS, [_row(part.handle, priced, machines) for priced in whole(listed)])
 
 
 def items(connection: Connection, region: str) -> Iterator[dict[str, Any]]:
-    """Every price of machines in a region. Raises SourceError where a page comes twice or lies elsewhere."""
+    """Every item of what is known in a region. Raises SourceError where a page comes twice or lies elsewhere."""
     place = f"{connection.settings.prices_endpoint}/api/retail/prices"
-    asked = {
-        "api-version": VERSION,
-        "currencyCode": f"'{connection.settings.currency}'",
-        "$filter": f"serviceName eq 'Virtual Machines' and armRegionName eq '{region}'",
-    }
-    following, seen = place, set[str]()
-    while following:
-        text = connection.get("prices:List", PUBLIC, following, parameters=asked, read=lambda answer: answer.text())
-        page = json.loads(text, parse_float=Decimal)
-        yield from page["Items"]
-        following, asked = str(page.get("NextPageLink") or ""), {}
-        if following and (following in seen or not following.startswith(f"{place}?")):
-            raise SourceError(
-                "the prices have one page token twice, or a page elsewhere", where=place, hint="run the load again"
-            )
-        seen.add(following)
+    for chosen in filters(region):
+        asked = {"api-version": VERSION, "currencyCode": f"'{connection.settings.currency}'", "$filter": chosen}
+        following, seen = place, set[str]()
+        while following:
+            text = connection.get("prices:List", PUBLIC, following, parameters=asked, read=lambda answer: answer.text())
+            page = json.loads(text, parse_float=Decimal)
+            yield from page["Items"]
+            following, asked = str(page.get("NextPageLink") or ""), {}
+            if following and (following in seen or not following.startswith(f"{place}?")):
+                raise SourceError(
+                    "the prices have one page token twice, or a page elsewhere", where=place, hint="run the load again"
+                )
+            seen.add(following)
 
 
 def signs_in(settings: AzureSettings) -> bool:
@@ -83,27 +73,46 @@ def signs_in(settings: AzureSettings) -> bool:
     return bool(settings.exports or settings.scopes or settings.subscriptions)
 
 
-def _rows(item: Mapping[str, Any], specs: Mapping[str, Specs]) -> Iterator[Row]:
-    name, meter = str(item["productName"]), str(item["meterName"])
-    if not item.get("armSkuName") or item["unitOfMeasure"] != "1 Hour" or "Cloud Services" in name or "Low Priority" in meter:
+def _prices(item: Mapping[str, Any]) -> Iterator[Priced]:
+    what = sold(item)
+    if what is None:
         return
-    system = "Windows" if "Windows" in name else "Linux"
-    named = ("Microsoft Azure", item["armRegionName"], "vm", item["armSkuName"], system)
-    since, price = datetime.fromisoformat(item["effectiveStartDate"]), Decimal(item["retailPrice"])
-    begin = float(item.get("tierMinimumUnits") or 0)
-    size = specs.get(str(item["armSkuName"]).lower())
-    rest = (item["currencyCode"], since, json.dumps(size, sort_keys=True, separators=(",", ":")) if size else None)
+    begin, price = float(item.get("tierMinimumUnits") or 0), Decimal(item["retailPrice"])
+    rest = (str(item["currencyCode"]), datetime.fromisoformat(item["effectiveStartDate"]))
     if item["type"] == "Consumption":
-        term = "spot" if "Spot" in meter else "on_demand"
-        yield (*named, begin, term, "", "", "Hours", _exact(price), Decimal(0), *rest)
+        term = "spot" if what.product == "vm" and "Spot" in str(item["meterName"]) else "on_demand"
+        yield Priced(what, begin, term, "", "", price, Decimal(0), *rest)
         for offer in item.get("savingsPlan") or ():
-            if offer["term"] in TERMS:
-                key = (begin, TERMS[offer["term"]][0], "none", "savings_plan_compute", "Hours")
-                yield (*named, *key, _exact(Decimal(offer["retailPrice"])), Decimal(0), *rest)
-    elif item["type"] == "Reservation" and item.get("reservationTerm") in TERMS:
-        term, hours = TERMS[item["reservationTerm"]]
-        yield (*named, begin, term, "none", "reservation", "Hours", _exact(price / hours), Decimal(0), *rest)
-        yield (*named, begin, term, "all", "reservation", "Hours", Decimal(0), _exact(price), *rest)
+            if what.plan and offer["term"] in TERMS:
+                offered = Decimal(offer["retailPrice"])
+                yield Priced(what, begin, TERMS[offer["term"]][0], "none", what.plan, offered, Decimal(0), *rest)
+    elif item["type"] == "Reservation" and item.get("reservationTerm") in TERMS and what.unit in UNITS_A_MONTH:
+        term, months = TERMS[item["reservationTerm"]]
+        each = price / (months * UNITS_A_MONTH[what.unit])
+        yield Priced(what, begin, term, "none", "reservation", each, Decimal(0), *rest)
+        yield Priced(what, begin, term, "all", "reservation", Decimal(0), price, *rest)
+
+
+def _unambiguous(found: Iterable[Priced]) -> list[Priced]:
+    first: dict[tuple[object, ...], Priced] = {}
+    twice: set[tuple[object, ...]] = set()
+    for each in found:
+        known = first.setdefault(each.key, each)
+        if (known.price, known.upfront) != (each.price, each.upfront):
+            twice.add(each.key)
+    return [each for key, each in first.items() if key not in twice]
+
+
+def _row(region: str, priced: Priced, machines: Mapping[str, Specs]) -> tuple[object, ...]:
+    what = priced.what
+    known = machines.get(what.sku.lower()) if what.product == "vm" else specs(what)
+    text = json.dumps(known, sort_keys=True, separators=(",", ":")) if known else None
+    amounts = (_exact(priced.price), _exact(priced.upfront), priced.currency, priced.since)
+    row = (
+        "Microsoft Azure", region, what.product, what.sku, what.operating_system, what.license, what.deployment, priced.begin,
+        priced.term, priced.payment, priced.instrument, what.unit, *amounts, text,
+    )  # fmt: skip
+    return tuple(value if value != "" else None for value in row)
 
 
 def _exact(price: Decimal) -> Decimal:

@@ -63,7 +63,7 @@ def _sql(database: Document, kind: str, sku: str | None, pool: str | None) -> Re
             "memory_gib": round(cores * GIB_PER_VCORE[family], 1) if cores and by_core else None,
             "architecture": "x86_64" if by_core else None,
             "hybrid_benefit_cores": cores if licence == "BasePrice" else None,
-            "multi_az": True if properties.get("zoneRedundant") else None,
+            "multi_az": bool(properties.get("zoneRedundant")),
             "read_replica": properties.get("secondaryType"),
             "size_gib": _gib(properties.get("maxSizeBytes")),
         },
@@ -111,8 +111,9 @@ def accounts(connection: Connection) -> Iterator[Resource]:
 
 
 def _details(connection: Connection, account: Document) -> dict[str, object]:
+    redundancy = str(of(account, "sku", "name") or "").partition("_")[2] or None
     if account.get("kind") not in WITH_BLOBS:
-        return {}
+        return {"redundancy": redundancy}
     path, version = str(account["id"]), {"api-version": STORAGE_VERSION}
     rules = _absent_is_none(
         lambda: arm.one(connection, "storage:ManagementPolicy", POLICIES, f"{path}/managementPolicies/default", **version)
@@ -120,6 +121,7 @@ def _details(connection: Connection, account: Document) -> dict[str, object]:
     service = arm.one(connection, "storage:BlobService", SERVICES, f"{path}/blobServices/default", **version)
     kept = of(service, "properties", "deleteRetentionPolicy") or {}
     return {
+        "redundancy": redundancy,
         "versioning": bool(of(service, "properties", "isVersioningEnabled")),
         "soft_delete_days": kept.get("days") if kept.get("enabled") else None,
         "object_lock": True if of(account, "properties", "immutableStorageWithVersioning", "enabled") else None,

@@ -107,7 +107,9 @@ class Bucket:
         return None
 
     def _key(self, sku: str) -> PriceKey:
-        return PriceKey(self.scope.provider, self.scope.region, "object_storage", sku)
+        """Where the list has a price for each redundancy, it is that of the bucket's own."""
+        own = str(self.properties.get("redundancy") or "") or None
+        return PriceKey(self.scope.provider, self.scope.region, "object_storage", sku, deployment=own)
 
     def missing_price(self, name: str, context: Context) -> str:
         return f"price of {name} in {self.scope.region} in {context.currency}"

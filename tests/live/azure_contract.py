@@ -236,7 +236,9 @@ def _answered(
     if operation == "prices:List":
         if "Authorization" in headers or parameters.get("api-version", "") != "2023-01-01-preview":
             raise ValueError("the prices are asked with a token, or in another version")
-        return _json(azure.next_answer(operation)(parameters))
+        page = azure.next_answer(operation)(parameters)
+        following = str(page["NextPageLink"] or "").replace("{place}", f"{azure.url}{path}")
+        return _json(page | {"NextPageLink": following or None})
     if operation == "costmanagement:Query":
         return _query(azure, parameters, headers, body)
     if azure_arm.of_plane(operation):

@@ -17,45 +17,25 @@ from tests.live.aws_company import fetched, rows
 from tests.live.azure_company import source
 from tests.live.azure_contract import Azure
 from tests.live.azure_estate import REGION, put_sample
+from tests.live.azure_retail import ITEMS, item, listed, other
 from tests.live.conftest import NOW
 from tests.live.faults import Fault, Reset
 
-
-def item(price: float, **more: Any) -> dict[str, Any]:
-    return {
-        "currencyCode": "EUR", "tierMinimumUnits": 0.0, "retailPrice": price, "unitPrice": price, "armRegionName": "westeurope",
-        "effectiveStartDate": "2026-08-01T00:00:00Z", "productName": "Virtual Machines Dv5 Series", "meterName": "D4 v5",
-        "skuName": "D4 v5", "serviceName": "Virtual Machines", "unitOfMeasure": "1 Hour", "type": "Consumption",
-        "armSkuName": "Standard_D4_v5", **more,
-    }  # fmt: skip
+EUROS = {"regions": ["westeurope"], "currency": "EUR", "exports": []}
 
 
-PLANS = [{"unitPrice": 0.15, "retailPrice": 0.15, "term": "1 Year"}, {"unitPrice": 0.1, "retailPrice": 0.1, "term": "3 Years"}]
-ITEMS = [
-    item(0.2, savingsPlan=PLANS),
-    item(0.03, meterName="D4 v5 Spot"),
-    item(0.05, meterName="D4 v5 Low Priority"),
-    item(0.4, productName="Virtual Machines Dv5 Series Windows"),
-    item(1051.2, type="Reservation", reservationTerm="1 Year"),
-    item(0.1, type="DevTestConsumption"),
-    item(1.0, armSkuName="Standard_X"),
-    item(2.0, armSkuName="Standard_X"),
-]
+def priced(warehouse: Warehouse, azure: Azure, items: list[dict[str, Any]], chosen: str, columns: str) -> list[tuple[Any, ...]]:
+    """Columns of the prices that the items become, where a condition holds."""
+    azure.answer("prices:List", listed(items))
+    assert fetched(warehouse, source(azure, "prices", prices_endpoint=azure.url, **EUROS)).failures == ()
+    return [tuple(row.values()) for row in rows(warehouse, f"select {columns} from prices where {chosen} order by all")]
 
 
 def test_every_term_of_a_machine_and_nothing_that_is_ambiguous(azure: Azure, warehouse: Warehouse) -> None:
-    def page(parameters: dict[str, str]) -> dict[str, Any]:
-        if "$skip" in parameters:
-            return {"Items": ITEMS[4:], "NextPageLink": None}
-        assert parameters["$filter"] == "serviceName eq 'Virtual Machines' and armRegionName eq 'westeurope'"
-        assert parameters["currencyCode"] == "'EUR'"
-        link = f"{azure.url}/api/retail/prices?api-version=2023-01-01-preview&$skip=4"
-        return {"Items": ITEMS[:4], "NextPageLink": link}
-
-    azure.answer("prices:List", page)
+    azure.answer("prices:List", listed(ITEMS, size=4))
     azure.fail("prices:List", Fault(429, "TooManyRequests"), Reset())
-    given = {"prices_endpoint": azure.url, "regions": ["westeurope"], "currency": "EUR", "exports": []}
-    assert fetched(warehouse, source(azure, "prices", **given)).failures == ()
+    assert fetched(warehouse, source(azure, "prices", prices_endpoint=azure.url, **EUROS)).failures == ()
+    assert {request["parameters"]["currencyCode"] for _, request in azure.requests} == {"'EUR'"}
     found = rows(warehouse, "select operating_system as s, term, payment, instrument, price, upfront from prices order by all")
     assert [tuple(row.values()) for row in found] == [
         ("Linux", "1y", "all", "reservation", Decimal(0), Decimal("1051.2")),
@@ -69,8 +49,121 @@ def test_every_term_of_a_machine_and_nothing_that_is_ambiguous(azure: Azure, war
     assert azure.tokens == {}  # nobody signed in
 
 
+YEAR = {"type": "Reservation", "reservationTerm": "1 Year"}
+DISKS = [
+    other("Storage", "Premium SSD Managed Disks", "P10 LRS", "P10 LRS Disk", "1/Month", 19.71),
+    other("Storage", "Premium SSD Managed Disks", "P10 LRS", "P10 LRS Disk Mount", "1/Month", 1.18),
+    other("Storage", "Premium SSD Managed Disks", "P30 LRS", "P30 LRS Disk", "1/Month", 1200.0, **YEAR),
+    other("Storage", "Standard SSD Managed Disks", "E10 ZRS", "E10 ZRS Disks", "1/Month", 14.4),
+    other("Storage", "Standard SSD Managed Disks", "E10 LRS", "E10 LRS Disk Operations", "10K", 0.002),
+    other("Storage", "Ultra Disks", "Ultra LRS", "Ultra LRS Provisioned Capacity", "1 GiB/Hour", 0.0001),
+]  # fmt: skip
+
+
+def test_disks_by_tier_and_redundancy(azure: Azure, warehouse: Warehouse) -> None:
+    found = priced(warehouse, azure, DISKS, "product = 'disk'", "sku, term, payment, unit, price, upfront, specs")
+    assert found == [
+        ("Premium_LRS_P10", "on_demand", None, "Months", Decimal("19.71"), Decimal(0), '{"size_gib":128}'),
+        ("Premium_LRS_P30", "1y", "all", "Months", Decimal(0), Decimal(1200), '{"size_gib":1024}'),
+        ("Premium_LRS_P30", "1y", "none", "Months", Decimal(100), Decimal(0), '{"size_gib":1024}'),
+        ("StandardSSD_ZRS_E10", "on_demand", None, "Months", Decimal("14.4"), Decimal(0), '{"size_gib":128}'),
+    ]
+
+
+BLOBS = [
+    other("Storage", product, f"{tier} {kind}", f"{tier} {kind} Data Stored", "1 GB/Month", price, tierMinimumUnits=begin)
+    for product in ("Blob Storage", "General Block Blob v2")  # one meter under two names
+    for tier, kind, price, begin in (("Hot", "LRS", 0.02, 0.0), ("Hot", "LRS", 0.0192, 51200.0), ("Cool", "RA-GRS", 0.025, 0.0))
+] + [
+    other("Storage", "Blob Storage", "Cool LRS", "Cool LRS Write Operations", "10K", 0.1),
+    other("Storage", "Blob Storage", "Archive LRS", "Archive Read Operations", "10K", 6.0),
+    other("Storage", "Blob Storage", "Archive LRS", "Archive Data Retrieval", "1 GB", 0.022),
+    other("Storage", "Blob Storage", "Archive LRS", "Archive LRS Priority Data Retrieval", "1 GB", 0.1),
+    other("Storage", "Blob Storage", "Hot LRS", "Hot LRS Index Tags", "10K", 0.04),
+    other("Storage", "Blob Storage", "Cold LRS", "Cold LRS Data Stored", "1 GB/Month", 0.004),
+    other("Storage", "General Block Blob v2", "Cold LRS", "Cold LRS Data Stored", "1 GB/Month", 0.005),  # so it is unknown
+]
+
+
+def test_blobs_by_class_and_redundancy(azure: Azure, warehouse: Warehouse) -> None:
+    found = priced(warehouse, azure, BLOBS, "product = 'object_storage'", "sku, deployment, tier_start, unit, price, specs")
+    assert found == [
+        ("archive:get", "LRS", 0.0, "10000 Requests", Decimal(6), None),
+        ("archive:retrieval", "LRS", 0.0, "GB", Decimal("0.022"), None),
+        ("cool", "RAGRS", 0.0, "GB-Months", Decimal("0.025"), '{"min_days":30}'),
+        ("cool:put", "LRS", 0.0, "10000 Requests", Decimal("0.1"), None),
+        ("hot", "LRS", 0.0, "GB-Months", Decimal("0.02"), None),
+        ("hot", "LRS", 51200.0, "GB-Months", Decimal("0.0192"), None),
+    ]
+
+
+RESERVED = "Azure AI Foundry Provisioned Throughput Reservation"
+UNITS = [
+    *(
+        other("Foundry Models", "Azure OpenAI", name, f"{name} Unit", "1/Hour", price)
+        for name, price in (("Provisioned Managed Global", 1.0), ("Provisioned Managed Data Zone", 1.1))
+    ),
+    other("Foundry Models", "Azure OpenAI", "gpt 4o Inp glbl", "gpt 4o Inp glbl Tokens", "1K", 0.0025),
+    *(
+        other(
+            "Foundry Models", RESERVED, "Provisioned Managed Global", "Provisioned Managed Global Unit", "1/Hour", price,
+            type="Reservation", reservationTerm=term,
+        )
+        for term, price in (("1 Month", 260.0), ("1 Year", 2652.0))
+    ),
+]  # fmt: skip
+
+
+def test_provisioned_throughput_by_deployment_and_its_reservations(azure: Azure, warehouse: Warehouse) -> None:
+    found = priced(warehouse, azure, UNITS, "product = 'ptu'", "deployment, term, payment, unit, round(price, 4), upfront")
+    hours = "Hours"
+    assert found == [
+        ("DataZoneProvisionedManaged", "on_demand", None, hours, Decimal("1.1"), Decimal(0)),
+        ("GlobalProvisionedManaged", "1m", "all", hours, Decimal(0), Decimal(260)),
+        ("GlobalProvisionedManaged", "1m", "none", hours, Decimal("0.3562"), Decimal(0)),
+        ("GlobalProvisionedManaged", "1y", "all", hours, Decimal(0), Decimal(2652)),
+        ("GlobalProvisionedManaged", "1y", "none", hours, Decimal("0.3027"), Decimal(0)),
+        ("GlobalProvisionedManaged", "on_demand", None, hours, Decimal(1), Decimal(0)),
+    ]
+
+
+GP, BC = (f"SQL Database Single/Elastic Pool {tier}" for tier in ("General Purpose", "Business Critical"))
+WORLD = {"armRegionName": "Global", "location": "Global"}
+BASES = [
+    other("SQL Database", f"{GP} - Compute Gen5", "4 vCore", "vCore", "1 Hour", 0.6, armSkuName="SQLDB_GP_Compute_Gen5_4",
+          savingsPlan=[{"retailPrice": 0.48, "term": "1 Year"}]),
+    other("SQL Database", f"{GP} - Compute Gen5", "vCore", "vCore", "1 Hour", 876.0, armSkuName="SQLDB_GP_Compute_Gen5",
+          **YEAR),
+    other("SQL Database", f"{GP} - Compute Gen5", "4 vCore Zone Redundancy", "vCore", "1 Hour", 0.36),
+    other("SQL Database", f"{GP} - SQL License", "vCore", "vCore", "1 Hour", 0.1, **WORLD),
+    other("SQL Database", f"{BC} - Compute Gen5", "2 vCore", "vCore", "1 Hour", 0.7, armSkuName="SQLDB_BC_Compute_Gen5_2"),
+    other("SQL Database", f"{GP} - Serverless - Compute Gen5", "1 vCore", "vCore", "1 Hour", 0.5, armSkuName="1 vCore"),
+]  # fmt: skip
+
+
+def test_databases_are_the_sum_of_their_parts(azure: Azure, warehouse: Warehouse) -> None:
+    found = priced(
+        warehouse, azure, BASES, "product = 'database'", "sku, license, deployment, term, instrument, payment, price"
+    )
+    plan, reserved, none = "savings_plan_database", "reservation", Decimal(0)
+    four = [
+        # compute; with the second zone; each with four licences
+        (license, zone, term, instrument, payment, Decimal(price) if price else none)
+        for license, more in (("BasePrice", Decimal(0)), ("LicenseIncluded", Decimal("0.4")))
+        for zone, extra in (("Multi-AZ", Decimal("0.36")), ("Single-AZ", Decimal(0)))
+        for term, instrument, payment, price in (
+            ("1y", reserved, "all", extra + more),
+            ("1y", reserved, "none", Decimal("0.4") + extra + more),
+            ("1y", plan, "none", Decimal("0.48") + extra + more),
+            ("on_demand", None, None, Decimal("0.6") + extra + more),
+        )
+    ]
+    two = ("BC_Gen5_2", "BasePrice", None, "on_demand", None, None, Decimal("0.7"))
+    assert found == [two, *(("GP_Gen5_4", *row) for row in four)]
+
+
 def test_whoever_wants_prices_alone_needs_no_credentials(azure: Azure, monkeypatch: pytest.MonkeyPatch) -> None:
-    azure.answer("prices:List", lambda _: {"Items": ITEMS, "NextPageLink": None})
+    azure.answer("prices:List", listed(ITEMS))
     monkeypatch.setenv("AZURE_CLIENT_SECRET", "another-secret-value")
     given = {"prices_endpoint": azure.url, "management_endpoint": azure.url, "regions": ["westeurope"]}
     assert {check.status for check in examine([source(azure, "prices", exports=[], **given)], lambda _: None)} == {"ok"}
@@ -85,7 +178,7 @@ def test_sizes_say_what_a_machine_holds(azure: Azure, warehouse: Warehouse) -> N
         item(3.2, armSkuName=machine, armRegionName=REGION),
         item(1.0, armSkuName="Standard_Unknown", armRegionName=REGION),
     ]
-    azure.answer("prices:List", lambda _: {"Items": found, "NextPageLink": None})
+    azure.answer("prices:List", listed(found))
     given = {"prices_endpoint": azure.url, "management_endpoint": azure.url, "regions": [REGION]}
     assert fetched(warehouse, source(azure, "prices", **given)).failures == ()
     known = {row["sku"]: row["specs"] for row in rows(warehouse, "select sku, specs from prices")}
@@ -105,3 +198,75 @@ def test_a_page_elsewhere_is_not_followed(azure: Azure, warehouse: Warehouse) ->
     azure.answer("prices:List", lambda _: {"Items": [], "NextPageLink": "https://elsewhere.example/api/retail/prices?"})
     report = fetched(warehouse, source(azure, "prices", prices_endpoint=azure.url, regions=["westeurope"], exports=[]))
     assert "a page elsewhere" in report.failures[0]
+
+
+def company() -> list[dict[str, str]]:
+    """The newest prices of the sample company's list that Retail Prices has meters of."""
+    with (sample_company() / "open" / "prices.csv").open() as file:
+        found = [row for row in csv.DictReader(file) if row["provider"] == "Microsoft Azure"]
+    newest = max(row["effective_from"] for row in found)
+    known = ("vm", "disk", "object_storage", "database", "ptu")
+    return [
+        row
+        for row in found
+        if row["effective_from"] == newest and row["product"] in known and not row["sku"].endswith(":transition")
+    ]
+
+
+OPERATIONS = {"": ("Data Stored", "1 GB/Month"), "put": ("Write Operations", "10K"), "get": ("Read Operations", "10K")}
+OPERATIONS |= {"retrieval": ("Data Retrieval", "1 GB")}
+
+
+def sells(row: dict[str, str]) -> dict[str, Any]:
+    """The item of Retail Prices that a row of the file is."""
+    sku, price = row["sku"], float(row["price"])
+    place = {"armRegionName": row["region"], "currencyCode": row["currency"], "effectiveStartDate": row["effective_from"]}
+    if row["instrument"] == "reservation":
+        hours, term = (730, "1 Month") if row["term"] == "1m" else (8760, "1 Year")
+        price, place = price * hours, place | {"type": "Reservation", "reservationTerm": term}
+    if row["product"] == "vm":
+        windows = " Windows" if row["operating_system"] == "Windows" else ""
+        return item(price, armSkuName=sku, productName=f"Virtual Machines{windows}", **place)
+    if row["product"] == "disk":
+        tier = sku.rpartition("_")[2]
+        return other("Storage", "Premium SSD Managed Disks", f"{tier} LRS", f"{tier} LRS Disk", "1/Month", price, **place)
+    if row["product"] == "object_storage":
+        tier, _, part = sku.partition(":")
+        name, unit = f"{tier.capitalize()} LRS", OPERATIONS[part][1]
+        return other("Storage", "Blob Storage", name, f"{name} {OPERATIONS[part][0]}", unit, price, **place)
+    if row["product"] == "ptu":
+        name, product = "Provisioned Managed Global", RESERVED if row["instrument"] else "Azure OpenAI"
+        return other("Foundry Models", product, name, f"{name} Unit", "1/Hour", price, **place)
+    arm = f"SQLDB_{sku.replace('_Gen5', '_Compute_Gen5')}"
+    cores = f"{sku.rpartition('_')[2]} vCore"
+    return other("SQL Database", f"{GP} - Compute Gen5", cores, "vCore", "1 Hour", price, armSkuName=arm, **place)
+
+
+def test_the_company_is_as_in_its_file(azure: Azure, warehouse: Warehouse) -> None:
+    file = company()
+    plans = {row["sku"]: row for row in file if row["instrument"] == "savings_plan_compute"}
+    items = [sells(row) for row in file if row["instrument"] != "savings_plan_compute"]
+    for each in items:
+        if each["serviceName"] == "Virtual Machines" and each["type"] == "Consumption" and each["armSkuName"] in plans:
+            each["savingsPlan"] = [{"term": "1 Year", "retailPrice": float(plans[each["armSkuName"]]["price"])}]
+    put_sample(azure)
+    azure.answer("prices:List", listed(items, size=7))
+    given = {"prices_endpoint": azure.url, "management_endpoint": azure.url, "regions": [REGION], "currency": "EUR"}
+    assert fetched(warehouse, source(azure, "prices", **given)).failures == ()
+    # A reservation is one price that is paid in two ways; the file has the monthly one.
+    query = "from prices where payment is distinct from 'all' order by all"
+    live = {key(row): row for row in rows(warehouse, query)}
+    assert live.keys() == {key(row) for row in file}
+    for row in file:
+        found = live[key(row)]
+        assert abs(found["price"] - Decimal(row["price"])) < Decimal("1e-9"), row
+        assert (found["upfront"], found["currency"]) == (Decimal(0), "EUR")
+        if row["product"] in ("database", "object_storage") or (row["product"] == "vm" and found["specs"]):
+            assert (found["specs"] or "") == row["specs"]
+
+
+def key(row: dict[str, Any]) -> tuple[object, ...]:
+    """What names a price, but for redundancy and zones, of which the file says nothing."""
+    deployment = row["deployment"] if row["product"] == "ptu" else None
+    names = ("region", "product", "sku", "operating_system", "license", "term", "payment", "instrument", "unit")
+    return (*(row[name] or "" for name in names), deployment, float(row["tier_start"] or 0))

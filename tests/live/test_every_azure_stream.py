@@ -23,11 +23,11 @@ from tests.live.azure_company import put_exports, source
 from tests.live.azure_contract import SECRET, TOKEN, Azure
 from tests.live.azure_estate import REGION, put_resources, put_sample
 from tests.live.azure_metrics import put_measurements
+from tests.live.azure_retail import ITEMS, listed
 from tests.live.conftest import NOW
 from tests.live.faults import Fault, Reset
 from tests.live.test_azure_invoices import put_invoices
 from tests.live.test_azure_opinions import put_opinions
-from tests.live.test_azure_prices import ITEMS
 from tests.live.test_azure_totals import COLUMNS, SCOPE
 
 STREAMS = {stream.name: stream for stream in CONNECTOR.streams}
@@ -68,7 +68,7 @@ def tenant(azure: Azure) -> Azure:
     put_opinions(azure)
     put_invoices(azure, "2026-09")
     azure.answer("costmanagement:Query", totals)
-    azure.answer("prices:List", lambda _: {"Items": ITEMS, "NextPageLink": None})
+    azure.answer("prices:List", listed([each | {"armRegionName": REGION} for each in ITEMS]))
     return azure
 
 
@@ -106,7 +106,7 @@ def test_nothing_there_is_no_error_and_a_replay_changes_nothing(azure: Azure, wa
     if name == "billing":
         put_exports(azure, ("2026-10",))
     azure.answer("costmanagement:Query", lambda *_: {"properties": {"columns": COLUMNS, "rows": []}})
-    azure.answer("prices:List", lambda _: {"Items": [], "NextPageLink": None})
+    azure.answer("prices:List", listed([]))
     for _ in range(2):
         assert fetched(warehouse, of(azure, name)).failures == ()
     first = held(warehouse, name)
