@@ -92,7 +92,7 @@ class MlEfficiency:
                 bucket,
                 sum(object_count) as object_count,
                 sum(bytes) as bytes
-            from objects
+            from object_listing($as_of)
             group by bucket
 
         ),

@@ -80,7 +80,7 @@ class Network:
                 max(age_days_to) filter (where age_days_from = 0) as young_days,
                 bool_or(age_days_from = 0 and age_days_to is null) as ageless,
                 count(age_days_from) > 0 as has_ages
-            from objects
+            from object_listing($as_of)
             group by bucket
 
         ),

@@ -103,15 +103,10 @@ class StorageTiering:
         bands as (
 
             select
-                bucket,
-                list(objects order by prefix, age_days_from, storage_class) as bands
-            from objects
-            where observed_at is null or observed_at < $as_of + 4
-            group by bucket, x_source
-            qualify row_number() over (
-                partition by lower(bucket)
-                order by bool_or(reads_per_month is not null) desc, max(observed_at) desc nulls last, x_source
-            ) = 1
+                lower(bucket) as bucket,
+                list(listing order by prefix, age_days_from, storage_class) as bands
+            from object_listing($as_of) as listing
+            group by lower(bucket)
 
         ),
 
@@ -122,7 +117,7 @@ class StorageTiering:
                 bands.bands
             from profiles
             left join bands
-                on lower(bands.bucket) = lower(profiles.resource_id) or lower(bands.bucket) = lower(profiles.bucket_name)
+                on bands.bucket in (lower(profiles.resource_id), lower(profiles.bucket_name))
 
         )
 
@@ -171,7 +166,7 @@ class StorageTiering:
             "incomplete_multipart_bytes": f"abort multipart uploads after {self.abort_days} days",
         }
         target = ", ".join(text for name, text in steps.items() if hidden[name])
-        sql = bytes_sql(bucket, [name for name in HIDDEN if hidden[name]], bucket.bytes_per_gb(context) / rate)
+        sql = bytes_sql(bucket, [name for name in HIDDEN if hidden[name]], bucket.bytes_per_gb(context) / rate, context.as_of)
         facts = tuple(Fact(name, value, "bytes", "resources.properties") for name, value in hidden.items() if value)
         why = "no listing shows these bytes, and they are billed"
         # The newest days' worth stays; how much that is, nobody says.
@@ -204,7 +199,7 @@ class StorageTiering:
         act = bucket.act(action, (0.8 * saved, saved, saved), 0.0, why, ("as much is overwritten as now",))
         # Where they are all that is billed, the bill's own lines say what goes: a month of 31 days has more than 730 hours.
         whole = saved >= float(context.bill.cost(bucket.key))
-        sql = "" if whole else bytes_sql(bucket, [SOFT_DELETED], bucket.bytes_per_gb(context) / rate)
+        sql = "" if whole else bytes_sql(bucket, [SOFT_DELETED], bucket.bytes_per_gb(context) / rate, context.as_of)
         yield bucket.finding(act, context, sql=sql, facts=facts)
 
     def _judge_prefix(self, bucket: Bucket, prefix: str, several: bool, rows: Sequence[Row], context: Context) -> Finding:
@@ -245,7 +240,7 @@ class StorageTiering:
         note = (
             f"# tag superseded=true (or set a custom time on) all but the last {self.keep_last} steps of each run and the best"
         )
-        sql = unread_sql(rows[0], steps.stale, tariffs, per_gb, scale)
+        sql = unread_sql(rows[0], steps.stale, tariffs, per_gb, scale, context.as_of)
         rules = _lifecycle(bucket, rule)
         return bucket.finding(act, context, shown, sql=sql, facts=facts, patch=note, lifecycle=rules, reversible=False)
 
@@ -302,7 +297,7 @@ class StorageTiering:
         steps = tuple(step for step in steps_of(movable, path.classes) if step[1] not in ("AUTOCLASS", "smart"))
         rule = Rule(prefix=row["prefix"] or "", steps=steps, delete_days=movable[-1].day_to if len(steps) > 1 else None)
         explanation = (f"shortest path over ages: {' → '.join(path.classes)}, {path.cost:,.2f} a month",)
-        sql = tiering_sql(movable, path, by_name, row, basis)
+        sql = tiering_sql(movable, path, by_name, row, basis, context.as_of)
         lifecycle = _lifecycle(bucket, rule) if steps else ""
         return bucket.finding(act, context, prefix, sql=sql, facts=facts, explanation=explanation, lifecycle=lifecycle)
 

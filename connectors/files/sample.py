@@ -41,7 +41,8 @@ COMMITMENTS_COLUMNS = (
     "payment upfront recurring currency"
 )
 OBJECTS_COLUMNS = (
-    "bucket prefix storage_class age_days_from age_days_to object_count bytes reads_per_month read_bytes_per_month"
+    "bucket prefix storage_class age_days_from age_days_to object_count bytes reads_per_month read_bytes_per_month "
+    "observed_at"
 )
 CONTRACTS_COLUMNS = "contract_id provider period_start period_end floor eligible currency"
 
@@ -165,10 +166,13 @@ def _per_hour(c: Commitment) -> Decimal:
 
 
 def _objects(estate: Estate) -> Iterator[list[object]]:
-    for r in estate.resources:
-        for o in r.objects:
-            size, read = Decimal(str(o["gib"])) * GIB, Decimal(str(o["read_gib"])) * GIB
-            yield [r.id, o["prefix"], o["class"], *o["age"], o["count"], f"{size:.0f}", o["reads"], f"{read:.0f}"]
+    """A listing at the end of each detailed month: buckets hold as much as before, a little older and a little newer."""
+    for day in (_last(period) for period in estate.periods() if period >= estate.detailed_from):
+        for r in estate.resources:
+            for o in r.objects if r.created <= day else ():
+                size, read = Decimal(str(o["gib"])) * GIB, Decimal(str(o["read_gib"])) * GIB
+                reads = (o["count"], f"{size:.0f}", o["reads"], f"{read:.0f}")
+                yield [r.id, o["prefix"], o["class"], *o["age"], *reads, _time(midnight(day, 23))]
 
 
 def _contracts(estate: Estate) -> Iterator[list[object]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import date
 from typing import Any
 
 from finops.evidence import quoted
@@ -11,7 +12,9 @@ from finops.storage.checkpoints import Folder
 from finops.storage.tiering import KIB, Band, Basis, Path, Tariff
 
 
-def tiering_sql(bands: Sequence[Band], path: Path, tariffs: Mapping[str, Tariff], row: Mapping[str, Any], basis: Basis) -> str:
+def tiering_sql(
+    bands: Sequence[Band], path: Path, tariffs: Mapping[str, Tariff], row: Mapping[str, Any], basis: Basis, as_of: date
+) -> str:
     """The saving from `objects`: each band's cost a month in today's class less that in its class of the path."""
     sums: dict[tuple[int, str], list[float]] = {}
     for band, name, fee in zip(bands, path.classes, path.fees, strict=True):
@@ -41,27 +44,27 @@ priced as (
         + object_count / 1000 * a_thousand_objects
         + coalesce(reads_per_month, 0) / 1000 * a_thousand_reads
         + coalesce(read_bytes_per_month, 0) / {basis.bytes_per_gb!r} * a_gb_read as saved
-    from objects
+    from {_listing(as_of)} as objects
     inner join differences
         on coalesce(objects.age_days_from, 0) = differences.age_days_from
         and objects.storage_class = differences.storage_class
     where bucket = {quoted(row["bucket"])} and coalesce(prefix, '') = {quoted(row["prefix"] or "")}
-        and coalesce(state, 'current') = 'current' and {_of_source(row)}{large}
+        and coalesce(state, 'current') = 'current'{large}
 )
 select cast(sum(saved) * {basis.scale!r} as decimal(38, 2)) as monthly_saving from priced"""
 
 
-def _of_source(row: Mapping[str, Any]) -> str:
-    """Of several sources that list one bucket, the one that was judged."""
-    return f"coalesce(objects.x_source, '') = {quoted(row.get('x_source') or '')}"
+def _listing(as_of: date) -> str:
+    """The listing that was judged."""
+    return f"object_listing(date {quoted(as_of.isoformat())})"
 
 
-def bytes_sql(bucket: Bucket, names: Sequence[str], bytes_per_unit: float) -> str:
+def bytes_sql(bucket: Bucket, names: Sequence[str], bytes_per_unit: float, as_of: date) -> str:
     """The hidden bytes of the last observation, times the effective price of a byte."""
     parts = [f"coalesce(cast(json_extract(properties, '$.{name}') as double), 0)" for name in names]
     if bucket.listed_noncurrent and "noncurrent_bytes" in names:
         parts.append(
-            "(select sum(bytes) from objects where state = 'noncurrent' and lower(bucket) in"
+            f"(select sum(bytes) from {_listing(as_of)} where state = 'noncurrent' and lower(bucket) in"
             f" ({quoted(bucket.key)}, {quoted(bucket.name.lower())}))"
         )
     return f"""with latest as (
@@ -79,6 +82,7 @@ def unread_sql(
     tariffs: Mapping[str, Tariff],
     per_gb: float,
     scale: float,
+    as_of: date,
 ) -> str:
     """The unread bytes less what is read of them, at each class's price, in the bucket of `row`."""
     priced = ",\n".join(
@@ -93,9 +97,9 @@ def unread_sql(
 select
     cast(sum((objects.bytes - coalesce(read_bytes_per_month, 0)) / {per_gb!r} * gb_month) * {scale!r} as decimal(38, 2))
         as monthly_saving
-from objects
+from {_listing(as_of)} as objects
 inner join unread
     on coalesce(objects.prefix, '') = unread.prefix
     and coalesce(objects.age_days_from, 0) = unread.age_days_from
     and objects.storage_class = unread.storage_class
-where bucket = {quoted(row["bucket"])} and coalesce(state, 'current') = 'current' and {_of_source(row)}"""
+where bucket = {quoted(row["bucket"])} and coalesce(state, 'current') = 'current'"""

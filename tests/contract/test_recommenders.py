@@ -34,8 +34,8 @@ READABLE = {
     "metric_daily",
     "metric_samples",
     "spend_monthly",
+    "object_listing",
 } | {
-    "objects",
     "resources",
     "prices",
     "commitments",

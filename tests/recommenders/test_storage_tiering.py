@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import shlex
+from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
 
 import pytest
 
 from finops.model import Act
 from finops.portfolio import Plan
-from tests.estate import Estate
+from tests.estate import AS_OF, Estate
 from tests.recommenders.test_plan import only, plan_of, why
 
 GIB = 2**30
@@ -171,6 +172,17 @@ def test_of_two_sources_of_one_bucket_the_one_that_knows_reads_counts() -> None:
     estate = bucket(("raw/", "STANDARD", 120, None, 1000, TIB, 0, 0))
     listed = {"storage_class": "STANDARD", "age_days_from": 120, "object_count": 1000, "bytes": TIB}
     estate.add("objects", x_source="inventory", bucket="b", prefix="raw/", **listed)
+    saved = only(plan_of(estate, "storage_tiering"))[2]
+    assert float(saved) == pytest.approx(1024 * 0.019 - 0.02 / 12, abs=0.01)
+
+
+def test_of_two_days_listings_of_one_bucket_the_newest_known_counts() -> None:
+    """A listing is the bucket's state of a day: an older one is history, one from after the decision is not known yet."""
+    estate = bucket()
+    listed = {"storage_class": "STANDARD", "age_days_from": 120, "object_count": 1000, "reads_per_month": 0}
+    for back, size in ((40, 7 * TIB), (2, TIB), (-20, 9 * TIB)):
+        taken = datetime.combine(AS_OF, time(23), UTC) - timedelta(days=back)
+        estate.add("objects", bucket="b", prefix="raw/", bytes=size, read_bytes_per_month=0, observed_at=taken, **listed)
     saved = only(plan_of(estate, "storage_tiering"))[2]
     assert float(saved) == pytest.approx(1024 * 0.019 - 0.02 / 12, abs=0.01)
 
