@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -193,6 +193,21 @@ def price_of_row(row: Mapping[str, Any]) -> Price:
         upfront=Decimal(row.get("upfront") or 0),
         specs=json_object(row.get("specs")),
     )
+
+
+def held_before(prices: Iterable[Price], at: datetime) -> list[Price]:
+    """The prices, of each thing the first in force from `at` on at the latest: an older bill has no other price of it."""
+    first: dict[tuple[object, ...], datetime] = {}
+    known = list(prices)
+    for price in known:
+        key = (*_whole(price.key), price.tier_start, price.currency)
+        first[key] = min(first.get(key, price.effective_from), price.effective_from)
+    return [
+        replace(price, effective_from=at)
+        if price.effective_from > at and price.effective_from == first[*_whole(price.key), price.tier_start, price.currency]
+        else price
+        for price in known
+    ]
 
 
 def json_object(text: object) -> dict[str, Any]:

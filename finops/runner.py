@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, fields, replace
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -22,10 +22,11 @@ from finops.money import MONTH_PER_WINDOW
 from finops.patches import patch_of
 from finops.portfolio import Failure, Plan, Sequencer
 from finops.precedence import rules
-from finops.pricing import PriceBook, price_of_row
+from finops.pricing import PriceBook, held_before, price_of_row
 from finops.profile import Series, series_of
 from finops.queries import Reads
 from finops.recommend import Context, PortfolioRecommender, Recommender
+from finops.window import KNOWN_DAYS
 
 HOW = {
     "history": "load earlier days of the metrics and of the inventory; the verdict follows when there is enough",
@@ -72,6 +73,7 @@ class Run:
     as_of: date
     prices: PriceBook
     failed: list[Failure] = field(default_factory=list)
+    notes: tuple[str, ...] = ()
     _read: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     _series: dict[tuple[str, str], tuple[Series, ...]] = field(default_factory=dict)
 
@@ -167,11 +169,25 @@ def plans(
 
 def _begun(reads: Reads, as_of: date, *, everything: bool) -> tuple[Run, dict[str, Bill]]:
     """A run with its bills; `everything`: with the series, which all recommenders together are sure to ask for."""
-    run = Run(reads, as_of, PriceBook(price_of_row(row) for row in reads.rows("select * from prices")))
+    run = _dated(reads, as_of)
     bills = bills_of_month(run)
     if everything and bills:
         run.metrics()
     return run, bills
+
+
+def _dated(reads: Reads, as_of: date) -> Run:
+    """A run with the price list; what it names later than the bill for the first time also holds on the bill's days."""
+    listed = [price_of_row(row) for row in reads.rows("select * from prices")]
+    held = held_before(listed, datetime.combine(as_of, datetime.min.time(), UTC))
+    known = datetime.combine(as_of + timedelta(days=KNOWN_DAYS), datetime.min.time(), UTC)
+    late = [
+        row.effective_from.date()
+        for row, moved in zip(listed, held, strict=True)
+        if moved is not row and row.effective_from >= known
+    ]
+    note = f"{len(late):,} of {len(listed):,} prices are first listed after the bill, on {{}}: they stand for its days"
+    return Run(reads, as_of, PriceBook(held), notes=(note.format(min(late)),) if late else ())
 
 
 def bills_of_month(run: Run) -> dict[str, Bill]:
@@ -250,7 +266,8 @@ def _plan(
             sequencer.take(_judged(kind, portfolio.judge_all(rows, after), failed))
     whose = (owners.owner, owners.environment)
     every = [*run.failed, *failed]
-    return sequencer.plan(kinds=list(active), failed=every, owners=whose, how=HOW, agreements=agreed.result())
+    plan = sequencer.plan(kinds=list(active), failed=every, owners=whose, how=HOW, agreements=agreed.result())
+    return replace(plan, notes=(*run.notes, *plan.notes))
 
 
 def _gone(run: Run) -> dict[str, date]:

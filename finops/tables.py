@@ -168,7 +168,7 @@ OBJECTS = Table(
         ("state", "VARCHAR"),  # null or current · noncurrent · deleted (recoverable) · delete_marker
     ),
     key=(),  # one bucket × prefix × class × age band may hold several size bands
-    unit="concat_ws(' ', bucket, strftime(observed_at, '%Y-%m-%d'))",  # what was listed on another day stays: a replay reads it
+    unit="concat_ws(' ', strftime(observed_at, '%Y-%m-%d'), bucket)",  # what was listed on another day stays: a replay reads it
     partition="coalesce(strftime(observed_at, '%Y-%m'), 'undated')",
     required=("bucket", "storage_class", "object_count", "bytes"),
 )

@@ -41,8 +41,7 @@ COMMITMENTS_COLUMNS = (
     "payment upfront recurring currency"
 )
 OBJECTS_COLUMNS = (
-    "bucket prefix storage_class age_days_from age_days_to object_count bytes reads_per_month read_bytes_per_month "
-    "observed_at"
+    "bucket prefix storage_class age_days_from age_days_to object_count bytes reads_per_month read_bytes_per_month observed_at"
 )
 CONTRACTS_COLUMNS = "contract_id provider period_start period_end floor eligible currency"
 

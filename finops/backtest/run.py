@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -21,7 +21,7 @@ from finops.commitment.levels import commitment_of_row
 from finops.config import Config
 from finops.errors import ConfigError
 from finops.model import Act, Commit, Finding, Move
-from finops.pricing import Price, PriceBook, price_of_row
+from finops.pricing import PriceBook, held_before, price_of_row
 from finops.profile import Profile, profile_of_row
 from finops.queries import Reads
 from finops.recommend import Context, PortfolioRecommender, Recommender
@@ -103,16 +103,9 @@ def _extent(reads: Reads, config: Config) -> Extent:
 
 
 def _prices(reads: Reads, extent: Extent) -> PriceBook:
-    """The price list; what it says first of a thing also holds before, since bills older than the list have no other."""
-    prices = [price_of_row(row) for row in reads.rows("select * from prices order by effective_from")]
+    """The price list, from the first day of the bill on."""
     start = datetime.combine(extent.bill, datetime.min.time(), UTC)
-    seen: set[tuple[object, ...]] = set()
-    book: list[Price] = []
-    for price in prices:
-        key = (price.key, price.tier_start, price.currency)
-        book.append(price if key in seen else replace(price, effective_from=min(start, price.effective_from)))
-        seen.add(key)
-    return PriceBook(book)
+    return PriceBook(held_before((price_of_row(row) for row in reads.rows("select * from prices")), start))
 
 
 def _verdicts(bench: Bench, chosen: Mapping[str, Recommender]) -> list[Summary]:

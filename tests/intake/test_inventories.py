@@ -107,7 +107,7 @@ def test_an_s3_inventory_with_versions(warehouse: Warehouse, tmp_path: Path, kin
     assert bands(warehouse) == EXPECTED
     assert (report.lines[0].format, report.lines[0].periods, report.lines[0].version) == (
         "Amazon S3 Inventory",
-        ("media 2026-10-31",),
+        ("2026-10-31 media",),
         kind,
     )
 

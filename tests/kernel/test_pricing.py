@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 
-from finops.pricing import Price, PriceBook, PriceKey, json_object, number
+from finops.pricing import Price, PriceBook, PriceKey, held_before, json_object, number
 
 AT = datetime(2026, 10, 31, tzinfo=UTC)
 
@@ -76,3 +76,13 @@ def test_of_several_dates_the_one_in_force() -> None:
 
 DATED = ((1, 5, "USD"), (2, 10, "USD"), (3, 11, "USD"), (9, 5, "EUR"))
 """Amount, month from which it holds, currency."""
+
+
+def test_what_a_list_says_first_also_holds_before() -> None:
+    """A bill older than every list has no other price; what changed later still changed later."""
+    start = datetime(2026, 10, 5, tzinfo=UTC)
+    rows = [price("3", on=20), price("2", on=9), price("7", on=2, tier=10), price("8", on=12, operating_system="Windows")]
+    moved = held_before(rows, start)
+    assert [row.effective_from.day for row in moved] == [20, 5, 2, 5]
+    assert moved[0] is rows[0]
+    assert moved[2] is rows[2]

@@ -196,6 +196,14 @@ def test_without_a_price_nothing_is_known() -> None:
     assert why(plan_of(estate, "storage_tiering")) == "unknown price of STANDARD in us-east-1 in USD"
 
 
+def test_a_price_list_from_after_the_bill_stands_for_its_days_and_says_so() -> None:
+    rows = ("raw/", "STANDARD", 120, None, 1000, 10 * TIB, 0, 0)
+    late = bucket(rows).repriced(effective_from=datetime.combine(AS_OF + timedelta(days=20), time(), UTC))
+    plan = plan_of(late, "storage_tiering")
+    assert only(plan) == only(plan_of(bucket(rows), "storage_tiering"))
+    assert "prices are first listed after the bill, on 2026-11-20: they stand for its days" in plan.notes[0]
+
+
 def test_what_the_provider_tiers_itself_stays() -> None:
     rows = ("r/", "STANDARD", 90, 900, 1000, 60 * TIB, 0, 0)
     assert plan_of(bucket(rows), "storage_tiering").steps
