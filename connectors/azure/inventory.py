@@ -1,4 +1,4 @@
-"""Azure Blob inventory: the list of a storage account's blobs, CSV or Parquet, with its manifest.
+"""Azure Blob inventory: the list of a storage account's blobs, CSV or Parquet, with its manifest; read where it is written.
 
 Layout: Microsoft Learn, "Azure Storage blob inventory" (as of 2026-11): `yyyy/MM/dd/HH-mm-ss/<rule>/<rule>.csv` beside
 `<rule>-manifest.json`, whose endpoint names the account. `Name` begins with the container.
@@ -6,9 +6,15 @@ Layout: Microsoft Learn, "Azure Storage blob inventory" (as of 2026-11): `yyyy/M
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator, Sequence
 from urllib.parse import urlparse
 
-from finops.connect import Column, Format, Manifest, ManifestFile, Profile
+from connectors.azure import blob
+from connectors.azure.runs import Run, blobs, newest
+from connectors.azure.session import Connection
+from finops.connect import Blob, Column, Format, Manifest, ManifestFile, Part, Profile, Stream
+from finops.window import Window
 
 TIMES = ("%a, %d %b %Y %H:%M:%S GMT",)
 
@@ -55,3 +61,37 @@ def inventory_manifest(document: object, _: str) -> Manifest | None:
         ),
         facts=(("manifest_taken_at", str(document["inventoryStartTime"])), ("manifest_account", account)),
     )
+
+
+RUN = re.compile(r"(?P<folder>(?:.*/)?)(?P<run>\d{4}/\d\d/\d\d/\d\d-\d\d-\d\d)/(?P<rule>[^/]+)/(?P=rule)-manifest\.json")
+
+
+def plan(connection: Connection, _: Window) -> Sequence[Part]:
+    """One part a rule: its newest run. A folder in which no rule has run yet holds none."""
+    found: dict[str, Run] = {}
+    for uri in dict.fromkeys(connection.settings.inventories):
+        for (folder, rule), run in sorted(listings(connection, uri).items()):
+            found[f"{run.container.url}/{folder}{rule}"] = run
+    return [Part(key, (("blob:GetBlob", 1 + len(run.files)),), run) for key, run in found.items()]
+
+
+def listings(connection: Connection, uri: str) -> dict[tuple[str, ...], Run]:
+    """(folder, rule) → its newest run."""
+    return newest(connection, uri, "inventories", RUN)
+
+
+def fetch(connection: Connection, part: Part, _: Window) -> Iterator[Blob]:
+    yield from blobs(connection, part.handle, inventory_manifest, "a Blob inventory")
+
+
+OBJECTS = Stream(
+    name="objects",
+    title="Blob inventories",
+    table="objects",
+    divided="export",
+    permissions=(blob.READ,),
+    plan=plan,
+    fetch=fetch,
+    reach_days=31,
+    wanted=lambda settings: bool(settings.inventories),
+)

@@ -6,6 +6,7 @@ import logging
 
 from connectors.azure.commitments import BENEFITS, COMMITMENTS
 from connectors.azure.exports import BILLING
+from connectors.azure.inventory import OBJECTS
 from connectors.azure.invoices import STREAM as INVOICES
 from connectors.azure.lifecycle import LIFECYCLE
 from connectors.azure.opinions import ADVICE
@@ -21,7 +22,9 @@ from connectors.azure.totals import TOTALS
 from connectors.azure.utilization import UTILIZATION
 from finops.connect import Connector, Counts
 
-STREAMS = (BILLING, TOTALS, INVOICES, UTILIZATION, inventory((*COMPUTE, *HOSTED, *ML)), COMMITMENTS, BENEFITS, PRICES, ADVICE)
+STREAMS = (
+    BILLING, TOTALS, INVOICES, UTILIZATION, inventory((*COMPUTE, *HOSTED, *ML)), OBJECTS, COMMITMENTS, BENEFITS, PRICES, ADVICE,
+)  # fmt: skip
 
 
 def connect(settings: AzureSettings, counts: Counts) -> Connection:

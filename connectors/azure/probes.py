@@ -10,8 +10,9 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, timedelta
 
 from connectors.azure import arm, blob, commitments, invoices, opinions, reports
-from connectors.azure.exports import location, newest
+from connectors.azure.exports import exported
 from connectors.azure.failures import NoCredentialsError
+from connectors.azure.inventory import listings
 from connectors.azure.prices import PRICES, PUBLIC, items, signs_in
 from connectors.azure.session import Connection
 from connectors.azure.totals import QUERY, definition, queries
@@ -48,12 +49,12 @@ def _granted(connection: Connection, permission: str) -> None:
         raise AccessError(what, hint=f"allow `{permission}`: finops doctor prints the role")
 
 
-def _exports(connection: Connection) -> None:
+def _blobs(connection: Connection) -> None:
     """Each folder is listed, and the first bytes of one manifest are read."""
-    for uri in connection.settings.exports:
-        container, _ = location(uri)
-        for run in list(newest(connection, uri).values())[-1:]:
-            for _ in blob.content(connection, container, run.manifest, 0):
+    settings = connection.settings
+    for uri, look in (*((uri, exported) for uri in settings.exports), *((uri, listings) for uri in settings.inventories)):
+        for run in list(look(connection, uri).values())[-1:]:
+            for _ in blob.content(connection, run.container, run.manifest, 0):
                 break
 
 
@@ -121,7 +122,7 @@ def _recommended(connection: Connection) -> None:
 
 
 CALLS: Mapping[str, Callable[[Connection], None]] = {
-    blob.READ: _exports,
+    blob.READ: _blobs,
     QUERY: _query,
     PUBLIC: _prices,
     arm.GRAPH: _graph,

@@ -42,6 +42,13 @@ class AzureSettings(ConnectorSettings):
             examples=[["https://contosobills.blob.core.windows.net/exports/contoso"]],
         ),
     ] = ()
+    inventories: Annotated[
+        tuple[str, ...],
+        Field(
+            description="Folders that rules of Blob inventory write to: `https://ACCOUNT.blob.core.windows.net/CONTAINER/FOLDER`.",
+            examples=[["https://contosodata.blob.core.windows.net/inventory"]],
+        ),
+    ] = ()
     scopes: Annotated[
         tuple[str, ...],
         Field(

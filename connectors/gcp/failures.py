@@ -10,7 +10,7 @@ from typing import Any
 
 from finops.errors import AccessError, ConfigError, FinopsError, RetriableError, SourceError, redacted
 
-SERVICES = "bigquery|iam|serviceusage|cloudbilling|billing|cloudasset|monitoring|recommender|resourcemanager"
+SERVICES = "bigquery|iam|serviceusage|cloudbilling|billing|cloudasset|monitoring|recommender|resourcemanager|storage"
 NAMED = re.compile(rf"\b((?:{SERVICES})\.\w+\.\w+)\b")
 OF_A_TABLE = re.compile(r"Access Denied: (Table|Dataset)|permission to query table", re.IGNORECASE)
 LATER = {"rateLimitExceeded", "backendError", "internalError", "badGateway", "jobBackendError", "quotaExceeded"}
@@ -28,6 +28,7 @@ KEYS = re.compile(
 def errors(permission: str, where: str, secrets: Callable[[], tuple[str, ...]]) -> Iterator[None]:
     """Raise ours instead of the SDK's. `permission`: what the calls inside need."""
     import requests
+    import urllib3
     from google.api_core import exceptions as sdk
     from google.auth import exceptions as auth
 
@@ -46,7 +47,7 @@ def errors(permission: str, where: str, secrets: Callable[[], tuple[str, ...]]) 
         raise _broken("credentials", where, error) from None
     except auth.GoogleAuthError as error:
         raise _unsigned(str(error), where, secrets()) from None
-    except (requests.exceptions.RequestException, ConnectionError, JobTimeout) as error:
+    except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError, ConnectionError, JobTimeout) as error:
         raise _broken(permission, where, error) from None
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from connectors.gcp.catalog import PRICES
 from connectors.gcp.commitments import COMMITMENTS
 from connectors.gcp.exports import BILLING
+from connectors.gcp.inventory import OBJECTS
 from connectors.gcp.lifecycle import LIFECYCLE
 from connectors.gcp.price_table import PRICE_TABLE
 from connectors.gcp.probes import probe
@@ -17,7 +18,7 @@ from connectors.gcp.settings import GcpSettings
 from connectors.gcp.utilization import UTILIZATION
 from finops.connect import Connector, Counts
 
-STREAMS = (BILLING, UTILIZATION, inventory((*COMPUTE, *SERVICES)), COMMITMENTS, PRICES, PRICE_TABLE, ADVICE)
+STREAMS = (BILLING, UTILIZATION, inventory((*COMPUTE, *SERVICES)), OBJECTS, COMMITMENTS, PRICES, PRICE_TABLE, ADVICE)
 
 
 def connect(settings: GcpSettings, counts: Counts) -> Connection:

@@ -7,9 +7,11 @@ from datetime import UTC, date, datetime
 from functools import partial
 from typing import Any
 
+from connectors.gcp import storage
 from connectors.gcp.catalog import PUBLIC
 from connectors.gcp.catalog import probe as listed
 from connectors.gcp.exports import described
+from connectors.gcp.inventory import reports
 from connectors.gcp.price_table import newest, priced
 from connectors.gcp.recommendations import probe as recommended
 from connectors.gcp.recommendations import recommenders
@@ -64,10 +66,24 @@ def _series(connection: Connection) -> None:
     _first(connection, LIST_SERIES, request, connection.project)
 
 
+def _listed(connection: Connection) -> None:
+    for uri in connection.settings.inventories:
+        next(storage.listing(connection, *storage.location(uri, "inventories")), None)
+
+
+def _content(connection: Connection) -> None:
+    """The first bytes of a manifest."""
+    for uri in connection.settings.inventories:
+        for manifest, *_ in list(reports(connection, uri).values())[:1]:
+            next(storage.content(connection, manifest, 0), None)
+
+
 CALLS: Mapping[str, Callable[[Connection], None]] = {
     LIST_ASSETS.permission: _assets,
     LIST_SERIES.permission: _series,
     PUBLIC: listed,
+    storage.LIST: _listed,
+    storage.GET: _content,
     **{each.permission: partial(recommended, permission=each.permission) for each in recommenders()},
 }
 OF_A_TABLE: Mapping[str, Callable[[Connection, str], None]] = {

@@ -38,6 +38,13 @@ class GcpSettings(ConnectorSettings):
             examples=[["ops.billing.cloud_pricing_export"]],
         ),
     ] = ()
+    inventories: Annotated[
+        tuple[str, ...],
+        Field(
+            description="Folders that inventory reports of Storage Insights are written to: `gs://BUCKET/FOLDER`.",
+            examples=[["gs://ops-inventories/reports"]],
+        ),
+    ] = ()
     scopes: Annotated[
         tuple[str, ...],
         Field(
@@ -59,7 +66,7 @@ class GcpSettings(ConnectorSettings):
         Field(
             default_factory=dict,
             description="Endpoints by service: `bigquery`, `cloudasset`, `cloudbilling`, `iamcredentials`, `monitoring`, "
-            "`recommender`.",
+            "`recommender`, `storage`.",
             examples=[{"bigquery": "https://bigquery-restricted.p.googleapis.com"}],
         ),
     ]

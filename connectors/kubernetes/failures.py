@@ -8,13 +8,21 @@ import re
 from finops.errors import AccessError, FinopsError, RetriableError, SourceError, redacted
 
 LATER = frozenset((408, 425, 429, 500, 502, 503, 504))
+CLOCK = re.compile(r"not yet valid|used before issued|has expired|is expired", re.IGNORECASE)
+"""What is said of a token or a certificate where one of two clocks is wrong, or it is too old."""
+
 TOKENS = re.compile(r"\bBearer\s+\S+|\beyJ[\w-]+\.[\w.-]+", re.IGNORECASE)
+
+
+RENEW = "a newer token, or set this machine's clock"
 
 
 def answered(status: int, body: bytes, operation: str, where: str, secrets: tuple[str, ...]) -> FinopsError:
     """By the status (Prometheus HTTP API, "Format overview": 400 wrong parameters, 422 cannot be executed, 503 timed out)."""
     said = redacted(_said(body), secrets, TOKENS)
     words = f": {said}" if said else ""
+    if status == 401 and CLOCK.search(said):
+        return AccessError(f"{operation} is denied ({status}){words}", where=where, hint=RENEW)
     if status in (401, 403, 407):
         hint = f"a token that may `{operation}`: finops doctor --policy kubernetes prints the role"
         return AccessError(f"{operation} is denied ({status}){words}", where=where, hint=hint)
@@ -34,8 +42,11 @@ def answered(status: int, body: bytes, operation: str, where: str, secrets: tupl
 
 def broken(error: BaseException, operation: str, where: str) -> RetriableError:
     kind = getattr(error, "reason", None)
-    name = type(kind if isinstance(kind, BaseException) else error).__name__
-    what = f"{operation}: the connection failed ({name})"
+    cause = kind if isinstance(kind, BaseException) else error
+    what = f"{operation}: the connection failed ({type(cause).__name__})"
+    if CLOCK.search(str(cause)):
+        hint = "the server's certificate is out of date, or set this machine's clock"
+        return RetriableError(what, where=where, hint=hint)
     return RetriableError(what, where=where, hint="run the load again; what is complete is not fetched again")
 
 

@@ -8,28 +8,19 @@ schema is in BigQuery's words. What breaks the description is answered 400 and k
 from __future__ import annotations
 
 import json
-import re
-import socket
-import struct
-import threading
-import urllib.parse
-from collections import Counter, defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import duckdb
 import sqlglot
 from sqlglot import exp
 
-from tests.live.faults import Fault, Reset
+from tests.live.google_rest import Refused, Rest, State, serving
 
-TOKEN = "ya29.SECRETACCESSTOKENMATERIAL"
-IMPERSONATED = "ya29.IMPERSONATEDSECRETMATERIAL"
 LEAST = 10 << 20
 
 METHODS = {
@@ -42,7 +33,6 @@ METHODS = {
         {"location", "maxResults", "pageToken", "startIndex", "timeoutMs", "formatOptions.useInt64Timestamp"},
     ),
 }
-EVERYWHERE = {"alt", "fields", "key", "prettyPrint", "quotaUser"}
 JOB = {"query", "dryRun", "labels", "jobTimeoutMs"}
 STATEMENT = {"query", "useLegacySql", "useQueryCache", "parameterMode", "queryParameters", "maximumBytesBilled"}
 
@@ -55,22 +45,17 @@ DUCK = {
 BIG = {"VARCHAR": "STRING", "DOUBLE": "FLOAT", "BIGINT": "INTEGER", "DATE": "DATE", "TIMESTAMP WITH TIME ZONE": "TIMESTAMP"}
 
 
-@dataclass
-class BigQuery:
-    """The server's state. `tables`: `project.dataset.table` → schema; `fail` puts faults before a method."""
+@dataclass(kw_only=True)
+class BigQuery(State):
+    """The server's state. `tables`: `project.dataset.table` → schema."""
 
     database: duckdb.DuckDBPyConnection
-    url: str = ""
     tables: dict[str, dict[str, Any]] = field(default_factory=dict)
-    faults: dict[str, list[Fault | Reset]] = field(default_factory=lambda: defaultdict(list))
-    asked: Counter[str] = field(default_factory=Counter)
     statements: list[tuple[str, bool]] = field(default_factory=list)
-    violations: list[str] = field(default_factory=list)
     jobs: dict[str, dict[str, Any]] = field(default_factory=dict)
     results: dict[str, tuple[list[dict[str, Any]], list[Any]]] = field(default_factory=dict)
     page_rows: int = 400
     endless: bool = False
-    lock: threading.Lock = field(default_factory=threading.Lock)
 
     def serve(self, name: str, schema: list[dict[str, Any]], files: list[str], partition: str | None = None) -> None:
         """A table of these JSON lines. Google appends a day's rows on the next; what is not in the schema is not there."""
@@ -82,9 +67,6 @@ class BigQuery:
             [files],
         )
         self.tables[name] = {"schema": schema, "partition": partition}
-
-    def fail(self, method: str, *faults: Fault | Reset) -> None:
-        self.faults[method] += faults
 
     def read(self) -> list[str]:
         """Statements that were run, not only priced."""
@@ -134,97 +116,25 @@ def _cell(column: dict[str, Any], value: Any) -> dict[str, Any]:
 @contextmanager
 def bigquery() -> Iterator[BigQuery]:
     """The server. Raises AssertionError at the end where a request broke the description."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
-    server.daemon_threads = True
-    state = BigQuery(duckdb.connect(), f"http://127.0.0.1:{server.server_address[1]}")
+    state = BigQuery(database=duckdb.connect())
     state.database.execute("set timezone = 'UTC'")
-    server.state = state  # type: ignore[attr-defined]
-    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
     try:
-        yield state
-        assert not state.violations, state.violations
+        with serving(_Handler, state):
+            yield state
     finally:
-        server.shutdown()
-        server.server_close()
         state.database.close()
 
 
-class _Refused(Exception):
-    def __init__(self, status: int, reason: str, message: str) -> None:
-        super().__init__(message)
-        self.status, self.reason = status, reason
-
-
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def log_message(self, *_: object) -> None:
-        """Nobody reads it."""
-
-    @property
-    def state(self) -> BigQuery:
-        state: BigQuery = self.server.state  # type: ignore[attr-defined]
-        return state
-
-    def handle_any(self) -> None:
-        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        path, _, query = self.path.partition("?")
-        if path == "/token" or path.endswith(":generateAccessToken"):
-            return self._token(path, body)
-        try:
-            method, given, parameters = self._understood(path, query)
-        except ValueError as error:
-            self.state.violations.append(f"{self.command} {self.path}: {error}")
-            return self._send(400, {"error": {"code": 400, "message": str(error)}})
-        with self.state.lock:
-            self.state.asked[method] += 1
-            waiting = self.state.faults.get(method)
-            fault = waiting.pop(0) if waiting else None
-        if isinstance(fault, Fault):
-            return self._refuse(fault.status, fault.code, fault.message, dict(fault.headers))
-        try:
-            answer = getattr(self, f"_{method.rpartition('.')[0].rpartition('.')[2]}_{method.rpartition('.')[2]}")(
-                given, parameters, body
-            )
-        except _Refused as error:
-            return self._refuse(error.status, error.reason, str(error), {})
-        except (ValueError, KeyError, duckdb.Error) as error:
-            self.state.violations.append(f"{method}: {error!r}")
-            return self._refuse(400, "invalid", str(error), {})
-        return self._send(200, answer, cut=isinstance(fault, Reset))
-
-    do_GET = do_POST = do_PUT = do_DELETE = do_PATCH = handle_any
-
-    def _understood(self, path: str, query: str) -> tuple[str, dict[str, str], dict[str, str]]:
-        if self.headers.get("Authorization") not in (f"Bearer {TOKEN}", f"Bearer {IMPERSONATED}"):
-            raise ValueError("no token that was given out")
-        parameters = dict(urllib.parse.parse_qsl(query))
-        for method, (verb, pattern, known) in METHODS.items():
-            found = re.fullmatch("/bigquery/v2/" + re.sub(r"\{(\w)\}", r"(?P<\1>[^/]+)", pattern), path)
-            if found and verb == self.command:
-                if unknown := parameters.keys() - known - EVERYWHERE:
-                    raise ValueError(f"{method} has no parameter {sorted(unknown)}")
-                return method, {name: urllib.parse.unquote(value) for name, value in found.groupdict().items()}, parameters
-        raise ValueError("no method has this path")
-
-    def _token(self, path: str, body: bytes) -> None:
-        self.state.asked[path.rpartition(":")[2].strip("/")] += 1
-        waiting = self.state.faults.get("token")
-        if waiting:
-            fault = waiting.pop(0)
-            assert isinstance(fault, Fault)
-            return self._send(fault.status, {"error": fault.code, "error_description": fault.message})
-        if path == "/token":
-            assert b"jwt-bearer" in body
-            return self._send(200, {"access_token": TOKEN, "expires_in": 3600, "token_type": "Bearer"})
-        assert self.headers.get("Authorization") == f"Bearer {TOKEN}"
-        return self._send(200, {"accessToken": IMPERSONATED, "expireTime": "2100-01-01T00:00:00Z"})
+class _Handler(Rest[BigQuery]):
+    methods = METHODS
+    prefix = "/bigquery/v2/"
+    broken = (ValueError, KeyError, duckdb.Error)
 
     def _tables_get(self, given: dict[str, str], _: dict[str, str], __: bytes) -> dict[str, Any]:
         name = f"{given['p']}.{given['d']}.{given['t']}"
         table = self.state.tables.get(name)
         if table is None:
-            raise _Refused(404, "notFound", f"Not found: Table {name}")
+            raise Refused(404, "notFound", f"Not found: Table {name}")
         partitioning = {"type": "DAY"} | ({"field": table["partition"]} if table["partition"] else {})
         return {
             "kind": "bigquery#table",
@@ -247,7 +157,7 @@ class _Handler(BaseHTTPRequestHandler):
         dry = bool(configuration.get("dryRun"))
         identifier = job["jobReference"].setdefault("jobId", f"dry-{len(self.state.statements)}")
         if identifier in self.state.jobs:
-            raise _Refused(409, "duplicate", f"Already Exists: Job {identifier}")
+            raise Refused(409, "duplicate", f"Already Exists: Job {identifier}")
         self.state.statements.append((asked["query"], dry))
         cursor = self.state.database.cursor()
         cursor.execute("set timezone = 'UTC'")
@@ -280,7 +190,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _jobs_get(self, given: dict[str, str], _: dict[str, str], __: bytes) -> dict[str, Any]:
         if given["j"] not in self.state.jobs:
-            raise _Refused(404, "notFound", f"Not found: Job {given['j']}")
+            raise Refused(404, "notFound", f"Not found: Job {given['j']}")
         return self.state.jobs[given["j"]]
 
     def _jobs_getQueryResults(self, given: dict[str, str], parameters: dict[str, str], _: bytes) -> dict[str, Any]:
@@ -301,24 +211,6 @@ class _Handler(BaseHTTPRequestHandler):
             **more,
         }
 
-    def _refuse(self, status: int, reason: str, message: str, headers: dict[str, str]) -> None:
-        wrong = {"reason": reason, "message": message, "domain": "global"}
-        self._send(status, {"error": {"code": status, "message": message, "errors": [wrong]}}, headers)
-
-    def _send(self, status: int, answer: Any, headers: dict[str, str] | None = None, *, cut: bool = False) -> None:
-        content = json.dumps(answer).encode()
-        self.send_response(status)
-        for name, value in {"Content-Type": "application/json", **(headers or {})}.items():
-            self.send_header(name, value)
-        self.send_header("Content-Length", str(len(content)))
-        self.end_headers()
-        self.wfile.write(content[: len(content) // 2] if cut else content)
-        if cut:
-            self.wfile.flush()
-            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            self.connection.close()
-            self.close_connection = True
-
 
 def _translated(state: BigQuery, asked: dict[str, Any], cursor: Any) -> tuple[exp.Expression, int]:
     """The statement for DuckDB, and the bytes that it reads: 8 a column and row of the partitions that it names."""
@@ -327,7 +219,7 @@ def _translated(state: BigQuery, asked: dict[str, Any], cursor: Any) -> tuple[ex
     (table,) = tree.find_all(exp.Table)
     name = ".".join(part.name for part in table.parts)
     if name not in state.tables:
-        raise _Refused(404, "notFound", f"Not found: Table {name}")
+        raise Refused(404, "notFound", f"Not found: Table {name}")
     table.replace(exp.to_table(f'"{name}"', dialect="duckdb"))
     used = set()
     for parameter in list(tree.find_all(exp.Parameter)):

@@ -37,8 +37,8 @@ from google.protobuf.unknown_fields import UnknownFieldSet
 from google.rpc import error_details_pb2, status_pb2
 from grpc_status import rpc_status
 
-from tests.live.bigquery import IMPERSONATED, TOKEN
 from tests.live.faults import Fault, Reset
+from tests.live.google_rest import IMPERSONATED, TOKEN
 
 TRANSPORTS = {
     "google.cloud.asset.v1.AssetService": "google.cloud.asset_v1.services.asset_service.transports.grpc",

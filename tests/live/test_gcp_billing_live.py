@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Iterator
-from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -20,10 +19,10 @@ from finops.live import run
 from finops.live.doctor import examine, shipped
 from finops.warehouse.warehouse import Warehouse
 from tests.live.aws_company import cached, fetched, rows, whole
-from tests.live.bigquery import IMPERSONATED, TOKEN, BigQuery, bigquery
-from tests.live.conftest import NOW
-from tests.live.faults import Fault, Reset
+from tests.live.bigquery import BigQuery, bigquery
+from tests.live.faults import Fault
 from tests.live.gcp_company import FOLDER, STANDARD, TABLE, serve, source, write_credentials
+from tests.live.google_rest import IMPERSONATED, TOKEN
 
 READ = "cost as cost,"
 DENIED = [
@@ -170,28 +169,6 @@ def test_a_denial_names_the_permission_and_lands_nothing(
     assert cached(warehouse, "*.json.gz") == []
 
 
-@pytest.mark.parametrize(
-    "method", ["bigquery.tables.get", "bigquery.jobs.insert", "bigquery.jobs.get", "bigquery.jobs.getQueryResults"]
-)
-@pytest.mark.parametrize(
-    "fault", [Fault(429, "rateLimitExceeded", headers=(("Retry-After", "0"),)), Fault(503, "backendError"), Reset()]
-)
-def test_a_throttle_or_a_broken_connection_is_survived(
-    october: BigQuery, warehouse: Warehouse, method: str, fault: Fault | Reset
-) -> None:
-    october.fail(method, fault)
-    assert fetched(warehouse, source(october)).failures == ()
-    assert not any(october.faults.values())
-    assert rows(warehouse, "select count(*)::int as n from charges")[0]["n"] > 100
-
-
-def test_a_page_token_that_comes_twice_is_an_error(october: BigQuery, warehouse: Warehouse) -> None:
-    october.endless = True
-    report = fetched(warehouse, source(october))
-    assert "one page token twice" in report.failures[0]
-    assert warehouse.published().number == 0
-
-
 def test_pages_make_one_file(october: BigQuery, warehouse: Warehouse, tmp_path: Path) -> None:
     fetched(warehouse, source(october))
     october.page_rows = 7
@@ -199,12 +176,6 @@ def test_pages_make_one_file(october: BigQuery, warehouse: Warehouse, tmp_path: 
     assert fetched(other, source(october)).failures == ()
     assert whole(other, "charges").equals(whole(warehouse, "charges"))
     assert [path.read_bytes() for path in cached(other, "*.json.gz")] != []
-
-
-def test_no_row_is_no_error(server: BigQuery, warehouse: Warehouse) -> None:
-    serve(server, "202610")
-    report = fetched(warehouse, source(server), now=NOW + timedelta(days=900))
-    assert (report.failures, report.changed) == ((), False)
 
 
 def test_what_is_no_billing_export_is_refused(server: BigQuery, warehouse: Warehouse) -> None:
