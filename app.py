@@ -1,4 +1,4 @@
-"""The dashboard: `finops dashboard`, or `streamlit run app.py`. Wires the pages; each is a file of `finops/dashboard/`."""
+"""The dashboard that `finops dashboard` opens. Wires access and the pages; each is a file of `finops/dashboard/`."""
 
 from __future__ import annotations
 
@@ -7,6 +7,10 @@ import streamlit as st
 from finops.dashboard import costs, health, ml, overview, plan, teams
 
 st.set_page_config(page_title="finops", page_icon=":material/savings:", layout="wide")
+if st.get_option("server.address") is None:  # Streamlit's own default is every network that the machine is on
+    st.error("Nobody has said who may see this bill: `finops dashboard` shows it on this machine alone.")
+    st.code("finops dashboard\nstreamlit run app.py --server.address ADDRESS", language="bash")
+    st.stop()
 # Streamlit gives its default page no path of its own: the second, which no menu shows, is the address that a link names
 st.navigation(
     [

@@ -18,6 +18,8 @@ from finops.connect import ConnectorSettings
 from finops.errors import ConfigError
 
 FILE = "finops.toml"
+SAMPLE = "./demo"
+"""The sample company's warehouse, unless `finops demo` is told another."""
 
 
 class Settings(BaseModel):
@@ -121,6 +123,15 @@ def load_config(
             raise ConfigError(what, where=where, hint="finops init --print shows every setting")
         if source.settings or source.connector:
             connector_settings(source, where)
+    return config
+
+
+def or_sample(config: Config) -> Config:
+    """These settings for whoever only reads: while there is no warehouse yet and none is named, the sample company's, where
+    `finops demo` has made it. What is loaded never goes there."""
+    is_default = config.warehouse == Config.model_fields["warehouse"].default
+    if is_default and not Path(config.warehouse).exists() and Path(SAMPLE).is_dir():
+        return config.model_copy(update={"warehouse": SAMPLE})
     return config
 
 

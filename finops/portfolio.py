@@ -332,7 +332,8 @@ def how_to_supply(fact: str, how: Mapping[str, str]) -> str:
     """The remedy of a missing fact; that of the longest name that begins it, else of any metric."""
     names = [name for name in how if fact == name or fact.startswith(f"{name} ")]
     if names:
-        return how[max(names, key=len)]
+        begins = max(names, key=len)
+        return how[begins].replace("{fact}", fact.removeprefix(begins).strip())
     return how.get("", "").replace("{fact}", fact)
 
 

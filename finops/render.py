@@ -85,7 +85,7 @@ def text(value: object) -> str:
         case bool():
             return "yes" if value else "no"
         case float():
-            return f"{value:,.4g}"
+            return f"{value:,.0f}" if abs(value) >= 10_000 else f"{value:.4g}"
         case int():
             return f"{value:,}"
         case datetime():

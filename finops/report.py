@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
@@ -24,7 +25,8 @@ DAILY_DAYS = 56
 
 @dataclass(frozen=True, slots=True)
 class Weekly:
-    """What the report says. `plans` are of the whole bill, whatever the scope; a red one shows why it has no saving.
+    """What the report says. Budgets, plans, what became of them, commitments and data health are of the whole bill, whatever
+    the scope; a red plan shows why it has no saving.
 
     begins       the first day of the loaded bill, by currency
     first, last  the last seven days that no provider restates any more (inclusive)
@@ -55,6 +57,11 @@ class Weekly:
     reconciliation: tuple[queries.Reconciled, ...]
 
     @property
+    def filters(self) -> str:
+        """The scope as flags of a command. A condition is whatever its author typed: quoted, so that the line can be pasted."""
+        return "".join(f" --where {shlex.quote(condition)}" for condition in self.scope)
+
+    @property
     def before(self) -> tuple[date, date]:
         """The seven days that the week is compared with."""
         return queries.previous(self.first, self.last)
@@ -68,7 +75,7 @@ def weekly(reader: Reader, config: Config, where: Sequence[str] = ()) -> Weekly:
     conditions = tuple(queries.Condition.parse(text) for text in where)
     last = day - timedelta(days=PROVISIONAL_DAYS)
     plans = tuple(make_plans(reader, config, as_of=day, force=True))
-    ml = queries.ml(reader, day, configured.allocation(config))
+    ml = queries.ml(reader, day, configured.allocation(config), conditions)
     week = queries.CostQuery((), first=last - timedelta(days=WEEK_DAYS - 1), last=last, where=conditions)
     return Weekly(
         as_of=day,
@@ -88,11 +95,16 @@ def weekly(reader: Reader, config: Config, where: Sequence[str] = ()) -> Weekly:
         anomalies=tuple(queries.anomalies(reader, day, where=conditions)),
         ml=ml,
         instruments=tuple(instrument_first(plans, ml)),
-        teams=tuple(queries.allocate(reader, configured.allocation(config), first=day.replace(day=1), last=day)),
+        teams=_teams(reader, config, day, conditions),
         expiring=tuple(queries.expiring(reader, day)),
         sources=tuple(queries.sources(reader)),
         reconciliation=tuple(queries.reconciliation(reader)),
     )
+
+
+def _teams(reader: Reader, config: Config, day: date, where: tuple[queries.Condition, ...]) -> tuple[queries.TeamRow, ...]:
+    rules = configured.allocation(config)
+    return tuple(queries.allocate(reader, rules, first=day.replace(day=1), last=day, where=where))
 
 
 def _daily(reader: Reader, day: date, conditions: tuple[queries.Condition, ...]) -> tuple[queries.CostRow, ...]:

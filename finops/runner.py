@@ -39,11 +39,11 @@ HOW = {
     "price of": "load a price list: a file with the columns of `prices` (provider, region, product, sku, unit, price, …)",
     "interruption_band": "load a file with the columns of `spot_market` (provider, region, sku, timestamp, …)",
     "checkpoint": "load writes more often than twice a checkpoint, or properties checkpoint_interval_s and checkpoint_s",
-    "properties": "load an inventory whose `properties` hold the machine's vcpu, memory_gib and gpu_count",
+    "properties": "load an inventory (a file with the columns of `resources`) whose `properties` hold {fact}",
     "memory_utilization": "no hypervisor sees memory: install the provider's agent, then load metrics with memory_utilization",
     "": "load a file with the columns of `metrics` (resource_id, timestamp, period_s, metric, statistic, value) with {fact}",
 }
-"""How to supply what is missing, by the words that a missing fact begins with."""
+"""How to supply what is missing, by the words that a missing fact begins with; `{fact}` stands for the words after them."""
 
 
 GONE = """

@@ -55,7 +55,7 @@ def costs(
     with reading(settings(context, warehouse)) as reader:
         if compare:
             start, end = compared(reader, query.first, query.last)
-            typer.echo(changes_text(reader, replace(query, first=start, last=end), fmt))
+            typer.echo(changes_text(reader, replace(query, first=start, last=end), loaded(reader), fmt))
         else:
             typer.echo(costs_text(reader, query, fmt))
 
@@ -107,8 +107,9 @@ def forecast(
 
     with reading(settings(context, warehouse)) as reader:
         upto = day(as_of) or loaded(reader)
-        rows = queries.month_ends(reader, upto, metric=metric, where=conditions(where))
-        typer.echo(month_end_text(reader, rows, fmt, queries.endings(reader, upto)))
+        chosen = conditions(where)
+        rows = queries.month_ends(reader, upto, metric=metric, where=chosen)
+        typer.echo(month_end_text(reader, rows, fmt, queries.endings(reader, upto, where=chosen)))
 
 
 @app.command()
@@ -181,12 +182,18 @@ def loaded(reader: Reader) -> date:
 
 
 def compared(reader: Reader, first: date | None, last: date | None) -> tuple[date, date]:
-    """The days asked for; by default the last complete calendar month: one that is not over would look like a drop."""
+    """The days asked for, as far as they are loaded: the others would look like a drop. By default the last complete month.
+    Raises ConfigError where none of them is."""
     from datetime import timedelta
 
-    if first is not None or last is not None:
-        return period(reader, first, last)
     end = loaded(reader)
+    if first is not None or last is not None:
+        begin, until = period(reader, first, last)
+        if begin > end:
+            raise ConfigError(f"nothing is loaded after {end}", where="--from", hint="finops costs --compare, without days")
+        if until > end:
+            say(f"the bill is loaded up to {end}: so many days are compared with as many before")
+        return begin, min(until, end)
     if (end + timedelta(days=1)).day != 1:
         end = end.replace(day=1) - timedelta(days=1)
     return end.replace(day=1), end

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from finops.cli.root import FormatOption, app, progress, say, settings
+from finops.cli.root import FormatOption, app, given, progress, say
 from finops.errors import ConfigError
 
 
@@ -33,7 +33,7 @@ def doctor(
         asked = ((policy, APPLY if apply else POLICY), (setup, SETUP))
         typer.echo("\n\n".join(shipped(name, what) for name, what in asked if name))
         return
-    sources = [source for source in settings(context).sources if source.connector]
+    sources = [source for source in given(context).sources if source.connector]
     if not sources:
         raise ConfigError("finops.toml names no source with a connector", hint="finops init writes a commented one")
     with progress() as tell:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from finops.cli.root import FormatOption, WarehouseOption, amount, app, day, opened, progress, reading, say, settings
+from finops.cli.root import FormatOption, WarehouseOption, amount, app, day, given, opened, progress, reading, say, settings
 from finops.errors import ConfigError
 
 
@@ -32,7 +32,7 @@ def load(
     from finops.ingest import load_sources
     from finops.summary.loading import load_text
 
-    config = settings(context, warehouse, memory_limit)
+    config = given(context, warehouse, memory_limit)
     with progress() as tell:
         report = load_sources(
             opened(config),
@@ -122,14 +122,17 @@ def _checked(path: Path, fmt: FormatOption) -> None:
 @app.command()
 def demo(
     context: typer.Context,
-    folder: Annotated[str, typer.Argument(help="Folder that becomes the warehouse.", metavar="[DIR]")] = "./demo",
+    folder: Annotated[
+        str | None, typer.Argument(help="Folder that becomes the warehouse (default: ./demo).", metavar="[DIR]")
+    ] = None,
     fmt: FormatOption = "table",
 ) -> None:
     """The sample company, end to end, without credentials: load, reconcile, recommend."""
+    from finops.config import SAMPLE
     from finops.demo import run_demo
     from finops.summary.plan import demo_text
 
-    config = settings(context, folder)
+    config = given(context, folder or SAMPLE)
     with progress() as tell:
         report = run_demo(opened(config), config, progress=tell)
-    typer.echo(demo_text(report, folder, fmt))
+    typer.echo(demo_text(report, folder or SAMPLE, fmt))

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from finops.cli.costs import WhereOption
 from finops.cli.root import WarehouseOption, app, progress, reading, say, settings
 from finops.errors import ConfigError
 
@@ -27,7 +26,10 @@ def weekly(
         list[Path] | None,
         typer.Option("--out", help="File to write (.html, .md, .json); repeatable; none: Markdown to stdout.", metavar="FILE"),
     ] = None,
-    where: WhereOption = None,
+    scope: Annotated[
+        list[str] | None,
+        typer.Option("--scope", "--where", help="Spend and month end of a part alone: COL=VALUE or COL!=VALUE; repeatable."),
+    ] = None,
     warehouse: WarehouseOption = None,
 ) -> None:
     """The weekly report: trust, spend and why it changed, month end, plan, teams, commitments that expire, data health."""
@@ -39,7 +41,7 @@ def weekly(
     config = settings(context, warehouse)
     with reading(config) as reader, progress() as tell:
         tell("making the report")
-        report = make(reader, config, where or [])
+        report = make(reader, config, scope or [])
     for path in out or []:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)

@@ -69,7 +69,19 @@ def options(
         sys.excepthook = report_bug
 
 
-def settings(context: typer.Context, warehouse: str | None = None, memory_limit: str | None = None) -> Config:
+def settings(context: typer.Context, warehouse: str | None = None) -> Config:
+    """The settings of a command on a bill that is loaded: the sample company's where there is no other, which is said."""
+    from finops.config import or_sample
+
+    config = given(context, warehouse)
+    found = or_sample(config)
+    if found is not config:
+        say(f"the sample company of {found.warehouse}: nothing is loaded into {config.warehouse} yet")
+    return found
+
+
+def given(context: typer.Context, warehouse: str | None = None, memory_limit: str | None = None) -> Config:
+    """The settings as they are given, of a command that fills a warehouse."""
     from finops.config import load_config
 
     return load_config(context.obj["config"], flags={"warehouse": warehouse, "memory_limit": memory_limit})

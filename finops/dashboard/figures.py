@@ -15,6 +15,10 @@ SAVING, COST, LEVEL = "#009E73", "#D55E00", "#0072B2"
 NAMES = len(PALETTE)
 """Groups with a colour of their own."""
 
+_END = "length(datum.label) > {0} ? '…' + slice(datum.label, 1 - {0}) : datum.label"
+ENDS, ENDS_SHORT = _END.format(40), _END.format(22)
+"""Vega's words for the end of a long name: what tells two resources apart stands there."""
+
 BAR_PX = 22
 """Height of a bar with its gap."""
 AXIS_PX = 80
@@ -26,7 +30,7 @@ def bars(rows: Sequence[Mapping[str, Any]], *, x: str, y: str, unit: str) -> alt
     chart: alt.Chart = alt.Chart(_data(rows)).mark_bar(color=LEVEL)
     figure: alt.Chart = chart.encode(
         x=alt.X(f"{x}:Q", title=unit, axis=_money_axis([row[x] for row in rows])),
-        y=alt.Y(f"{y}:N", sort=None, title=None, axis=alt.Axis(labelLimit=260, labelOverlap=False)),
+        y=alt.Y(f"{y}:N", sort=None, title=None, axis=alt.Axis(labelLimit=260, labelOverlap=False, labelExpr=ENDS)),
         tooltip=[alt.Tooltip(f"{y}:N"), alt.Tooltip(f"{x}:Q", format=",.2f", title=unit)],
     ).properties(height=BAR_PX * len(rows) + AXIS_PX)
     return figure
@@ -45,7 +49,7 @@ def stacked(rows: Sequence[Mapping[str, Any]], *, x: str, y: str, colour: str, u
                 f"{colour}:N",
                 scale=alt.Scale(domain=list(order), range=colours),
                 title=None,
-                legend=alt.Legend(labelLimit=220, orient="bottom", columns=4),
+                legend=alt.Legend(labelLimit=170, orient="bottom", columns=2, labelExpr=ENDS_SHORT),
             ),
             tooltip=[
                 alt.Tooltip(f"{x}:O", timeUnit="utcyearmonthdate", title="day"),
@@ -76,7 +80,7 @@ def waterfall(rows: Sequence[Mapping[str, Any]], unit: str) -> alt.Chart:
 
 
 def _day_axis() -> alt.Axis:
-    return alt.Axis(format="%-d %b", labelAngle=0, labelOverlap="greedy", ticks=False)
+    return alt.Axis(format="%-d %b", labelAngle=0, labelOverlap="parity", ticks=False)
 
 
 def _money_axis(amounts: Sequence[float]) -> alt.Axis:

@@ -8,7 +8,7 @@ import streamlit as st
 
 from finops.dashboard import panel, state
 from finops.dashboard.scope import age
-from finops.summary.status import period_rows, recent
+from finops.summary.status import period_rows, recent, source_row
 
 
 def page() -> None:
@@ -20,7 +20,8 @@ def page() -> None:
     panel.trust_line(trusted)
     st.header("Data health")
     st.subheader("Sources")
-    panel.table([asdict(row) for row in at.ask(state.sources)], key="sources", command="finops status")
+    rows = [asdict(row) for row in at.ask(state.sources)]
+    panel.table([source_row(row) for row in rows], key="sources", command="finops status", listed=rows)
     st.subheader("Reconciliation")
     periods = at.ask(state.reconciliation)
     shown = recent(periods)

@@ -20,14 +20,15 @@ def page() -> None:
     st.header("ML")
     report = at.ask(state.ml, scope.where)
     st.caption(f"{report.first} to {report.as_of}, effective cost before promotional credits: {spent(report)}")
+    if not report.totals:
+        st.info("No line of the bill is machine learning's: no accelerator, no ML service, no endpoint, no tokens.")
+        panel.way(_command(scope))
+        return
     _spend(at, scope)
-    tables = at.ask(_tables, scope)
+    tables, exact = at.ask(_tables, scope), at.ask(_exact, scope)
     for name, (title, empty) in {**TABLES, "instrument_first": INSTRUMENT}.items():
         st.subheader(title)
-        if tables[name]:
-            panel.table(tables[name], key=f"ml-{name}", command=_command(scope))
-        else:
-            st.caption(empty)
+        panel.table(tables[name], key=f"ml-{name}", command=_command(scope), empty=empty.capitalize(), listed=exact[name])
 
 
 @st.fragment
@@ -45,12 +46,23 @@ def _spend(at: state.Snapshot, scope: Scope) -> None:
         mine = [{"name": str(row[by]), "cost": float(row["cost"])} for row in rows if row["currency"] == currency][:BARS]
         with column:
             panel.chart(figures.bars(mine, x="cost", y="name", unit=currency), f"ml-{currency}")
-    panel.table(rows, key=f"ml-{named[by]}", command=_command(scope), empty="No line of the bill is machine learning's.")
+    panel.table(
+        rows,
+        key=f"ml-{named[by]}",
+        command=_command(scope),
+        empty="No line of the bill is machine learning's.",
+        listed=at.ask(_exact, scope)[named[by]],
+    )
 
 
 def _tables(at: state.Snapshot, scope: Scope) -> dict[str, panel.Rows]:
     """Every table of the report, for people."""
     return ml_tables(at.ask(state.ml, scope.where), at.ask(state.instruments, scope.where), exact=False)
+
+
+def _exact(at: state.Snapshot, scope: Scope) -> dict[str, panel.Rows]:
+    """The same for files."""
+    return ml_tables(at.ask(state.ml, scope.where), at.ask(state.instruments, scope.where), exact=True)
 
 
 def _command(scope: Scope) -> str:

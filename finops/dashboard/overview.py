@@ -3,27 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from decimal import Decimal
+from dataclasses import asdict
 from typing import Any
 
 import streamlit as st
 
 from finops import queries
-from finops.dashboard import figures, panel, state
+from finops.dashboard import panel, state
 from finops.dashboard.scope import Scope, scope_bar
-from finops.plans import PlanView
-from finops.portfolio import waterfall_bars
+from finops.dashboard.waterfall import WHOLE, standing, waterfalls
 from finops.render import amount
 from finops.summary.blocks import first_of
-from finops.summary.costs import anomaly_rows
+from finops.summary.costs import anomaly_rows, change_rows
 from finops.summary.plan import short
 from finops.summary.savings import stage_rows, waiting_rows
-from finops.summary.teams import UNTAXED
+from finops.summary.teams import UNTAXED, month_row
 
 MOST = 5
 """Rows of each list and currency; its page, its file and its command have all."""
-
-WHOLE = "Of the whole bill, whatever the scope."
 
 
 def page() -> None:
@@ -33,36 +30,35 @@ def page() -> None:
     panel.trust_line(at.ask(state.trusted))
     st.header("Overview")
     _months(at.ask(state.months, scope.where), scope)
+    _budgets(at.ask(state.budgets), scope)
     _unusual(at.ask(state.anomalies, scope.where), scope)
     _changed(at, scope)
-    _waterfalls(at.ask_ledger(state.plans), scope)
-    _followed(at.ask_ledger(state.savings), scope)
-
-
-def _waterfalls(views: list[PlanView], scope: Scope) -> None:
-    """What can be saved, a currency beside the other."""
     st.subheader("Plan")
-    if scope.where:
-        st.caption(WHOLE)
-    for view, column in zip(views, st.columns(max(1, len(views))), strict=False):
-        plan = view.plan
-        with column:
-            st.metric(f"can be saved a month, {plan.currency}", amount(plan.saving))
-            panel.chart(figures.waterfall(waterfall_bars(plan), f"{plan.currency} a month"), f"waterfall-{plan.currency}")
-    panel.source("finops recommend")
+    waterfalls(standing(at.ask_ledger(state.plans)), "waterfall", is_scoped=bool(scope.where))
+    _followed(at.ask_ledger(state.savings), scope)
+    _ends(at.ask(state.endings, scope.where), scope)
+
+
+def _ends(found: list[queries.Ending], scope: Scope) -> None:
+    """What no forecast of a month shows."""
+    st.subheader("Ends within a year")
+    st.caption("The bill rises by so much a month after the last day.")
+    rows = [asdict(one) for one in found]
+    panel.table(
+        [{**row, "name": short(str(row["name"]))} for row in first_of(rows, MOST)],
+        key="ends",
+        command=f"finops forecast{scope.filters}",
+        empty="No commitment or credit that is loaded ends within a year.",
+        listed=rows,
+    )
 
 
 def _changed(at: state.Snapshot, scope: Scope) -> None:
     st.subheader("What changed")
     query = queries.CostQuery(("service",), first=scope.first, last=scope.last, where=scope.where)
     before = queries.previous(scope.first, scope.last)
-    st.caption(f"{before[0]} to {before[1]}, then {scope.first} to {scope.last}; the parts sum to the change")
-    changed = [
-        {"service": change.keys[0], "currency": change.currency, "before": change.before, "after": change.after}
-        | {"change": change.change, "usage": change.usage, "mix": change.mix, "price": change.price}
-        | {"exchange": change.exchange}
-        for change in at.ask(state.changes, query)
-    ]
+    st.caption(f"{before[0]} to {before[1]}, then {scope.first} to {scope.last}, with tax; the parts sum to the change")
+    changed = change_rows(at.ask(state.changes, query), query.by)
     command = f"finops costs --by service --compare{scope.flags}"
     panel.table(first_of(changed, MOST), key="changes", command=command, listed=changed)
 
@@ -94,7 +90,11 @@ def _followed(report: queries.SavingsReport, scope: Scope) -> None:
     if scope.where:
         st.caption(WHOLE)
     stages = [{"currency": total.currency} | row for total in report.totals for row in stage_rows(total)]
-    found = f"The {len(report.plans)} plans on record found nothing to save." if report.plans else "; ".join(report.notes)
+    found = (
+        f"What is on record, {len(report.plans)} plans so far, found nothing to save."
+        if report.plans
+        else "; ".join(report.notes)
+    )
     panel.table(stages, key="savings", command="finops savings", empty=found)
 
 
@@ -107,24 +107,34 @@ def _brief(row: Mapping[str, Any]) -> dict[str, object]:
 def _months(months: list[queries.MonthEnd], scope: Scope) -> None:
     for column, month in zip(st.columns(max(1, len(months))), months, strict=False):
         with column:
-            named = month.currency if month.name == "all" else f"{month.name} ({month.currency})"
-            st.metric(f"{month.month} to date, {named}", amount(month.actual))
-            st.caption(_ends(month))
+            st.metric(f"{month.month} to date, {month.currency}", amount(month.actual))
+            st.caption(_ends_at(month))
     st.caption(UNTAXED)
-    if all(month.budget is None for month in months):
-        st.caption("No budget is set: \\[\\[budgets]] in finops.toml (finops init --print shows how).")
-    panel.source(f"finops forecast{scope.filters}; finops budgets")
+    panel.source(f"finops forecast{scope.filters}", [asdict(month) for month in months], "months")
 
 
-def _ends(month: queries.MonthEnd) -> str:
+def _budgets(budgets: list[queries.MonthEnd], scope: Scope) -> None:
+    """Each budget with what its month ends at."""
+    st.subheader("Budgets")
+    if scope.where and budgets:
+        st.caption("Each budget has a scope of its own, whatever is chosen here.")
+    rows = [month_row(budget) for budget in budgets]
+    shown = [{name: value for name, value in row.items() if name not in ("as_of", "nowcast")} for row in rows]
+    panel.table(
+        shown,
+        key="budgets",
+        command="finops budgets",
+        empty="No budget is set: \\[\\[budgets]] in finops.toml (finops init --print shows how).",
+        listed=rows,
+    )
+
+
+def _ends_at(month: queries.MonthEnd) -> str:
     if month.expected is None:
         return "month end: unknown, less than two weeks of history"
     text = f"month end {amount(month.expected)}"
     if month.low is not None and month.high is not None and month.low < month.high:
         text += f" ({amount(month.low)} to {amount(month.high)}, four times in five)"
-    text += f"; the month before {amount(month.previous)}" if month.previous else ""
-    if month.budget is not None:
-        text += f"; budget {amount(month.budget)}"
-    if month.exceeds is not None:
-        text += f", exceeded with {Decimal(repr(month.exceeds)):.0%}"
-    return text
+    if month.nowcast:
+        text += f"; of it {amount(month.nowcast)} of days that are not billed whole yet"
+    return text + (f"; the month before {amount(month.previous)}" if month.previous else "")

@@ -13,12 +13,16 @@ import streamlit as st
 from finops import render
 from finops.intake.reconcile import Trust
 from finops.render import printable
-from finops.summary.html_table import html_table
+from finops.summary.html_table import heading, html_table
+from finops.summary.plan import short
 from finops.summary.trust import trust_words
 
 LIGHTS: Mapping[str, Literal["green", "orange", "red"]] = {"green": "green", "amber": "orange", "red": "red"}
-WIDE = ("resource", "do", "why", "how", "against", "note")
-"""Columns of long texts: a screen shows their beginning, so that the amounts beside them are on it too."""
+WIDE = {"resource": 180, "do": 215, "why": 200, "how": 200, "against": 200, "note": 200}
+"""Columns of long texts, with their width in pixels: a screen shows their beginning, so that the amounts beside them are on it
+too."""
+FEW = 6
+"""Columns up to which a table has room for its texts."""
 
 Rows: TypeAlias = Sequence[Mapping[str, Any]]
 
@@ -49,7 +53,7 @@ def table(
     screen shows less than there is."""
     if not rows:
         st.caption(empty)
-        source(command)
+        way(command)
     elif len(rows) <= SHORT:
         st.html(html_table(rows))
         source(command, listed or rows, key)
@@ -58,7 +62,7 @@ def table(
         source(command, listed or rows, key)
 
 
-def choice(rows: Rows, *, key: str, command: str, opened: int | None, listed: Rows) -> int | None:
+def choice(rows: Rows, *, key: str, command: str, opened: int | None, listed: Rows, empty: str) -> int | None:
     """A table of which one row may be chosen, `opened` at first. The chosen row's index, or None."""
     picked: Sequence[int] = []
     if rows:
@@ -73,7 +77,7 @@ def choice(rows: Rows, *, key: str, command: str, opened: int | None, listed: Ro
         )
         picked = event["selection"]["rows"]
     else:
-        st.caption(NOTHING)
+        st.caption(empty)
     source(command, listed, key)
     return int(picked[0]) if picked and picked[0] < len(rows) else None
 
@@ -83,18 +87,21 @@ def _columns(rows: Sequence[Mapping[str, object]]) -> dict[str, Any]:
     columns: dict[str, Any] = {}
     for name in rows[0]:
         values = [row[name] for row in rows if row[name] is not None]
-        said = name.replace("_", " ")
+        said = heading(name)
         if values and all(isinstance(value, Decimal) for value in values):
             columns[name] = st.column_config.NumberColumn(said, format="accounting")
         elif values and all(isinstance(value, int | float) and not isinstance(value, bool) for value in values):
             columns[name] = st.column_config.NumberColumn(said, format="localized")
         else:
-            columns[name] = st.column_config.TextColumn(said, width="medium" if name in WIDE else None)
+            columns[name] = st.column_config.TextColumn(said, width=WIDE.get(name) if len(rows[0]) > FEW else None)
     return columns
 
 
 def _shown(rows: Sequence[Mapping[str, object]]) -> list[dict[str, Any]]:
-    return [{name: _cell(value) for name, value in row.items()} for row in rows]
+    return [
+        {name: short(printable(str(value))) if name == "resource" else _cell(value) for name, value in row.items()}
+        for row in rows
+    ]
 
 
 def _cell(value: object) -> Any:
@@ -115,15 +122,13 @@ def dated(age: str) -> None:
     st.html(STYLE)
 
 
-def source(command: str, rows: Sequence[Mapping[str, object]] = (), key: str = "") -> None:
-    """The command that gives the same numbers, how old they are, and the rows as a file."""
-    mark = "  # " if "  # " not in command else " "
-    said = f"{command}{mark}{st.session_state.get(AGE, '')}"
+def source(command: str, rows: Sequence[Mapping[str, object]], key: str) -> None:
+    """The end of a panel: the command that gives the same numbers, how old they are, and the rows as a file."""
     if not rows:
-        st.code(said, language="bash", wrap_lines=True)
+        way(command)
         return
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.code(said, language="bash", wrap_lines=True)
+        way(command)
         st.download_button(
             "CSV",
             lambda: render.rows(rows, "csv"),
@@ -134,6 +139,12 @@ def source(command: str, rows: Sequence[Mapping[str, object]] = (), key: str = "
             on_click="ignore",
             icon=":material/download:",
         )
+
+
+def way(command: str) -> None:
+    """A command, and how old the numbers are that it is about."""
+    mark = "  # " if "  # " not in command else " "
+    st.code(f"{command}{mark}{st.session_state.get(AGE, '')}", language="bash", wrap_lines=True)
 
 
 def chart(figure: alt.Chart | alt.LayerChart, key: str) -> None:

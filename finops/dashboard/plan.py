@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
@@ -15,19 +15,26 @@ import streamlit as st
 from finops import queries
 from finops.dashboard import figures, panel, state
 from finops.dashboard.scope import Scope, chosen, scope_bar
+from finops.dashboard.waterfall import WHOLE, standing, waterfalls
 from finops.document import recommendation_document
 from finops.errors import FinopsError
 from finops.model import Act, Recommendation, action_name
 from finops.plans import PlanView, Selection, narrowed
-from finops.portfolio import waterfall_bars
 from finops.render import amount, printable, text
 from finops.summary.blocks import first_of
-from finops.summary.plan import short
+from finops.summary.plan import place, short
 from finops.summary.savings import applied_rows, decided_rows
 
 NAMELESS = "(no meter)"
+NOTHING = (
+    "Nothing to do is found. What the bill does not tell are utilization, inventory and prices: finops load takes files of them"
+    " (connectors/files/README.md), or fetches them (finops init)."
+)
 MOST = 10
 """What is unknown, of each currency; the file has all."""
+
+SHORT = 26
+"""Characters of a resource that its column has room for."""
 
 EVIDENCE_DAYS = 90
 """What recommenders look back at."""
@@ -46,25 +53,21 @@ def page() -> None:
     for view in views:
         panel.trust_line(view.trust, view.plan.currency)
     st.header("Plan")
-    _recommendations(at, scope)
-    st.subheader("From what is paid today to what is paid after it")
-    if scope.where:
-        st.caption("Of the whole bill, whatever the scope.")
-    for view, column in zip(views, st.columns(max(1, len(views))), strict=False):
-        plan = view.plan
-        with column:
-            st.markdown(f"**{plan.currency}: {amount(plan.current)} a month, {amount(plan.after)} after the plan**")
-            unit = f"{plan.currency} a month"
-            panel.chart(figures.waterfall(waterfall_bars(plan), unit), f"plan-waterfall-{plan.currency}")
-    panel.source("finops recommend")
+    whole = standing(views)
+    if whole:
+        _recommendations(at, scope)
+        st.subheader("From what is paid today to what is paid after it")
+        waterfalls(whole, "plan-waterfall", is_scoped=bool(scope.where))
+    else:
+        panel.way("finops status")
     _set_aside(at.ask_ledger(state.savings), scope)
-    _unknowns(views)
+    _unknowns(whole, scope)
 
 
 @st.fragment
 def _recommendations(at: state.Snapshot, scope: Scope) -> None:
     """The list, filtered, and the one that is open: drawn anew without the rest of the page."""
-    views = at.ask_ledger(state.plans)
+    views = [view for view in at.ask_ledger(state.plans) if view.trust.status != "red"]
     selection = _filters([r for view in views for r in view.plan.recommendations], scope)
     shown = narrowed(views, selection)
     for view in shown:
@@ -76,14 +79,16 @@ def _recommendations(at: state.Snapshot, scope: Scope) -> None:
     wanted = st.query_params.get("id")
     at_first = next((n for n, (_, r) in enumerate(listed) if r.finding.id == wanted), None)
     rows = [_row(*pair) for pair in listed]
-    brief = [row | {"resource": short(str(row["resource"]), 30)} for row in rows]
-    picked = panel.choice(brief, key=key, command=_command(selection), opened=at_first, listed=rows)
+    brief = [row | {"resource": short(str(row["resource"]), SHORT)} for row in rows]
     everything = [(view, r) for view in views for r in view.plan.recommendations]
+    empty = "Nothing of the plan is in this choice." if everything else NOTHING
+    picked = panel.choice(brief, key=key, command=_command(selection), opened=at_first, listed=rows, empty=empty)
     elsewhere = next((pair for pair in everything if pair[1].finding.id == wanted), None) if at_first is None else None
     one = listed[picked] if picked is not None else elsewhere
     if one is None:
         st.query_params.pop("id", None)
-        st.caption("Select a row of the table to see its facts, its range, what was rejected, the SQL and the patch.")
+        if rows:
+            st.caption("Select a row of the table to see its facts, its range, what was rejected, the SQL and the patch.")
         return
     st.query_params["id"] = one[1].finding.id
     with st.container(border=True):
@@ -115,7 +120,7 @@ def _daily(at: state.Snapshot, recommendation: Recommendation, currency: str) ->
     if not resource or at.as_of is None:
         return
     where = (queries.Condition("resource", (resource,)),)
-    first = at.as_of - timedelta(days=EVIDENCE_DAYS - 1)
+    first = queries.first_of_days(at.as_of, EVIDENCE_DAYS)
     query = queries.CostQuery(("SkuMeter",), first=first, last=at.as_of, where=where)
     meters = [row for row in at.ask(state.costs, query) if row.currency == currency]
     named = [row.keys[0] for row in meters[: figures.NAMES]]
@@ -128,8 +133,9 @@ def _daily(at: state.Snapshot, recommendation: Recommendation, currency: str) ->
         order = [str(name or NAMELESS) for name in named] + ([queries.OTHERS] if len(meters) > len(named) else [])
         figure = figures.stacked(rows, x="day", y="cost", colour="name", unit=f"{currency} a day", order=order)
         panel.chart(figure, "evidence")
-        command = f"finops costs --by day,SkuMeter --from {first} --where {shlex.quote('resource=' + resource)}"
-        panel.source(command)
+        command = f"finops costs --by day,SkuMeter --from {first} --to {at.as_of} --where {shlex.quote('resource=' + resource)}"
+        listed = [{"day": r.keys[0], "SkuMeter": r.keys[1], "currency": currency, "effective_cost": r.amount} for r in days]
+        panel.source(command, listed, "evidence")
 
 
 def _decide(at: state.Snapshot, recommendation: Recommendation) -> None:
@@ -141,7 +147,7 @@ def _decide(at: state.Snapshot, recommendation: Recommendation) -> None:
             if st.button("Open it again", key=f"reopen-{finding_id}"):
                 state.reopen(at, finding_id)
                 st.rerun()
-            panel.source(f"finops dismiss {finding_id} --reopen")
+            panel.way(f"finops dismiss {finding_id} --reopen")
             return
         with st.expander("Dismiss"), st.form(f"dismiss-{finding_id}", border=False):
             until = st.date_input("Until", value=(at.as_of or date.min) + timedelta(days=DISMISS_DAYS), key="dismiss-until")
@@ -153,23 +159,34 @@ def _decide(at: state.Snapshot, recommendation: Recommendation) -> None:
     except FinopsError as error:
         st.error(str(error))
         return
-    panel.source(f"finops dismiss {finding_id} --until DATE --why TEXT")
+    panel.way(f"finops dismiss {finding_id} --until DATE --why TEXT")
 
 
 def _set_aside(report: queries.SavingsReport, scope: Scope) -> None:
     """What left the plan: done and measured, or gone and why."""
     st.subheader("Done, and what the bill shows since")
     mine = [row for row in report.rows if scope.holds(row.provider, row.account)]
+    done = applied_rows(mine)
     panel.table(
-        applied_rows(mine),
+        [_ended(row) for row in done],
         key="applied",
         command="finops savings",
         empty="Nothing is seen on the bill to be done yet; three settled days after it is, it stands here with what it saved.",
+        listed=done,
     )
     gone = decided_rows([row for row in mine if row.status == "gone"])
     if gone:
         st.subheader("Gone, and why")
-        panel.table(gone, key="gone", command="finops savings")
+        panel.table([_ended(row) for row in gone], key="gone", command="finops savings", listed=gone)
+
+
+HIDDEN = ("kind", "low", "high", "measured_at")
+"""What a line has no room for; the file has it."""
+
+
+def _ended(row: Mapping[str, object]) -> Mapping[str, object]:
+    """A row of the ledger as a screen has room for it."""
+    return {name: short(str(value)) if name == "resource" else value for name, value in row.items() if name not in HIDDEN}
 
 
 def _owner(name: str) -> str:
@@ -178,11 +195,12 @@ def _owner(name: str) -> str:
 
 def _row(view: PlanView, recommendation: Recommendation) -> dict[str, object]:
     finding, saving = recommendation.finding, recommendation.saving
+    at = finding.scope
     action = finding.verdict.action if isinstance(finding.verdict, Act) else None
     return {
         "id": finding.id,
         "kind": finding.kind,
-        "resource": finding.scope.resource,
+        "resource": place(at.resource, at.provider, at.account, at.region),
         "do": f"{action_name(action)} → {action.target}" if action else "",
         "saving": saving.effective_monthly.expected,
         "currency": view.plan.currency,
@@ -197,12 +215,10 @@ def _detail(at: state.Snapshot, view: PlanView, recommendation: Recommendation) 
     document = recommendation_document(recommendation)
     saving, currency = document["saving"], view.plan.currency
     st.subheader(f"{document['kind']} {document['id']}")
-    st.text("\n".join(printable(said) for said in (document["resource"], document["why"])))
-    low, expected, high, alone = st.columns(4)
-    low.metric(f"Low, {currency} a month", amount(Decimal(saving["low"])))
-    expected.metric("Expected", amount(Decimal(saving["expected"])))
-    high.metric("High", amount(Decimal(saving["high"])))
-    alone.metric("Alone", amount(Decimal(saving["alone"])))
+    st.text("\n".join(printable(said) for said in (str(_row(view, recommendation)["resource"]), document["why"])))
+    st.caption(f"What it saves, {currency} a month; alone: if nothing else of the plan is done")
+    for column, name in zip(st.columns(4), ("low", "expected", "high", "alone"), strict=True):
+        column.metric(name.capitalize(), amount(Decimal(saving[name])))
     _daily(at, recommendation, currency)
     facts = [{name: fact[name] for name in ("name", "value", "unit", "source")} for fact in document["evidence"]["facts"]]
     told = [fact | {"value": text(fact["value"])} for fact in facts]
@@ -214,13 +230,13 @@ def _detail(at: state.Snapshot, view: PlanView, recommendation: Recommendation) 
             for line in lines:
                 st.text(printable(line))
     st.markdown("**SQL that gives the saving alone**")
-    st.code(document["evidence"]["sql"], language="sql")
+    st.code(document["evidence"]["sql"], language="sql", wrap_lines=True)
     if document["patch"]:
         st.markdown("**Patch**")
-        st.code(document["patch"], language="bash")
+        st.code(document["patch"], language="bash", wrap_lines=True)
 
 
-def _unknowns(views: Sequence[PlanView]) -> None:
+def _unknowns(views: Sequence[PlanView], scope: Scope) -> None:
     rows = [
         {"missing": m.missing, "currency": view.plan.currency, "resources": m.resources}
         | {"spend_at_stake": m.spend_at_stake, "how": m.how}
@@ -229,4 +245,6 @@ def _unknowns(views: Sequence[PlanView]) -> None:
     ]
     if rows:
         st.subheader("Unknown, by the spend that waits for it")
+        if scope.where:
+            st.caption(WHOLE)
         panel.table(first_of(rows, MOST), key="unknown", command="finops recommend", listed=rows)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 
 import streamlit as st
 
@@ -25,8 +25,7 @@ class Scope:
     @property
     def filters(self) -> str:
         """What it is limited to, as flags of a command."""
-        named = [c.column + "=" + "|".join(c.values) for c in self.where]
-        return "".join(f" --where {shlex.quote(condition)}" for condition in named)
+        return filters(self.where)
 
     @property
     def flags(self) -> str:
@@ -58,6 +57,11 @@ class Scope:
         return all(not named[c.column] or named[c.column] in c.values for c in self.where)
 
 
+def filters(where: Sequence[queries.Condition]) -> str:
+    """Conditions as flags of a command."""
+    return "".join(f" --where {shlex.quote(str(condition))}" for condition in where)
+
+
 def scope_bar(at: Snapshot, *, dated: bool = True) -> Scope:
     """Draw it in the side bar; the scope that is chosen. Undated pages have no month to choose."""
     where = []
@@ -71,9 +75,7 @@ def scope_bar(at: Snapshot, *, dated: bool = True) -> Scope:
         months = sorted({str(row.keys[0]) for row in at.ask(costs, queries.CostQuery(("month",)))}, reverse=True)
         month = _month(months) if dated else months[0]
         age(at)
-    first = date.fromisoformat(f"{month}-01")
-    end = (first + timedelta(days=31)).replace(day=1) - timedelta(days=1)
-    return Scope(tuple(where), first, min(end, at.as_of or end))
+    return Scope(tuple(where), *queries.days_of(month, at.as_of))
 
 
 def age(at: Snapshot) -> None:

@@ -9,7 +9,7 @@ from typing import TypeVar
 import streamlit as st
 
 from finops import queries
-from finops.config import Config, load_config
+from finops.config import Config, load_config, or_sample
 from finops.dashboard import panel
 from finops.errors import FinopsError
 from finops.intake.reconcile import Trust, trust
@@ -80,7 +80,7 @@ def _snapshot(settings: str, number: int) -> Snapshot:
 def snapshot() -> Snapshot:
     """The last published state; the page stops with how to fill an empty warehouse."""
     try:
-        config = load_config()
+        config = or_sample(load_config())
         number = Warehouse.open(config.warehouse).published().number
     except FinopsError as error:
         st.error(str(error))
@@ -101,7 +101,7 @@ def _made(at: Snapshot) -> list[PlanView]:
 def plans(at: Snapshot) -> list[PlanView]:
     """One plan a currency; red ones too, which say so. Ask the ledger for them: it knows their status."""
     known = history(at.reader, at.as_of or date.min)
-    return [as_known(view, known) for view in at.ask(_made)]
+    return [as_known(view, known) for view in sorted(at.ask(_made), key=lambda view: view.plan.currency)]
 
 
 def savings(at: Snapshot) -> queries.SavingsReport:
@@ -131,15 +131,28 @@ def costs(at: Snapshot, query: queries.CostQuery) -> list[queries.CostRow]:
 
 
 def changes(at: Snapshot, query: queries.CostQuery) -> list[queries.Change]:
-    """Why spend changed."""
-    return queries.changes(at.reader, query)
+    """Why spend changed, and what provisional days are expected to gain yet."""
+    return [*queries.changes(at.reader, query), *queries.pending(at.reader, at.as_of or date.min, query)]
 
 
 def months(at: Snapshot, where: tuple[queries.Condition, ...]) -> list[queries.MonthEnd]:
-    """What the month ends at, a row a currency, then a row a budget."""
-    day = at.as_of or date.min
-    wanted = configured.budgets(at.config)
-    return [*queries.month_ends(at.reader, day, where=where), *queries.budgets(at.reader, day, wanted)]
+    """What the month ends at, a row a currency."""
+    return queries.month_ends(at.reader, at.as_of or date.min, where=where)
+
+
+def budgets(at: Snapshot) -> list[queries.MonthEnd]:
+    """What the month of each budget ends at."""
+    return queries.budgets(at.reader, at.as_of or date.min, configured.budgets(at.config))
+
+
+def dimensions(at: Snapshot) -> list[str]:
+    """What spend can be grouped by."""
+    return queries.dimensions(at.reader)
+
+
+def endings(at: Snapshot, where: tuple[queries.Condition, ...]) -> list[queries.Ending]:
+    """What ends within a year and holds money off the bill."""
+    return queries.endings(at.reader, at.as_of or date.min, where=where)
 
 
 def teams(at: Snapshot, first: date, last: date, where: tuple[queries.Condition, ...]) -> list[queries.TeamRow]:

@@ -3,7 +3,7 @@
 from finops.queries.accelerators import AcceleratorRow, IdleMachine, OwnerRow
 from finops.queries.ahead import Ending, endings
 from finops.queries.anomalies import Anomaly, anomalies
-from finops.queries.changes import Change, changes, previous
+from finops.queries.changes import NOT_BILLED, Change, changes, days_of, first_of_days, pending, previous
 from finops.queries.commitments import EXPIRY_DAYS, Expiring, expiring
 from finops.queries.costs import (
     METRICS,
@@ -14,6 +14,7 @@ from finops.queries.costs import (
     CostRow,
     column_name,
     costs,
+    dimensions,
     gathered,
     totals,
 )
@@ -31,6 +32,7 @@ from finops.queries.teams import SHARED, UNTAGGED, Allocation, TeamRow, TeamRule
 __all__ = [
     "EXPIRY_DAYS",
     "METRICS",
+    "NOT_BILLED",
     "OTHERS",
     "SHARED",
     "UNTAGGED",
@@ -73,12 +75,16 @@ __all__ = [
     "changes",
     "column_name",
     "costs",
+    "days_of",
+    "dimensions",
     "endings",
     "expiring",
     "first_days",
+    "first_of_days",
     "gathered",
     "ml",
     "month_ends",
+    "pending",
     "pods",
     "previous",
     "reconciliation",

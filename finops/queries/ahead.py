@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 
 from finops.agreements import SPENT, agreements_of
 from finops.money import MONTH_PER_WINDOW, cents
+from finops.queries.costs import Condition, condition_test
 from finops.queries.reads import Reads
+from finops.queries.teams import DAILY_WITH_TAGS
 
 
 @dataclass(frozen=True, slots=True)
 class Ending:
     """Something that holds money off the bill and ends.
 
+    what     the commitment's instrument, or `promotional credits`
     last     its last day; None where nobody says
     monthly  what the bill (after credits) is higher from then on, a month of 730 hours
     """
@@ -28,11 +32,13 @@ class Ending:
 
 
 COMMITTED = """
-    with latest as (
+    with daily as ({daily}),
+    latest as (
         select
             lower(commitment_id) as commitment_id,
             arg_max(term_start, observed_at) as term_start,
-            arg_max(term_end, observed_at) as term_end
+            arg_max(term_end, observed_at) as term_end,
+            arg_max(instrument, observed_at) as instrument
         from commitments
         where observed_at < $as_of::date + 4
         group by lower(commitment_id)
@@ -44,13 +50,13 @@ COMMITTED = """
             currency,
             cast(sum(coalesce(contracted_cost, list_cost, effective_cost) - effective_cost) as decimal(38, 12)) as kept,
             count(distinct charge_date) as days
-        from resource_daily
+        from daily
         where
             commitment_id is not null and charge_category = 'Usage' and coalesce(commitment_status, 'Used') = 'Used'
-            and charge_date > $as_of::date - 30 and charge_date <= $as_of::date
+            and charge_date > $as_of::date - 30 and charge_date <= $as_of::date and {where}
         group by all
     )
-    select used.*, cast(term_end as date) as ends
+    select used.*, cast(term_end as date) as ends, instrument
     from used
     inner join latest on used.commitment_id = latest.commitment_id
     where cast(term_end as date) between $as_of::date + 1 and $until::date and kept > 0
@@ -58,11 +64,27 @@ COMMITTED = """
 """
 
 
-def endings(reads: Reads, as_of: date, *, days: int = 365) -> list[Ending]:
-    """What ends within so many days, soonest first; what ends on no known day comes last."""
-    asked = {"as_of": as_of}
+CREDITED = """
+    with daily as ({daily})
+    select provider, currency, cast(sum(-coalesce(promotional_credit, 0)) as decimal(38, 12)) as credits
+    from daily
+    where
+        charge_category = 'Usage' and coalesce(charge_class, '') = '' and charge_date > $as_of::date - 30
+        and charge_date <= $as_of::date and {where}
+    group by all
+"""
+"""What promotional credits have paid of the last 30 days, of the lines asked about."""
+
+
+def endings(reads: Reads, as_of: date, *, where: Sequence[Condition] = (), days: int = 365) -> list[Ending]:
+    """What ends within so many days, soonest first; what ends on no known day comes last. `monthly` is of the lines that
+    `where` leaves, and what holds nothing off them is left out. Raises ConfigError for an unknown column."""
+    asked: dict[str, object] = {"as_of": as_of}
     agreed = agreements_of(reads.rows("select * from contracts"), reads.rows(SPENT, asked), as_of)
-    paid = {(row["provider"], row["currency"]): row["credits"] for row in reads.rows(SPENT, asked)}
+    params = dict(asked)
+    tests = " and ".join(["true", *(condition_test(condition, True, params) for condition in where)])
+    credited = reads.rows(CREDITED.format(daily=DAILY_WITH_TAGS, where=tests), params)
+    paid = {(row["provider"], row["currency"]): cents(row["credits"] * MONTH_PER_WINDOW) for row in credited}
     found = [
         Ending(
             "promotional credits",
@@ -70,12 +92,14 @@ def endings(reads: Reads, as_of: date, *, days: int = 365) -> list[Ending]:
             p.provider,
             p.currency,
             None if p.ends is None else p.ends - timedelta(days=1),
-            cents(paid[p.provider, p.currency] * MONTH_PER_WINDOW),
+            paid[p.provider, p.currency],
         )
         for p in agreed.promotions
+        if paid.get((p.provider, p.currency))
     ]
-    for row in reads.rows(COMMITTED, asked | {"until": as_of + timedelta(days=days)}):
+    params["until"] = as_of + timedelta(days=days)
+    for row in reads.rows(COMMITTED.format(daily=DAILY_WITH_TAGS, where=tests), params):
         monthly = cents(row["kept"] * 30 / row["days"] * MONTH_PER_WINDOW)
         name, last = row["commitment_id"], row["ends"] - timedelta(days=1)
-        found.append(Ending("commitment", name, row["provider"], row["currency"], last, monthly))
+        found.append(Ending(row["instrument"], name, row["provider"], row["currency"], last, monthly))
     return sorted(found, key=lambda e: (e.last is None, e.last or date.max, e.name))

@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from finops.queries.costs import METRIC_COLUMNS, CostQuery, column_name, condition_test, expression, in_daily
+from finops.queries.month_end import outstanding
 from finops.queries.reads import Reads
 
 ZERO = Decimal(0)
@@ -49,6 +50,18 @@ class Change:
         return self.after - self.before
 
 
+def first_of_days(last: date, count: int) -> date:
+    """The first of so many days that end with `last`."""
+    return last - timedelta(days=count - 1)
+
+
+def days_of(month: str, as_of: date | None) -> tuple[date, date]:
+    """The first and the last day of a month like 2026-10, the latter no later than `as_of`."""
+    first = date.fromisoformat(f"{month}-01")
+    end = (first + timedelta(days=31)).replace(day=1) - timedelta(days=1)
+    return first, min(end, as_of or end)
+
+
 def previous(first: date, last: date) -> tuple[date, date]:
     """The period before: the calendar month before whole calendar months, else as many days."""
     if first.day == 1 and (last + timedelta(days=1)).day == 1:
@@ -56,6 +69,24 @@ def previous(first: date, last: date) -> tuple[date, date]:
         start = first.year * 12 + first.month - 1 - months
         return date(start // 12, start % 12 + 1, 1), first - timedelta(days=1)
     return first - (last - first) - timedelta(days=1), first - timedelta(days=1)
+
+
+NOT_BILLED = "(not billed yet)"
+"""What the last days' lines that are still late are expected to come to."""
+
+
+def pending(reads: Reads, as_of: date, query: CostQuery) -> list[Change]:
+    """One row a currency for what provisional days of the period are expected to gain yet: beside the groups, so that a month
+    that is not over is no drop. Its first key is `NOT_BILLED`. None where a condition is on what daily spend does not keep, or
+    all is one group. Raises as `changes` does."""
+    if query.first is None or query.last is None:
+        raise ValueError("a comparison needs its first and last day")
+    names = [column_name(condition.column) for condition in query.where]
+    if not query.by or not all(in_daily(name) or name.startswith("tag:") for name in names):
+        return []
+    late = outstanding(reads, as_of, query.first, query.last, metric=query.metric, where=query.where)
+    keys = (NOT_BILLED, *(None for _ in query.by[1:]))
+    return [Change(keys, currency, ZERO, sum_, sum_, ZERO, ZERO, ZERO) for currency, sum_ in late.items()]
 
 
 def changes(reads: Reads, query: CostQuery) -> list[Change]:

@@ -77,7 +77,7 @@ DAILY_COLUMNS = {
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """`COLUMN=VALUE` or `COLUMN!=VALUE`; several values of one `=` are separated by `|`."""
+    """`COLUMN=VALUE` or `COLUMN!=VALUE`; several values are separated by `|`, and `\\|` is one in a value."""
 
     column: str
     values: tuple[str, ...]
@@ -88,7 +88,13 @@ class Condition:
         match = re.fullmatch(r"([^=!]+?)(!?=)(.*)", text, re.DOTALL)
         if match is None:
             raise ConfigError(f"`{text}` is no condition", hint="--where 'region=eu-west-1' or --where 'tag:team!=data'")
-        return cls(match[1].strip(), tuple(match[3].split("|")), match[2] == "!=")
+        values = (value.replace("\\|", "|") for value in re.split(r"(?<!\\)\|", match[3]))
+        return cls(match[1].strip(), tuple(values), match[2] == "!=")
+
+    def __str__(self) -> str:
+        """As `parse` reads it."""
+        values = "|".join(value.replace("|", "\\|") for value in self.values)
+        return f"{self.column}{'!=' if self.negated else '='}{values}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +205,24 @@ def column_name(word: str) -> str:
     )
 
 
+MOST_TAGS = 200
+"""Tag keys that are offered: a cluster's labels may be thousands."""
+
+
+def dimensions(reads: Reads) -> list[str]:
+    """What spend can be grouped by: the words people type, tags, most used first, every other FOCUS dimension."""
+    keys = reads.rows(
+        """
+        with named as (select unnest(json_keys(Tags)) as name from tag_sets where json_type(Tags) = 'OBJECT')
+        select name from named group by name order by count(*) desc, name limit $most
+        """,
+        {"most": MOST_TAGS},
+    )
+    words = set(SHORT_NAMES.values())
+    others = [c.name for c in focus.columns() if c.kind == "Dimension" and c.type == "String" and c.name not in words]
+    return [*SHORT_NAMES, *(f"tag:{row['name']}" for row in keys), *sorted(others)]
+
+
 def condition_test(condition: Condition, daily: bool, params: dict[str, object]) -> str:
     """SQL of a condition; its values are bound in `params`."""
     name = f"v{len(params)}"
@@ -212,13 +236,22 @@ def in_daily(name: str) -> bool:
 
 
 def expression(name: str, daily: bool) -> str:
-    """SQL of a column (`column_name`) over `resource_daily` or over the charges; tags are read from a column `Tags`."""
+    """SQL of a column (`column_name`) over `resource_daily` or over the charges; tags are read from a column `Tags`.
+
+    Raises ConfigError for a column that daily spend does not keep."""
     if name in COMPUTED:
         return COMPUTED[name].replace("ChargePeriodStart", "charge_date") if daily else COMPUTED[name]
     if name.startswith("tag:"):
         path = name[4:].replace("\\", "\\\\").replace('"', '\\"').replace("'", "''")
         return f"json_extract_string(Tags, '$.\"{path}\"')"
-    return DAILY_COLUMNS[name] if daily else '"' + name.replace('"', '""') + '"'
+    if not daily:
+        return '"' + name.replace('"', '""') + '"'
+    if name not in DAILY_COLUMNS:
+        raise ConfigError(
+            f"`{name}` is not among the columns of daily spend, which this is answered from",
+            hint="tag:KEY, " + ", ".join(DAILY_COLUMNS) + "; finops costs takes any FOCUS column",
+        )
+    return DAILY_COLUMNS[name]
 
 
 def _period_tests(query: CostQuery, daily: bool, params: dict[str, object]) -> list[str]:

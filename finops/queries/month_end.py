@@ -10,7 +10,7 @@ from decimal import Decimal
 import numpy as np
 
 from finops.commitment.levels import Floats
-from finops.forecast import fees, fees_ahead, forecast, without_fees
+from finops.forecast import Forecast, fees, fees_ahead, forecast, without_fees
 from finops.money import cents
 from finops.queries.costs import METRIC_COLUMNS, Condition, CostMetric, condition_test, expression
 from finops.queries.reads import Reads
@@ -80,6 +80,37 @@ def budgets(reads: Reads, as_of: date, wanted: Sequence[Budget]) -> list[MonthEn
     return result
 
 
+def outstanding(
+    reads: Reads, as_of: date, first: date, last: date, *, metric: CostMetric = "effective", where: Sequence[Condition] = ()
+) -> dict[str, Decimal]:
+    """What the provisional days among `first` … `last` are expected to gain yet, by currency; one that gains nothing is left
+    out. Raises ConfigError for an unknown column."""
+    settled, end = as_of - timedelta(days=PROVISIONAL_DAYS), min(last, as_of)
+    begin = max(first - timedelta(days=1), settled)
+    if end <= begin:
+        return {}
+    found = {}
+    for currency, days in sorted(_daily(reads, as_of, metric, where).items()):
+        late = cents(Decimal(repr(_late_by(days, as_of, begin, end))))
+        if late:
+            found[currency] = late
+    return found
+
+
+def _late_by(days: dict[date, Decimal], as_of: date, begin: date, end: date) -> float:
+    """What the days after `begin` up to `end` lack, by the forecast of the month."""
+    settled = as_of - timedelta(days=PROVISIONAL_DAYS)
+    ahead = _ahead(days, settled, (_month_s_end(as_of) - settled).days)
+    if ahead is None:
+        return 0.0
+    first, last = (begin - settled).days, (end - settled).days
+    return _late(ahead.plain, _standing(days, settled, last)[first:], ahead.daily[first:last])
+
+
+def _month_s_end(day: date) -> date:
+    return (day.replace(day=1) + timedelta(days=31)).replace(day=1) - timedelta(days=1)
+
+
 def _daily(reads: Reads, as_of: date, metric: CostMetric, where: Sequence[Condition]) -> dict[str, dict[date, Decimal]]:
     params: dict[str, object] = {"as_of": as_of, "first": as_of - timedelta(days=HISTORY_DAYS)}
     tests = ["charge_date <= $as_of", "charge_date > $first", "charge_category != 'Tax'"]
@@ -99,8 +130,7 @@ def _daily(reads: Reads, as_of: date, metric: CostMetric, where: Sequence[Condit
 
 
 def _month_end(name: str, currency: str, as_of: date, days: dict[date, Decimal], budget: Decimal | None) -> MonthEnd:
-    first = as_of.replace(day=1)
-    end = (first + timedelta(days=31)).replace(day=1) - timedelta(days=1)
+    first, end = as_of.replace(day=1), _month_s_end(as_of)
     before = (first - timedelta(days=1)).replace(day=1)
     actual = sum((amount for day, amount in days.items() if day >= first), Decimal(0))
     outlook = _outlook(days, as_of, end) if days else None
@@ -136,32 +166,52 @@ class _Outlook:
         return None if self.errors.size < 10 else float(np.mean(self.more + self.errors > room))
 
 
-def _outlook(days: dict[date, Decimal], as_of: date, end: date) -> _Outlook | None:
-    """From the days before the provisional ones: those may gain yet, and would pull the forecast down."""
-    start, settled = min(days), as_of - timedelta(days=PROVISIONAL_DAYS)
-    count = (settled - start).days + 1
-    if count <= 0:
+@dataclass(frozen=True, slots=True)
+class _Ahead:
+    """The settled days without their fees, the forecast from them, and it a day with the fees that are due."""
+
+    plain: Floats
+    found: Forecast
+    daily: Floats
+
+
+def _ahead(days: dict[date, Decimal], settled: date, count: int) -> _Ahead | None:
+    """`count` days ahead of `settled`; None with too little history."""
+    start = min(days)
+    length = (settled - start).days + 1
+    if length <= 0:
         return None
-    history = np.array([float(days.get(start + timedelta(days=n), 0)) for n in range(count)])
+    history = np.array([float(days.get(start + timedelta(days=n), 0)) for n in range(length)])
     known = fees(start, history)
     plain = without_fees(start, history, known)
-    ahead = (end - settled).days
-    found = forecast(plain, ahead)
-    if found is None:
+    found = forecast(plain, count)
+    return None if found is None else _Ahead(plain, found, found.daily + fees_ahead(settled, count, known))
+
+
+def _standing(days: dict[date, Decimal], settled: date, count: int) -> Floats:
+    """The `count` days after `settled` as they are billed so far."""
+    return np.array([float(days.get(settled + timedelta(days=n), 0)) for n in range(1, count + 1)])
+
+
+def _outlook(days: dict[date, Decimal], as_of: date, end: date) -> _Outlook | None:
+    """From the days before the provisional ones: those may gain yet, and would pull the forecast down."""
+    settled = as_of - timedelta(days=PROVISIONAL_DAYS)
+    count = (end - settled).days
+    ahead = _ahead(days, settled, count)
+    if ahead is None:
         return None
-    daily = found.daily + fees_ahead(settled, ahead, known)
-    standing = np.array([float(days.get(settled + timedelta(days=n), 0)) for n in range(1, PROVISIONAL_DAYS + 1)])
-    late = _late(plain, standing, daily[:PROVISIONAL_DAYS])
-    rest = daily[PROVISIONAL_DAYS:]
+    found = ahead.found
+    late = _late(ahead.plain, _standing(days, settled, PROVISIONAL_DAYS), ahead.daily[:PROVISIONAL_DAYS])
+    rest = ahead.daily[PROVISIONAL_DAYS:]
     if not rest.size:
         return _Outlook(late, late, late if late == 0 else 0.0, late, np.zeros(0))
-    errors = found.errors * float(np.sqrt(rest.size / ahead))
+    shrink = float(np.sqrt(rest.size / count))
     low, high = (found.interval() or (None, None)) if found.errors.size >= 10 else (None, None)
     more = late + float(rest.sum())
     if low is None or high is None:
-        return _Outlook(late, more, None, None, errors)
-    shrink = float(np.sqrt(rest.size / ahead))
-    return _Outlook(late, more, more + (low - found.total) * shrink, more + (high - found.total) * shrink, errors)
+        return _Outlook(late, more, None, None, found.errors * shrink)
+    below, above = (low - found.total) * shrink, (high - found.total) * shrink
+    return _Outlook(late, more, more + below, more + above, found.errors * shrink)
 
 
 def _late(history: Floats, standing: Floats, expected: Floats) -> float:

@@ -32,17 +32,21 @@ def costs_text(reader: Reader, query: queries.CostQuery, fmt: render.Format) -> 
     return f"{text}\n\nTotal ({query.metric}): {sums}"
 
 
-def changes_text(reader: Reader, query: queries.CostQuery, fmt: render.Format) -> str:
+def change_rows(found: Sequence[queries.Change], by: Sequence[str]) -> list[dict[str, object]]:
     """One row a group: before, after, and what of the change is usage, mix, price and exchange rate."""
-    found = queries.changes(reader, query)
-    rows: list[dict[str, object]] = [
-        {**dict(zip(query.by, change.keys, strict=True)), "currency": change.currency, "before": change.before}
+    return [
+        {**dict(zip(by, change.keys, strict=True)), "currency": change.currency, "before": change.before}
         | {"after": change.after, "change": change.change, "usage": change.usage, "mix": change.mix}
         | {"price": change.price, "exchange": change.exchange}
         for change in found
     ]
+
+
+def changes_text(reader: Reader, query: queries.CostQuery, as_of: date, fmt: render.Format) -> str:
+    """The change of each group, and of what provisional days are expected to gain yet."""
     if query.first is None or query.last is None:
         raise ValueError("a comparison needs its first and last day")
+    rows = change_rows([*queries.changes(reader, query), *queries.pending(reader, as_of, query)], query.by)
     before = queries.previous(query.first, query.last)
     periods = {"before": before, "after": (query.first, query.last)}
     if fmt == "json":

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from finops import queries, render
 from finops.intake.reconcile import trust
 from finops.render import amount
+from finops.summary.plan import short
 from finops.summary.trust import trust_line
 
 if TYPE_CHECKING:
@@ -27,9 +28,18 @@ SPENDS = {
 """Part of the report → its title, and what its names are."""
 
 TABLES = {
-    "gpu_hours": ("GPU-hours (idle: at least so many, below 5 %)", "no machine with a known accelerator is billed"),
-    "owners": ("GPU-hours of the last complete day, by owner", "no machine with a known accelerator was billed in three days"),
-    "idle": ("Idle right now, by owner", "no accelerator that is measured was idle on its last complete day"),
+    "gpu_hours": (
+        "GPU-hours (idle: at least so many, below 5 %)",
+        "no machine with a known accelerator is billed; an inventory of resources tells which have one",
+    ),
+    "owners": (
+        "GPU-hours of the last complete day, by owner",
+        "no machine with a known accelerator was billed in three days; an inventory tells which have one",
+    ),
+    "idle": (
+        "Idle right now, by owner",
+        "no accelerator that is measured was idle on its last complete day; metrics gpu_* measure them",
+    ),
     "runs": ("Cost per run, by team and model", "unknown: no runs are loaded (finops load, a file with the columns of `runs`)"),
     "endpoints": ("Endpoints", "no endpoint is billed"),
     "tokens": ("Tokens", "unknown: neither metrics tokens_* nor lines that are priced by the token are loaded"),
@@ -84,12 +94,29 @@ def ml_tables(report: queries.MlReport, missing: Sequence[Instrument], *, exact:
         ]
     for name in TABLES:
         tables[name] = [_row(asdict(row), exact) for row in getattr(report, name)]
+    if not exact:
+        tables["runs"] = _without_zeros(tables["runs"], ("running", "unpriced"))
     tables["instrument_first"] = [asdict(row) for row in missing]
     return tables
 
 
+def _without_zeros(rows: Rows, names: Sequence[str]) -> Rows:
+    """The rows without those of these columns that are 0 in all of them: a line has room for so many."""
+    empty = [name for name in names if not any(row[name] for row in rows)]
+    return [{name: value for name, value in row.items() if name not in empty} for row in rows]
+
+
 def _row(row: dict[str, Any], exact: bool) -> dict[str, Any]:
-    return row if exact else {k: float(v) if k in UNIT_COSTS and v is not None else v for k, v in row.items()}
+    return row if exact else {name: _told(name, value) for name, value in row.items()}
+
+
+def _told(name: str, value: Any) -> Any:
+    """A value for people: a unit cost with its significant digits, a share as one, the end of a long id."""
+    if name in UNIT_COSTS and value is not None:
+        return float(value)
+    if name == "failed_share" and value is not None:
+        return f"{value:.1%}"
+    return short(value) if name in ("resource", "scope") else value
 
 
 def _titled(title: str, rows: Rows, empty: str, fmt: render.Format) -> str:

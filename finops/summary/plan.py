@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from finops.agreements import Floor
     from finops.demo import DemoReport
     from finops.plans import PlanView
+    from finops.portfolio import Plan
 
 
 def plans_text(views: list[PlanView], fmt: render.Format) -> str:
@@ -51,12 +52,7 @@ def _plan_text(view: PlanView, fmt: render.Format) -> str:
         f"Plan in {plan.currency} as of {plan.as_of}",
         trust_line(view.trust.status, view.trust.reconciled, (*view.trust.notes, *plan.notes)),
     ]
-    steps: list[dict[str, object]] = [
-        {"step": step.name, f"{plan.currency} a month": step.amount if step.is_level else -step.amount}
-        for step in plan.steps
-        if step.is_level or step.amount
-    ]
-    parts.append(render.rows(steps, fmt))
+    parts.append(render.rows(step_table(plan), fmt))
     if plan.recommendations:
         parts.append(render.rows([recommendation_row(r, plan.currency, full=False) for r in plan.recommendations], fmt))
     parts += [_floor_text(floor) for floor in plan.floors if floor.saving]
@@ -68,6 +64,20 @@ def _plan_text(view: PlanView, fmt: render.Format) -> str:
     parts += _second_opinions(view, fmt)
     parts += [f"FAILED: {failure.kind}: {printable(failure.error)}; its savings are missing" for failure in plan.failed]
     return "\n\n".join(parts)
+
+
+def step_table(plan: Plan) -> list[dict[str, object]]:
+    """The waterfall as rows, its unit in the heading."""
+    return [{"step": row["step"], f"{plan.currency} a month": row["a_month"]} for row in step_rows(plan)]
+
+
+def step_rows(plan: Plan) -> list[dict[str, object]]:
+    """Each step from what is paid to what is paid after the plan; what is saved is negative."""
+    return [
+        {"step": step.name, "currency": plan.currency, "a_month": step.amount if step.is_level else -step.amount}
+        for step in plan.steps
+        if step.is_level or step.amount
+    ]
 
 
 def _floor_text(floor: Floor) -> str:
@@ -108,10 +118,11 @@ def recommendation_row(recommendation: Recommendation, currency: str, *, full: b
     finding, saving = recommendation.finding, recommendation.saving
     action = finding.verdict.action if isinstance(finding.verdict, Act) else None
     what = f"{action_name(action)} → {action.target}" if action else ""
+    scope = finding.scope
     brief: dict[str, object] = {
         "id": finding.id,
         "kind": finding.kind,
-        "resource": finding.scope.resource if full else short(finding.scope.resource),
+        "resource": scope.resource if full else short(place(scope.resource, scope.provider, scope.account, scope.region)),
         "do": what,
         "saving": saving.effective_monthly.expected,
     }
@@ -123,15 +134,20 @@ def recommendation_row(recommendation: Recommendation, currency: str, *, full: b
         "alone": recommendation.alone,
         "stranded": recommendation.stranded,
         "currency": currency,
-        "provider": finding.scope.provider,
-        "account": finding.scope.account,
-        "region": finding.scope.region,
+        "provider": scope.provider,
+        "account": scope.account,
+        "region": scope.region,
         "owner": recommendation.owner,
         "environment": recommendation.environment,
         "status": recommendation.status,
         "first_seen": recommendation.first_seen,
         "standing": recommendation.standing,
     }
+
+
+def place(resource: str, provider: str, account: str = "", region: str = "") -> str:
+    """What an action is on: a resource, or where a commitment that is to be bought holds."""
+    return resource or f"({', '.join(part for part in (provider, account or 'all accounts', region) if part)})"
 
 
 def short(resource: str, width: int = 44) -> str:

@@ -13,15 +13,16 @@ from finops.intake.reconcile import PROVISIONAL_DAYS
 from finops.model import Recommendation
 from finops.money import cents
 from finops.portfolio import Plan, Step, waterfall_bars
-from finops.queries import EXPIRY_DAYS, Change, MonthEnd, TeamRow, unowned
+from finops.queries import EXPIRY_DAYS, Change, TeamRow, unowned
 from finops.render import amount, plain
 from finops.report import DAILY_DAYS, Weekly
-from finops.summary.blocks import BarChart, Block, Command, Document, LineChart, Paragraph, Row, Section, TableOf
+from finops.summary.blocks import BarChart, Block, Command, Document, LineChart, Paragraph, Row, Section, TableOf, first_of
+from finops.summary.costs import change_rows
 from finops.summary.ml import ml_tables
-from finops.summary.plan import recommendation_row
+from finops.summary.plan import recommendation_row, step_table
 from finops.summary.report_followed import anomaly_section, followed_section, ml_section
-from finops.summary.status import PERIODS, period_rows, recent
-from finops.summary.teams import UNTAXED, unowned_words
+from finops.summary.status import PERIODS, period_rows, recent, source_row
+from finops.summary.teams import UNTAXED, month_row, unowned_words
 from finops.summary.trust import trust_words
 
 ROWS, TEAMS = 10, 20
@@ -61,25 +62,22 @@ def _spend(report: Weekly) -> Section:
             f"The {PROVISIONAL_DAYS} days after it are provisional, and left out: they would look like a drop."
         )
     ]
+    if report.scope:
+        whole = "budgets, the plan and what became of it, commitments and data health"
+        blocks.append(Paragraph(f"Spend, unusual days, month end, teams and ML are of the scope; {whole} of the whole bill."))
     blocks += [_said(change, report) for change in report.totals]
-    blocks.append(TableOf(tuple(_change_row(change) for change in report.totals if _comparable(change, report))))
+    blocks.append(TableOf(tuple(change_rows([total for total in report.totals if _comparable(total, report)], ()))))
     days = sorted({row.currency for row in report.daily})
     blocks += [_daily(report, currency) for currency in days]
     blocks.append(Paragraph("What changed most, by service:"))
     changed = [change for change in report.changes if cents(change.change) and _comparable(change, report)]
-    largest = [
-        {"service": change.keys[0], **_change_row(change)}
-        for currency in dict.fromkeys(change.currency for change in changed)
-        for change in [c for c in changed if c.currency == currency][:ROWS]
-    ]
-    blocks += [TableOf(tuple(largest)), Command(_compare(report))]
+    largest = first_of(change_rows(changed, ("service",)), ROWS)
+    blocks += [TableOf(tuple(largest)), Command(f"{_compared(report)}{report.filters}")]
     return Section("Spend, and why it changed", tuple(blocks))
 
 
-def _compare(report: Weekly) -> str:
-    # a condition is whatever its author typed: quoted, so that the line can be pasted
-    quoted = "".join(" --where '" + text.replace("'", "'\\''") + "'" for text in report.scope)
-    return f"finops costs --by service --compare --from {report.first} --to {report.last}{quoted}"
+def _compared(report: Weekly) -> str:
+    return f"finops costs --by service --compare --from {report.first} --to {report.last}"
 
 
 def _said(change: Change, report: Weekly) -> Paragraph:
@@ -99,12 +97,6 @@ def _comparable(change: Change, report: Weekly) -> bool:
     return report.begins.get(change.currency, date.max) <= report.before[0]
 
 
-def _change_row(change: Change) -> dict[str, object]:
-    row: dict[str, object] = {"currency": change.currency, "before": change.before, "after": change.after}
-    row |= {"change": change.change, "usage": change.usage, "mix": change.mix}
-    return row | {"price": change.price, "exchange": change.exchange}
-
-
 def _daily(report: Weekly, currency: str) -> LineChart:
     spent = {str(row.keys[0]): float(row.amount) for row in report.daily if row.currency == currency}
     days = [str(report.as_of - timedelta(days=n)) for n in range(DAILY_DAYS - 1, -1, -1)]
@@ -113,12 +105,12 @@ def _daily(report: Weekly, currency: str) -> LineChart:
 
 
 def _month_end(report: Weekly) -> Section:
-    blocks: list[Block] = [TableOf(tuple(_month_row(month) for month in report.months)), Paragraph(UNTAXED)]
+    blocks: list[Block] = [TableOf(tuple(month_row(month) for month in report.months)), Paragraph(UNTAXED)]
     if any(month.expected is None for month in report.months):
         blocks.append(Paragraph("Where nothing is expected, there are less than two weeks of history: unknown, not guessed."))
-    blocks.append(Command("finops forecast"))
+    blocks.append(Command(f"finops forecast{report.filters}"))
     if report.budgets:
-        blocks += [Paragraph("Budgets:"), TableOf(tuple(_month_row(month) for month in report.budgets))]
+        blocks += [Paragraph("Budgets:"), TableOf(tuple(month_row(month) for month in report.budgets))]
         over = [b for b in report.budgets if b.exceeds is not None and b.exceeds >= 0.5]
         blocks += [Paragraph(f"{b.name}: exceeded with {b.exceeds:.0%}.", strong=True) for b in over]
         blocks.append(Command("finops budgets"))
@@ -127,22 +119,11 @@ def _month_end(report: Weekly) -> Section:
     return Section("Month end and budgets", tuple(blocks))
 
 
-def _month_row(month: MonthEnd) -> dict[str, object]:
-    row: dict[str, object] = {"name": month.name, "month": month.month, "currency": month.currency, "actual": month.actual}
-    row |= {"expected": month.expected, "low": month.low, "high": month.high, "previous": month.previous}
-    if month.budget is None:
-        return row
-    return row | {"budget": month.budget, "exceeds": None if month.exceeds is None else f"{month.exceeds:.0%}"}
-
-
 def _plan(plan: Plan, status: str) -> list[Section]:
     if status == "red":
         text = "No recommendation can stand on this bill: it does not reconcile, or cannot be replayed (see the notes)."
         return [Section(f"Plan in {plan.currency}", (Paragraph(text, strong=True), Command("finops status")))]
     steps = [step for step in plan.steps if step.is_level or step.amount]
-    table: list[Row] = [
-        {"step": step.name, f"{plan.currency} a month": step.amount if step.is_level else -step.amount} for step in steps
-    ]
     head = (
         f"{amount(plan.saving)} {plan.currency} a month can be saved. {len(plan.recommendations)} act, "
         f"{len(plan.keeps)} keep, {plan.unknown_verdicts} unknown. The plan is that of the whole bill."
@@ -151,7 +132,7 @@ def _plan(plan: Plan, status: str) -> list[Section]:
         Paragraph(f"FAILED: {failure.kind}: {failure.error}; its savings are missing.", strong=True) for failure in plan.failed
     ]
     waterfall = BarChart(f"From current to after, {plan.currency} a month", _waterfall(plan, steps))
-    sections = [Section(f"Plan in {plan.currency}", (*failed, Paragraph(head), waterfall, TableOf(tuple(table))))]
+    sections = [Section(f"Plan in {plan.currency}", (*failed, Paragraph(head), waterfall, TableOf(tuple(step_table(plan)))))]
     if plan.recommendations:
         largest = sorted(plan.recommendations, key=lambda r: (-r.saving.effective_monthly.expected, r.rank))[:ROWS]
         rows = tuple(_recommendation_row(r, plan.currency) for r in largest)
@@ -187,7 +168,8 @@ def _teams(report: Weekly) -> Section:
         shown = tuple(Bar(row.team, 0.0, float(row.total), "level", amount(row.total)) for row in mine[:ROWS])
         blocks.append(BarChart(f"Spend by team, {currency}", shown))
         blocks.append(TableOf((*(_team_row(row) for row in mine[:TEAMS]), *_other_teams(mine[TEAMS:]))))
-    return Section("Teams", (*blocks, Command(f"finops allocate --from {report.as_of.replace(day=1)} --to {report.as_of}")))
+    days = f"--from {report.as_of.replace(day=1)} --to {report.as_of}"
+    return Section("Teams", (*blocks, Command(f"finops allocate {days}{report.filters}")))
 
 
 def _team_row(row: TeamRow) -> dict[str, object]:
@@ -213,7 +195,7 @@ def _expiring(report: Weekly) -> Section:
 def _health(report: Weekly) -> Section:
     periods = tuple(period_rows(recent(report.reconciliation)))
     blocks = (
-        TableOf(tuple(asdict(row) for row in report.sources)),
+        TableOf(tuple(source_row(asdict(row)) for row in report.sources)),
         Paragraph(f"Reconciliation of the last {PERIODS} billing periods, and of every red one:"),
         TableOf(periods),
         Command("finops status"),
@@ -231,9 +213,9 @@ def json_document(report: Weekly) -> dict[str, Any]:
         "scope": list(report.scope),
         "trust": {**asdict(report.trust), "reconciled": plain(cents(report.trust.reconciled))},
         "periods": {"before": list(report.before), "after": [report.first, report.last]},
-        "spend": [_change_row(change) for change in report.totals],
+        "spend": change_rows(report.totals, ()),
         "daily": [{"day": row.keys[0], "currency": row.currency, "effective_cost": row.amount} for row in report.daily],
-        "changes": [{"service": change.keys[0], **_change_row(change)} for change in report.changes],
+        "changes": change_rows(report.changes, ("service",)),
         "month_ends": [asdict(month) for month in report.months],
         "anomalies": [asdict(one) for one in report.anomalies],
         "budgets": [asdict(month) for month in report.budgets],

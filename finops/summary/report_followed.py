@@ -19,7 +19,7 @@ ROWS = 10
 def anomaly_section(report: Weekly) -> Section:
     """Unusual days of the last month, provisional ones left out."""
     title = "Unusual spend of the last 30 settled days"
-    command = Command(f"finops anomalies --as-of {report.as_of}")
+    command = Command(f"finops anomalies --as-of {report.as_of}{report.filters}")
     if not report.anomalies:
         return Section(title, (Paragraph("Nothing cost more than its past explains."), command))
     rows = anomaly_rows(report.anomalies, ("service", "account"))
@@ -64,7 +64,7 @@ def ml_section(report: Weekly) -> Section:
     for name in ("idle", "runs"):
         blocks += _listed(TABLES[name][0], tables[name], TABLES[name][1])
     blocks += _listed(INSTRUMENT[0], tables["instrument_first"], INSTRUMENT[1])
-    return Section("Machine learning", (*blocks, Command("finops ml")))
+    return Section("Machine learning", (*blocks, Command(f"finops ml{report.filters}")))
 
 
 def _listed(title: str, rows: Sequence[Row], empty: str) -> list[Block]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from finops import queries, render
 from finops.render import amount
-from finops.summary.plan import short
+from finops.summary.plan import place, short
 
 if TYPE_CHECKING:
     from finops.warehouse.warehouse import Reader
@@ -68,9 +68,13 @@ def stage_rows(total: queries.SavingTotal) -> list[dict[str, object]]:
     return [*rows, waiting]
 
 
+def _place(row: queries.SavingRow) -> str:
+    return place(row.resource, row.provider, row.account)
+
+
 def applied_rows(rows: Sequence[queries.SavingRow]) -> list[dict[str, object]]:
     return [
-        {"id": row.id, "kind": row.kind, "resource": row.resource, "do": row.do, "currency": row.currency}
+        {"id": row.id, "kind": row.kind, "resource": _place(row), "do": row.do, "currency": row.currency}
         | {"since": row.applied, "promised": row.promised, "low": row.low, "high": row.high}
         | {"realised": row.realised, "cash": row.cash, "total": row.saved, "how": row.why, "measured_at": row.measured}
         for row in rows
@@ -85,7 +89,7 @@ def approved_rows(rows: Sequence[queries.SavingRow]) -> list[dict[str, object]]:
 
 def decided_rows(rows: Sequence[queries.SavingRow]) -> list[dict[str, object]]:
     return [
-        {"id": row.id, "kind": row.kind, "resource": row.resource, "do": row.do, "currency": row.currency}
+        {"id": row.id, "kind": row.kind, "resource": _place(row), "do": row.do, "currency": row.currency}
         | {"promised": row.promised, "first_seen": row.first_seen, "why": row.why}
         for row in rows
     ]
@@ -93,7 +97,7 @@ def decided_rows(rows: Sequence[queries.SavingRow]) -> list[dict[str, object]]:
 
 def waiting_rows(rows: Sequence[queries.SavingRow]) -> list[dict[str, object]]:
     return [
-        {"id": row.id, "kind": row.kind, "resource": row.resource, "do": row.do, "owner": row.owner}
+        {"id": row.id, "kind": row.kind, "resource": _place(row), "do": row.do, "owner": row.owner}
         | {"currency": row.currency, "promised": row.promised, "first_seen": row.first_seen}
         | {"plans": row.streak, "waiting": row.waiting, "status": row.status}
         for row in sorted(rows, key=lambda row: (row.currency, -row.waiting, -row.promised, row.id))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from finops import queries, render
 from finops.intake.reconcile import trust
+from finops.summary.plan import short
 from finops.summary.trust import trust_line
 
 if TYPE_CHECKING:
@@ -30,6 +31,12 @@ def period_rows(rows: Sequence[queries.Reconciled]) -> list[dict[str, object]]:
     """One row a comparison, what it comes to before what it was made of."""
     columns = ("period", "status", "residual", "total", "currency", "level", "against", "source", "note")
     return [{name: getattr(row, name) for name in columns} | {"note": row.note or ""} for row in rows]
+
+
+def source_row(row: Mapping[str, object]) -> dict[str, object]:
+    """A source for people: how much and how fresh it is before what it is made of; ends of long names."""
+    columns = ("source", "stream", "rows", "first_unit", "last_unit", "fetched_at", "format", "version")
+    return {name: short(str(row[name]), 24) if name.endswith("_unit") else row[name] for name in columns}
 
 
 def diff_text(rows: list[dict[str, Any]], since: str, fmt: render.Format) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from finops import queries, render
 from finops.render import amount
+from finops.summary.plan import short
 
 if TYPE_CHECKING:
     from finops.warehouse.warehouse import Reader
@@ -76,11 +77,23 @@ def month_end_text(
         calculation = asdict(queries.calculation(reader, reader.published.content))
         known = {} if ahead is None else {"ahead": coming}
         return render.document({"schema": 1, "calculation": calculation, "rows": listed} | known)
-    text = render.rows(listed, fmt)
     if fmt == "csv":
-        return text
-    text = f"{text}\n\n{UNTAXED}"
+        return render.rows(listed, fmt)
+    text = f"{render.rows([month_row(row) for row in rows], fmt)}\n\n{UNTAXED}"
     if not coming:
         return text
-    title = "Ends within a year: the bill rises by so much a month after its last day"
-    return f"{text}\n\n{render.rows(coming, fmt, title=title)}"
+    shown = [ending | {"name": short(str(ending["name"]))} for ending in coming]
+    return f"{text}\n\n{render.rows(shown, fmt, title=ENDS)}"
+
+
+ENDS = "Ends within a year: the bill rises by so much a month after its last day"
+
+
+def month_row(month: queries.MonthEnd) -> dict[str, object]:
+    """A month for people: what is expected beside what was, and the budget where there is one."""
+    row: dict[str, object] = {"name": month.name, "currency": month.currency, "month": month.month, "as_of": month.as_of}
+    row |= {"actual": month.actual, "nowcast": month.nowcast, "expected": month.expected, "low": month.low}
+    row |= {"high": month.high, "previous": month.previous}
+    if month.budget is None:
+        return row
+    return row | {"budget": month.budget, "exceeds": None if month.exceeds is None else f"{month.exceeds:.0%}"}

@@ -12,6 +12,7 @@ import pytest
 
 from finops import __version__
 from tests.conftest import Ran
+from tests.intake.delivery import text
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 Call = Callable[..., Ran]
@@ -228,3 +229,23 @@ def test_a_budget_of_the_settings(finops: Call, company: Path, tmp_path: Path) -
 def test_the_version_needs_no_command(finops: Callable[..., Ran]) -> None:
     ran = finops("--version")
     assert (ran.code, ran.out) == (0, f"finops {__version__}\n")
+
+
+def test_after_the_demo_its_commands_need_no_flag(
+    finops: Call, company: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What `finops demo` made is read while there is no warehouse yet; what is loaded goes to one of its own."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("FINOPS_WAREHOUSE", raising=False)
+    assert finops("savings").code == 2
+    (tmp_path / "demo").symlink_to(company)
+    for command in (["savings"], ["allocate"], ["budgets"], ["forecast"]):
+        ran = finops(*command)
+        assert (ran.code, bool(ran.out)) == (0, True), command
+        assert "the sample company of ./demo: nothing is loaded into ./warehouse yet" in ran.err
+    assert finops("status", "--warehouse", "./other").code == 2
+    (tmp_path / "bill.csv").write_text(text())
+    assert finops("load", "bill.csv").code == 0
+    ran = finops("status", "--format", "json")
+    assert [source["source"] for source in json.loads(ran.out)["sources"]] == ["focus:acc-1"]
+    assert ran.err == ""

@@ -71,3 +71,42 @@ def test_a_tag_condition_takes_the_key_as_it_is(finops: Call, company: Path) -> 
     ran = finops("costs", "--where", "tag:=1", "--warehouse", company)
     assert ran.code == 2
     assert "unknown column `tag:`" in ran.err
+
+
+def test_late_lines_are_no_drop(finops: Call, company: Path) -> None:
+    scope = ("--metric", "list", "--where", "provider=Google Cloud", "--warehouse", company, "--format", "json")
+    compared = json.loads(finops("costs", "--by", "service", "--compare", *scope).out)["rows"]
+    (month,) = json.loads(finops("forecast", *scope).out)["rows"]
+    assert [row["after"] for row in compared if row["service"] == "(not billed yet)"] == [month["nowcast"]]
+    for row in compared:
+        parts = sum(Decimal(row[name]) for name in ("usage", "mix", "price", "exchange"))
+        assert Decimal(row["before"]) + parts == Decimal(row["after"])
+
+
+def test_days_that_are_not_loaded_are_not_compared(finops: Call, company: Path) -> None:
+    compare = ("costs", "--by", "service", "--compare", "--warehouse", company)
+    ran = finops(*compare, "--from", "2026-10-20", "--to", "2026-11-30")
+    assert ran.out.startswith("2026-10-08 to 2026-10-19, then 2026-10-20 to 2026-10-31")
+    assert "the bill is loaded up to 2026-10-31" in ran.err
+    assert finops(*compare, "--from", "2026-11-01", "--to", "2026-11-30").code == 2
+
+
+@pytest.mark.parametrize("command", ["forecast", "allocate", "anomalies", "ml"])
+def test_a_column_that_daily_spend_does_not_keep_is_named(finops: Call, company: Path, command: str) -> None:
+    ran = finops(command, "--where", "InvoiceId=1", "--warehouse", company)
+    assert (ran.code, ran.out) == (2, "")
+    assert "`InvoiceId` is not among the columns of daily spend" in ran.err
+
+
+def test_commitments_of_a_scope_end(finops: Call, company: Path) -> None:
+    """What ends holds so much off the bill of the scope: the parts are the whole, and a scope without it has none."""
+
+    def ahead(*where: str) -> dict[str, Decimal]:
+        flags = [word for condition in where for word in ("--where", condition)]
+        found = json.loads(finops("forecast", *flags, "--warehouse", company, "--format", "json").out)["ahead"]
+        return {row["name"]: Decimal(row["monthly"]) for row in found}
+
+    whole = ahead()
+    assert ahead("provider=AWS") == {name: monthly for name, monthly in whole.items() if name.startswith("arn:aws:")}
+    assert set(ahead("provider=Google Cloud")) == {"startup-programme-2026"}
+    assert ahead("region=mars") == {}

@@ -89,7 +89,7 @@ def test_a_list_of_two_currencies_leaves_none_out() -> None:
 
 @pytest.mark.parametrize("name", ["<script>alert(1)</script>", '" onload="x', "=cmd|'/C calc'!A0", "x" * 200])
 def test_a_name_in_an_html_table_is_only_text(name: str) -> None:
-    found, plain = (html_table([{"team": value, "cost": Decimal("1234.5")}]) for value in (name, "nlp"))
+    found, plain = (html_table([{"team": value, "cost": Decimal("1234.5")}]) for value in (name, "x" * len(name)))
     shape = re.compile(r"<[^>]*>")
     assert shape.findall(found) == shape.findall(plain)
     assert '<td class="n">1,234.50</td>' in found

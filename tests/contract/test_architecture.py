@@ -57,6 +57,43 @@ def test_only_the_warehouse_imports_the_engine() -> None:
     assert not outside
 
 
+PAGES = [ROOT / "app.py", *sorted((ROOT / "finops" / "dashboard").glob("*.py"))]
+ARITHMETIC = (ast.Sub, ast.Mult, ast.Div, ast.FloorDiv, ast.Mod, ast.Pow)
+"""Not `+`: lists, texts and days are joined with it. Pixels of a chart are computed where it is drawn (`figures.py`)."""
+SUMS = ("sum", "round", "quantize", "cents", "mean", "median", "fsum")
+STATEMENT = re.compile(r"(?is)\bselect\b.+\bfrom\b|\b(rows|sql)\s*\(")
+
+
+def computed(path: Path) -> list[str]:
+    """What a page computes or asks in SQL: operators on amounts, sums, statements, reads past `finops.queries`."""
+    found = []
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.BinOp | ast.AugAssign) and isinstance(node.op, ARITHMETIC) and path.name != "figures.py":
+            found.append(f"{name(path)}:{node.lineno}: {ast.unparse(node)}")
+        if isinstance(node, ast.Call):
+            called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+            if called in (*SUMS, "rows") and ast.unparse(node.func) != "render.rows":
+                found.append(f"{name(path)}:{node.lineno}: {ast.unparse(node)}")
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and STATEMENT.search(node.value):
+            found.append(f"{name(path)}:{node.lineno}: {node.value}")
+    return found
+
+
+@pytest.mark.parametrize("path", PAGES, ids=name)
+def test_pages_compute_nothing_and_hold_no_sql(path: Path) -> None:
+    assert computed(path) == []
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["x = a.cost - b.cost", "x = sum(r.amount for r in rows)", "x *= 2", "at.reader.rows('x')", "q = 'select a from b'"],
+)
+def test_a_page_that_computes_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, line: str) -> None:
+    monkeypatch.setattr(f"{__name__}.ROOT", tmp_path)
+    (tmp_path / "page.py").write_text(line)
+    assert computed(tmp_path / "page.py")
+
+
 def test_help_imports_no_sdk_and_no_engine() -> None:
     run = subprocess.run(
         [

@@ -17,7 +17,10 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from finops.config import load_config
+from finops.dashboard import panel
+from finops.demo import sample_company
 from finops.intake.load import load
+from finops.money import cents
 from finops.render import amount
 from finops.warehouse.warehouse import Warehouse
 from tests.conftest import Ran
@@ -129,19 +132,74 @@ def frame(app: AppTest, column: str) -> Any:
     return next(table.value for table in app.dataframe if column in table.value.columns)
 
 
-def test_every_panel_says_how_old_it_is(company: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for page in PAGES:
-        app = shown(page, company, monkeypatch)
-        commands = [code.value for code in app.code if code.value.startswith("finops ")]
-        assert commands
-        assert [c for c in commands if not re.search(r"# data up to 2026-10-31, snapshot \d+$", c)] == []
+SHOWN = ("metric", "dataframe", "vega_lite_chart", "html")
+"""What a panel shows."""
+
+
+def panels(app: AppTest) -> list[tuple[str, list[Any]]]:
+    """The page's panels: what stands below a heading that shows numbers, up to the command that ends it."""
+    found, title, parts = [], "", list[Any]()
+    for element in app.main:
+        kind = element.type
+        if kind in ("header", "subheader"):
+            title = element.value
+        elif kind in SHOWN and not (kind == "html" and "<style>" in element.value):
+            parts.append(element)
+        elif kind == "code" and element.value.startswith("finops "):
+            if parts:
+                found.append((title, [*parts, element]))
+            parts = []
+        elif kind == "download_button":
+            found[-1][1].append(element)
+    assert parts == [], f"{title}: shows numbers without the command that gives them"
+    return found
+
+
+MOST_PANELS = {"overview": 6, "costs": 4, "plan": 7, "teams": 1, "ml": 8, "health": 2}
+"""The sample company's panels with numbers: none of a page may be lost from this test."""
+
+
+NUMBER = re.compile(r"-?\d[\d,]*\.?\d*")
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_panel_has_its_command_its_download_and_its_age(
+    company: Path, monkeypatch: pytest.MonkeyPatch, finops: Callable[..., Ran], page: str
+) -> None:
+    """And every amount of every file is among the numbers of the command, to the cent, which runs as it is shown."""
+    files: dict[str, list[dict[str, Any]]] = {}
+    ends = panel.source
+
+    def source(command: str, rows: panel.Rows, key: str) -> None:
+        files.setdefault(command, []).extend(dict(row) for row in rows)
+        ends(command, rows, key)
+
+    monkeypatch.setattr(panel, "source", source)
+    found = panels(opened(page, company, monkeypatch, **({"id": first_id(company, finops)} if page == "plan" else {})))
+    assert len(found) >= MOST_PANELS[page], [title for title, _ in found]
+    for title, parts in found:
+        (command,) = (part.value for part in parts if part.type == "code")
+        assert re.search(r"  # data up to 2026-10-31, snapshot \d+$", command), title
+        assert [part.type for part in parts].count("download_button") == 1, title
+    for command, rows in files.items():
+        ran = finops(*shlex.split(command)[1:], "--warehouse", company, "--format", "json")
+        assert ran.code == 0, (command, ran.err)
+        said = {abs(cents(Decimal(n.replace(",", "")))) for n in NUMBER.findall(ran.out)}
+        amounts = {abs(cents(value)) for row in rows for value in row.values() if isinstance(value, Decimal)}
+        assert rows
+        assert amounts <= said, (command, sorted(amounts - said)[:5])
+
+
+def first_id(company: Path, finops: Callable[..., Ran]) -> str:
+    documents = json.loads(finops("recommend", "idle", "--warehouse", company, "--format", "json").out)
+    return next(str(r["id"]) for d in documents for r in d["recommendations"] if r["resource"].startswith("i-"))
 
 
 def test_the_overview_names_what_is_new(company: Path, monkeypatch: pytest.MonkeyPatch, finops: Callable[..., Ran]) -> None:
     found = json.loads(finops("savings", "--warehouse", company, "--format", "json").out)
     new = [row["id"] for row in found["rows"] if row["status"] == "new"]
     app = shown("overview", company, monkeypatch)
-    listed = [row["id"] for row in short_table(app, "promised")]
+    listed = [row["id"] for row in short_table(app, "promised a month")]
     assert listed
     assert set(listed) <= set(new)
     identified = {row["currency"]: amount(Decimal(row["identified"])) for row in found["totals"]}
@@ -240,10 +298,79 @@ def test_a_small_bill_without_a_plan_on_record_teaches(tmp_path: Path, monkeypat
     taught = {
         "overview": ["less than two weeks of history", "no plan is on record yet", "No budget is set"],
         "plan": ["Nothing is seen on the bill to be done yet"],
-        "ml": ["no machine with a known accelerator is billed"],
+        "teams": ["Without an owner: 0.00 USD (0.0%)"],
+        "ml": ["No line of the bill is machine learning's"],
     }
+    told = captions + " ".join(info.value for info in app.info)
     for words in taught.get(page, []):
-        assert words in captions
+        assert words in told
+
+
+def test_a_red_bill_has_no_plan_and_says_why(copied: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = (sample_company() / "open" / "invoices.csv").read_text().splitlines()
+    number = next(n for n, line in enumerate(lines) if ",2026-09,usage," in line and line.endswith(",USD"))
+    cells = lines[number].split(",")
+    lines[number] = ",".join([*cells[:-2], str(Decimal(cells[-2]) + 500), cells[-1]])
+    (tmp_path / "invoices.csv").write_text("\n".join(lines) + "\n")
+    load(Warehouse.open(str(copied)), [], invoice=tmp_path / "invoices.csv")
+    for page in ("overview", "plan"):
+        app = shown(page, copied, monkeypatch)
+        assert not app.exception
+        assert app.error[0].value.startswith("No recommendation in USD can stand on this bill")
+        assert [metric.label for metric in app.metric if "can be saved" in metric.label] == ["can be saved a month, EUR"]
+    assert set(frame(app, "effort")["currency"]) == {"EUR"}
+    assert any("Trust (USD): red" in words.value for words in app.markdown)
+
+
+def test_a_group_opens_to_what_it_is_made_of(
+    company: Path, monkeypatch: pytest.MonkeyPatch, finops: Callable[..., Ran]
+) -> None:
+    app = opened("costs", company, monkeypatch, provider="AWS")
+    app.selectbox(key="costs-open").select("Amazon SageMaker").run()
+    app.selectbox(key="costs-open").select(app.selectbox(key="costs-open").options[0]).run()
+    assert not app.exception
+    assert app.selectbox(key="costs-by").value == "SkuMeter"
+    command = next(code.value for code in app.code if "--by SkuMeter" in code.value)
+    assert "--where 'service=Amazon SageMaker'" in command
+    rows = json.loads(finops(*shlex.split(command, comments=True)[1:], "--warehouse", company, "--format", "json").out)["rows"]
+    assert [r["effective cost"] for r in short_table(app, "charges")] == [amount(Decimal(r["effective_cost"])) for r in rows]
+    app.button(key="costs-close-0").click().run()
+    assert (app.selectbox(key="costs-by").value, app.query_params.get("in", [])) == ("service", [])
+    assert sum(Decimal(r["effective cost"].replace(",", "")) for r in short_table(app, "charges")) > 200_000
+
+
+def test_costs_are_shown_by_a_tag_of_a_link(company: Path, monkeypatch: pytest.MonkeyPatch, finops: Callable[..., Ran]) -> None:
+    app = opened("costs", company, monkeypatch, by="tag:team", **{"in": ["service=Amazon SageMaker", "nonsense"]})
+    assert not app.exception
+    where = ("--where", "service=Amazon SageMaker", "--from", "2026-10-01", "--to", "2026-10-31")
+    found = finops("costs", "--by", "tag:team", *where, "--warehouse", company, "--format", "json").out
+    listed = {row["tag:team"]: row["effective cost"] for row in short_table(app, "charges")}
+    assert listed == {r["tag:team"] or "(none)": amount(Decimal(r["effective_cost"])) for r in json.loads(found)["rows"]}
+
+
+def test_what_ends_within_a_year_is_the_forecast_s(
+    company: Path, monkeypatch: pytest.MonkeyPatch, finops: Callable[..., Ran]
+) -> None:
+    app = opened("overview", company, monkeypatch, provider=["AWS", "Google Cloud"])
+    where = ("--where", "provider=AWS|Google Cloud")
+    ahead = json.loads(finops("forecast", *where, "--warehouse", company, "--format", "json").out)["ahead"]
+    assert {row["provider"] for row in ahead} == {"AWS", "Google Cloud"}
+    assert [row["a month"] for row in short_table(app, "last")] == [amount(Decimal(row["monthly"])) for row in ahead[:5]]
+
+
+def test_a_budget_stands_with_how_likely_it_is_exceeded(company: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "finops.toml").write_text('[[budgets]]\nname = "azure"\namount = 160000\ncurrency = "EUR"\n')
+    monkeypatch.setenv("FINOPS_CONFIG", str(tmp_path / "finops.toml"))
+    (row,) = short_table(shown("overview", company, monkeypatch), "exceeds")
+    assert (row["name"], row["budget"], row["exceeds"]) == ("azure", "160,000.00", "100%")
+
+
+def test_a_bill_without_tags_says_how_teams_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "bill.csv").write_text(text({"Tags": "{}"}))
+    load(Warehouse.open(str(tmp_path / "w")), [tmp_path / "bill.csv"])
+    app = shown("teams", tmp_path / "w", monkeypatch)
+    assert "[[allocation.rules]]" in app.info[0].value
+    assert any("Without an owner: 10.00 USD (100.0%)" in said.value for said in app.caption)
 
 
 def test_a_resource_s_days_are_beside_its_facts(

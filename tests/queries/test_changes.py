@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from finops.queries import CostQuery, changes, previous
+from finops.queries import NOT_BILLED, Condition, CostQuery, changes, days_of, month_ends, pending, previous
 from finops.queries.changes import Change, Item, explain
 from tests.estate import Estate
 
@@ -81,3 +81,50 @@ def test_exchange_rates_are_read_off_the_bill() -> None:
     query = CostQuery(("provider",), first=date(2026, 10, 1), last=date(2026, 10, 31))
     (found,) = changes(estate, query)
     assert found == Change(("AWS",), "EUR", Decimal(9), Decimal("9.3"), Decimal(0), Decimal(0), Decimal(0), Decimal("0.3"))
+
+
+def late(*, where: tuple[Condition, ...] = (), last: date = date(2026, 10, 20)) -> tuple[list[Change], Estate]:
+    """A hundred days of 10 USD, of which the last three have billed a third so far, as of 20 October."""
+    estate = Estate().charge("i", 10.0, days=120)
+    for charge in estate.charges[11:14]:
+        charge["EffectiveCost"] = 3.0
+    query = CostQuery(("service", "region"), first=date(2026, 10, 1), last=last, where=where)
+    return pending(estate, date(2026, 10, 20), query), estate
+
+
+def test_a_month_that_is_not_over_is_compared_with_its_nowcast() -> None:
+    (found,), estate = late()
+    (month,) = month_ends(estate, date(2026, 10, 20))
+    assert found.keys == (NOT_BILLED, None)
+    assert (found.before, found.after, found.usage) == (0, month.nowcast, Decimal(21))
+    assert found.change == found.usage + found.mix + found.price + found.exchange
+
+
+@pytest.mark.parametrize(("last", "lacking"), [(date(2026, 10, 18), 7), (date(2026, 10, 17), None), (date(2026, 10, 31), 21)])
+def test_only_the_provisional_days_of_the_period_lack_something(last: date, lacking: int | None) -> None:
+    found, _ = late(last=last)
+    assert [row.after for row in found] == ([] if lacking is None else [Decimal(lacking)])
+
+
+def test_what_daily_spend_does_not_keep_has_no_nowcast() -> None:
+    assert late(where=(Condition("InvoiceId", ("1",)),))[0] == []
+    assert len(late(where=(Condition("region", ("us-east-1",)),))[0]) == 1
+
+
+@pytest.mark.parametrize(
+    ("as_of", "expected"),
+    [
+        (date(2026, 10, 20), (date(2026, 10, 1), date(2026, 10, 20))),
+        (date(2026, 12, 1), (date(2026, 10, 1), date(2026, 10, 31))),
+        (None, (date(2026, 10, 1), date(2026, 10, 31))),
+    ],
+)
+def test_the_days_of_a_month_end_where_the_bill_does(as_of: date | None, expected: tuple[date, date]) -> None:
+    assert days_of("2026-10", as_of) == expected
+
+
+@pytest.mark.parametrize("values", [("a",), ("a", "b"), ("a|b", "c"), ("",), ("x=y!=z",)])
+def test_a_condition_is_read_as_it_is_written(values: tuple[str, ...]) -> None:
+    for negated in (False, True):
+        condition = Condition("tag:team", values, negated)
+        assert Condition.parse(str(condition)) == condition
