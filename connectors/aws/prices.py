@@ -1,4 +1,4 @@
-"""List prices: machines, volumes and ML instances from the Price List API, and what savings plans charge instead.
+"""List prices: what the Price List API sells on demand and reserved, and what savings plans charge instead.
 
 A price whose key two products share at different amounts is left out: it is unknown, as a missing one is.
 """
@@ -8,11 +8,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, TypeAlias
+from typing import Any
 
+from connectors.aws.price_list import KEYS, PAYMENTS, PRICE, TERMS, Row, listed
 from connectors.aws.resources import Place, sizes
 from connectors.aws.session import Account, Connection, by_region
 from finops.connect import Part, Rows, Stream
@@ -22,65 +22,15 @@ COLUMNS = (
     "provider", "region", "product", "sku", "operating_system", "license", "tenancy", "deployment", "tier_start", "term",
     "payment", "instrument", "unit", "price", "upfront", "currency", "effective_from", "specs",
 )  # fmt: skip
-KEYS = 12
-"""Columns, from the first, whose values name a price."""
-
-Row: TypeAlias = tuple[object, ...]
-
-TERMS = {"1yr": "1y", "3yr": "3y", 31_536_000: "1y", 94_608_000: "3y"}
-PAYMENTS = {"No Upfront": "none", "Partial Upfront": "partial", "All Upfront": "all"}
-COMPONENTS = {"Hosting": "endpoint", "Training": "training", "Notebook": "notebook", "Studio-Notebook": "notebook"}
 USED = re.compile(r"(?:^|-)(Host|Train|Notebk|Studio)\w*:")
 USES = {"Host": "endpoint", "Train": "training", "Notebk": "notebook", "Studio": "notebook"}
 """Usage types of SageMaker (`USE1-Host:ml.m5.xlarge`) by what the machine is for."""
 
+MACHINES = ("vm", "endpoint", "training", "notebook", "database")
+"""Products whose SKU is a machine type of EC2 with or without a prefix."""
+
 PLANS = {"Compute": "savings_plan_compute", "EC2Instance": "savings_plan_family", "SageMaker": "savings_plan_sagemaker"}
 SYSTEMS = {"Linux/UNIX": "Linux", "Windows": "Windows"}
-
-
-@dataclass(frozen=True, slots=True)
-class Query:
-    """One search of the price list. `row` makes a product's name and unit of its attributes; None: not wanted."""
-
-    name: str
-    service: str
-    filters: Mapping[str, str]
-    read: Any
-
-
-def _machine(attributes: Mapping[str, str]) -> tuple[str, str, str, str, Decimal] | None:
-    return "vm", attributes["instanceType"], attributes.get("operatingSystem", ""), "Hours", Decimal(1)
-
-
-def _volume(attributes: Mapping[str, str]) -> tuple[str, str, str, str, Decimal] | None:
-    name = attributes.get("volumeApiName")
-    return ("disk", name, "", "GB-Months", Decimal(1)) if name else None
-
-
-def _iops(attributes: Mapping[str, str]) -> tuple[str, str, str, str, Decimal] | None:
-    name = attributes.get("volumeApiName")
-    return ("disk", f"{name}:iops", "", "IOPS-Months", Decimal(1)) if name else None
-
-
-def _throughput(attributes: Mapping[str, str]) -> tuple[str, str, str, str, Decimal] | None:
-    name = attributes.get("volumeApiName")
-    return ("disk", f"{name}:throughput", "", "MiBps-Months", Decimal(1024)) if name else None  # listed by the GiBps
-
-
-def _model_machine(attributes: Mapping[str, str]) -> tuple[str, str, str, str, Decimal] | None:
-    product = COMPONENTS.get(attributes.get("component", ""))
-    return (product, attributes["instanceName"], "", "Hours", Decimal(1)) if product and "instanceName" in attributes else None
-
-
-ON_DEMAND = {"tenancy": "Shared", "preInstalledSw": "NA", "capacitystatus": "Used", "licenseModel": "No License required"}
-QUERIES = (
-    Query("Linux machines", "AmazonEC2", {"operatingSystem": "Linux", **ON_DEMAND}, _machine),
-    Query("Windows machines", "AmazonEC2", {"operatingSystem": "Windows", **ON_DEMAND}, _machine),
-    Query("volumes", "AmazonEC2", {"productFamily": "Storage"}, _volume),
-    Query("volume operations", "AmazonEC2", {"productFamily": "System Operation", "group": "EBS IOPS"}, _iops),
-    Query("volume throughput", "AmazonEC2", {"productFamily": "Provisioned Throughput"}, _throughput),
-    Query("ML machines", "AmazonSageMaker", {"productFamily": "ML Instance"}, _model_machine),
-)
 
 
 def plan(connection: Connection, _: Window) -> Sequence[Part]:
@@ -93,62 +43,20 @@ def fetch(connection: Connection, part: Part, window: Window) -> Iterator[Rows]:
     place = Place(connection, Account(connection.own_account), part.handle)
     found: dict[Row, Row] = {}
     ambiguous: set[Row] = set()
-    for row in (*_listed(place), *_plans(place, window.end)):
+    for row in (*listed(place), *_plans(place, window.end)):
         key = row[:KEYS]
-        if key in found and (found[key][13], found[key][14]) != (row[13], row[14]):
+        if key in found and found[key][PRICE : PRICE + 2] != row[PRICE : PRICE + 2]:
             ambiguous.add(key)
         found.setdefault(key, row)
     kept = [row for key, row in found.items() if key not in ambiguous]
-    known = sizes(place, {str(row[3]) for row in kept if row[2] in ("vm", *COMPONENTS.values())})
-    yield Rows(COLUMNS, [(*(v if v != "" else None for v in row[:17]), _json(known.get(str(row[3])))) for row in kept])
+    known = sizes(place, {str(row[3]) for row in kept if row[2] in MACHINES})
+    yield Rows(COLUMNS, [_with_specs(row, known.get(str(row[3]), {})) for row in kept])
 
 
-def _listed(place: Place) -> Iterator[Row]:
-    """On-demand and reservation prices. The list itself is kept in the home region."""
-    for query in QUERIES:
-        filters = {"regionCode": place.region, **query.filters}
-        for page in place.connection.pages(
-            "pricing",
-            "GetProducts",
-            ServiceCode=query.service,
-            Filters=[{"Type": "TERM_MATCH", "Field": name, "Value": value} for name, value in filters.items()],
-        ):
-            for text in page["PriceList"]:
-                listed = json.loads(text)
-                what = query.read(listed["product"]["attributes"])
-                if what is not None:
-                    yield from _terms(place.region, what, listed["terms"])
-
-
-def _terms(region: str, what: tuple[str, str, str, str, Decimal], terms: Mapping[str, Any]) -> Iterator[Row]:
-    product, sku, system, unit, divisor = what
-    named = ("AWS", region, product, sku, system, "", "", "")
-    for term in terms.get("OnDemand", {}).values():
-        for tier in term["priceDimensions"].values():
-            for currency, price in tier["pricePerUnit"].items():
-                exact = (Decimal(price) / divisor).quantize(Decimal("1e-12"))
-                begin = float(tier.get("beginRange") or 0)
-                since = datetime.fromisoformat(term["effectiveDate"])
-                yield (*named, begin, "on_demand", "", "", unit, exact, Decimal(0), currency, since, None)
-    for term in terms.get("Reserved", {}).values():
-        said = term["termAttributes"]
-        if said.get("OfferingClass", "standard") == "standard" and said["LeaseContractLength"] in TERMS:
-            yield from _reserved(named, unit, term, said)
-
-
-def _reserved(named: Row, unit: str, term: Mapping[str, Any], said: Mapping[str, str]) -> Iterator[Row]:
-    """What is paid at once has the unit `Quantity`, what is paid by the hour `Hrs`."""
-    hourly: dict[str, Decimal] = {}
-    upfront: dict[str, Decimal] = {}
-    for dimension in term["priceDimensions"].values():
-        for currency, price in dimension["pricePerUnit"].items():
-            paid = upfront if dimension["unit"] == "Quantity" else hourly
-            paid[currency] = paid.get(currency, Decimal(0)) + Decimal(price)
-    since, payment = datetime.fromisoformat(term["effectiveDate"]), PAYMENTS.get(said["PurchaseOption"], "")
-    for currency in sorted(hourly.keys() | upfront.keys()):
-        amounts = (hourly.get(currency, Decimal(0)), upfront.get(currency, Decimal(0)))
-        key = (0.0, TERMS[said["LeaseContractLength"]], payment, "reservation", unit)
-        yield (*named, *key, *amounts, currency, since, None)
+def _with_specs(row: Row, size: Mapping[str, object]) -> Row:
+    """What the list states of a size comes before what the machine beneath has: a cache node keeps memory for itself."""
+    stated = row[17] if isinstance(row[17], Mapping) else {}
+    return (*(value if value != "" else None for value in row[:17]), _json({**size, **stated}))
 
 
 def _plans(place: Place, at: datetime) -> Iterator[Row]:
@@ -186,11 +94,11 @@ def _rate(region: str, rate: Mapping[str, Any], at: datetime) -> Row | None:
     day = at.replace(hour=0, minute=0, second=0)
     return (
         "AWS", region, product, sku, system, "", "", "", 0.0, term, PAYMENTS.get(offering["paymentOption"], ""),
-        PLANS[offering["planType"]], "Hours", Decimal(rate["rate"]), Decimal(0), offering.get("currency", "USD"), day, None,
+        PLANS[offering["planType"]], "Hours", Decimal(rate["rate"]), Decimal(0), offering.get("currency", "USD"), day, {},
     )  # fmt: skip
 
 
-def _json(specs: Mapping[str, object] | None) -> str | None:
+def _json(specs: Mapping[str, object]) -> str | None:
     return json.dumps(specs, sort_keys=True, separators=(",", ":")) if specs else None
 
 
@@ -204,6 +112,7 @@ PRICES = Stream(
         "savingsplans:DescribeSavingsPlansOfferingRates",
         "ec2:DescribeInstanceTypes",
         "ec2:DescribeRegions",
+        "rds:DescribeDBInstances",
     ),
     plan=plan,
     fetch=fetch,

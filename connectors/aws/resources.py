@@ -73,8 +73,8 @@ def tags(entries: Iterable[Mapping[str, Any]] | None) -> dict[str, str]:
 
 
 def sizes(place: Place, types: Iterable[str]) -> dict[str, dict[str, object]]:
-    """Machine type (of EC2, `db.…`, `ml.…`) → vcpu, memory, architecture and accelerators; unknown ones are left out."""
-    wanted = {name: name.removeprefix("db.").removeprefix("ml.") for name in types if name}
+    """Machine type (of EC2, `db.…`, `ml.…`, `cache.…`) → vcpu, memory, architecture, accelerators; without unknown ones."""
+    wanted = {name: name.removeprefix("db.").removeprefix("ml.").removeprefix("cache.") for name in types if name}
     names = sorted(set(wanted.values()))
     found: dict[str, dict[str, object]] = {}
     for start in range(0, len(names), 100):  # a filter takes 200 values

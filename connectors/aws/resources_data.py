@@ -11,7 +11,7 @@ COMMITTED = {"OneMonth": "1m", "SixMonths": "6m"}
 
 def caches(place: Place) -> Iterator[Resource]:
     found = list(place.each("elasticache", "DescribeCacheClusters", "CacheClusters", ("Marker", "Marker")))
-    known = sizes(place, {cache["CacheNodeType"].removeprefix("cache.") for cache in found if cache.get("CacheNodeType")})
+    known = sizes(place, {cache["CacheNodeType"] for cache in found if cache.get("CacheNodeType")})
     for cache in found:
         name = str(cache.get("CacheNodeType") or "")
         yield Resource(
@@ -23,10 +23,11 @@ def caches(place: Place) -> Iterator[Resource]:
             attached_to=cache.get("ReplicationGroupId"),
             properties={
                 "engine": cache.get("Engine"),
+                "license": str(cache.get("Engine") or "").title() or None,  # names the engine, as in the key of its price
                 "version": cache.get("EngineVersion"),
                 "instances": cache.get("NumCacheNodes"),
                 # of the machine beneath: a node keeps some of its memory for itself
-                **{k: v for k, v in known.get(name.removeprefix("cache."), {}).items() if k != "memory_gib"},
+                **{k: v for k, v in known.get(name, {}).items() if k != "memory_gib"},
             },
         )
 

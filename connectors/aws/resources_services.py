@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from connectors.aws.price_list import database_licence
 from connectors.aws.resources import Kind, Place, Resource, sizes, tags
 from finops.errors import SourceError
 
@@ -30,7 +31,7 @@ def databases(place: Place) -> Iterator[Resource]:
                 "version": database.get("EngineVersion"),
                 "multi_az": multi,
                 "deployment": "Multi-AZ" if multi else "Single-AZ",
-                "license": database.get("LicenseModel"),
+                "license": database_licence(str(database.get("Engine")), str(database.get("LicenseModel"))),
                 "read_replica": bool(database.get("ReadReplicaSourceDBInstanceIdentifier")),
                 "size_gib": database.get("AllocatedStorage"),
                 "iops": database.get("Iops"),

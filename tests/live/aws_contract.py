@@ -15,7 +15,7 @@ import struct
 import threading
 import urllib.parse
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
@@ -69,8 +69,8 @@ class Aws:
     denied: dict[str, str] = field(default_factory=dict)  # region → the words of a policy that denies everything there
     lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def answer(self, permission: str, *pages: dict[str, Any]) -> None:
-        """These answers, one a call; the last is repeated."""
+    def answer(self, permission: str, *pages: dict[str, Any] | Callable[[dict[str, Any]], dict[str, Any]]) -> None:
+        """These answers, one a call, or what makes one of the parameters; the last is repeated."""
         self.answers[permission] = list(pages)
 
     def fail(self, permission: str, *faults: Fault | Reset) -> None:
@@ -82,12 +82,13 @@ class Aws:
             waiting = self.faults.get(permission) or self.faults.get("*")
             return waiting.pop(0) if waiting else None
 
-    def next_answer(self, permission: str) -> dict[str, Any] | None:
+    def next_answer(self, permission: str, asked: dict[str, Any]) -> dict[str, Any] | None:
         with self.lock:
             pages = self.answers.get(permission)
             if not pages:
                 return UNKNOWN_TO_THE_EMULATOR.get(permission)
-            return pages.pop(0) if len(pages) > 1 else pages[0]
+            page = pages.pop(0) if len(pages) > 1 else pages[0]
+        return page(asked) if callable(page) else page
 
 
 @contextmanager
@@ -137,8 +138,8 @@ class _Handler(BaseHTTPRequestHandler):
             fault = Fault(403, "UnauthorizedOperation", aws.denied[region])
         if isinstance(fault, Fault):
             return self._send(fault.status, *_fault_body(operation, fault))
-        scripted = aws.next_answer(permission)
-        if scripted is not None and fault is None:
+        scripted = aws.next_answer(permission, parameters) if fault is None else None
+        if scripted is not None:
             return self._send(200, *_serialised(service, operation.name, scripted))
         return self._forward(aws.upstream, body, cut=isinstance(fault, Reset))
 
