@@ -145,7 +145,7 @@ class Spot:
                     zone: coalesce(zone, ''), moment: timestamp, price: price, available: available, band: interruption_band
                 }} order by timestamp, zone) as market
             from spot_market
-            where timestamp >= $as_of::date - 29 and timestamp < $as_of::date + 1
+            where timestamp >= $as_of::date - 29 and timestamp < $as_of::date + if(price is null, 4, 1) -- bands as listings
             group by provider, region, sku
         ),
         written as (
@@ -223,17 +223,15 @@ class Spot:
         price = float(spot.amount) if spot is not None else fmean(asked) if asked else None
         band = str(profile.properties.get("interruption_band") or latest_band(market) or "")
         share = band_share(band)
-        missing = []
-        if on_demand is None or on_demand.amount <= 0:
-            missing.append(price_of(key.sku, profile, context))
-        if price is None:
-            missing.append(price_of(f"spot {key.sku}", profile, context))
+        priced = {key.sku: on_demand is not None and on_demand.amount > 0, f"spot {key.sku}": price is not None}
+        missing = [price_of(name, profile, context) for name, known in priced.items() if not known]
         if share is None:
             missing.append(f"interruption_band of {key.sku} in {profile.region}")
         if on_demand is None or price is None or share is None or missing:
             return Unknown(tuple(missing))
         rate = rate_of_share(share).seen(float(row.get("spot_failures") or 0), float(row.get("spot_hours") or 0))
-        return Offer(price / float(on_demand.amount), band, rate, share_there(market), sorted({m["zone"] for m in market}))
+        zones = sorted({m["zone"] for m in market} - {""})
+        return Offer(price / float(on_demand.amount), band, rate, share_there(market), zones)
 
     def _job(self, profile: Profile, row: Row, context: Context) -> Job | Unknown:
         runs = row.get("runs") or ()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 
+from connectors.aws.benefits import BENEFITS
 from connectors.aws.commitments import COMMITMENTS
 from connectors.aws.costs import COSTS
 from connectors.aws.exports import BILLING
@@ -17,12 +18,15 @@ from connectors.aws.resources_ec2 import EC2
 from connectors.aws.resources_services import SERVICES
 from connectors.aws.session import Connection
 from connectors.aws.settings import AwsSettings
-from connectors.aws.spot import SPOT
+from connectors.aws.spot import SPOT, SPOT_BANDS
 from connectors.aws.totals import TOTALS
 from connectors.aws.utilization import UTILIZATION
 from finops.connect import Connector, Counts
 
-STREAMS = (BILLING, COSTS, TOTALS, UTILIZATION, inventory((*EC2, *SERVICES, *DATA)), COMMITMENTS, PRICES, SPOT, ADVICE)
+RESOURCES = inventory((*EC2, *SERVICES, *DATA))
+STREAMS = (
+    BILLING, COSTS, TOTALS, UTILIZATION, RESOURCES, COMMITMENTS, BENEFITS, PRICES, SPOT, SPOT_BANDS, ADVICE
+)  # fmt: skip
 
 
 def connect(settings: AwsSettings, counts: Counts) -> Connection:

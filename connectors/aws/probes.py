@@ -15,6 +15,7 @@ from finops.errors import AccessError, RetriableError, SourceError
 
 ABSENT = "finops-doctor-absent"
 HOUR = {"StartTime": datetime(2026, 1, 1, tzinfo=UTC), "EndTime": datetime(2026, 1, 1, 1, tzinfo=UTC)}
+DAY = {"Start": "2026-01-01", "End": "2026-01-02"}
 METRIC = {"Metric": {"Namespace": "AWS/EC2", "MetricName": "CPUUtilization"}, "Period": 3600, "Stat": "Average"}
 GROUP = "arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/finops-doctor-absent/0123456789abcdef"
 
@@ -23,11 +24,13 @@ CALLS: Mapping[str, tuple[str, str, Mapping[str, Any]]] = {
         "ce",
         "GetCostAndUsage",
         {
-            "TimePeriod": {"Start": "2026-01-01", "End": "2026-01-02"},
+            "TimePeriod": DAY,
             "Granularity": "MONTHLY",
             "Metrics": ["UnblendedCost"],
         },
     ),
+    "ce:GetReservationUtilization": ("ce", "GetReservationUtilization", {"TimePeriod": DAY}),
+    "ce:GetSavingsPlansUtilizationDetails": ("ce", "GetSavingsPlansUtilizationDetails", {"TimePeriod": DAY}),
     "cloudwatch:ListMetrics": ("cloudwatch", "ListMetrics", {"Namespace": "AWS/EC2"}),
     "cloudwatch:GetMetricData": (
         "cloudwatch",

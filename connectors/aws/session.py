@@ -141,11 +141,15 @@ class Connection:
     @property
     def _identity(self) -> dict[str, Any]:
         """It needs no permission."""
+        found: dict[str, Any] = self.once("identity", lambda: self.call("sts", "GetCallerIdentity"))
+        return found
+
+    def once(self, name: str, ask: Callable[[], Any]) -> Any:
+        """What the source says of this, asked when first wanted; its regions share it."""
         with self._lock:
-            if "identity" not in self._known:
-                self._known["identity"] = self.call("sts", "GetCallerIdentity")
-            found: dict[str, Any] = self._known["identity"]
-            return found
+            if name not in self._known:
+                self._known[name] = ask()
+            return self._known[name]
 
     def map(self, ask: Callable[[Item], Answer], items: Iterable[Item]) -> list[Answer]:
         """Answers in the items' order, so many at once as the settings allow. The first error ends it."""
@@ -156,12 +160,8 @@ class Connection:
         """The regions that are set, or else those that the account has enabled."""
         if self.settings.regions:
             return tuple(self.settings.regions)
-        with self._lock:
-            if f"regions {role}" not in self._known:
-                answer = self.call("ec2", "DescribeRegions", role=role)
-                self._known[f"regions {role}"] = tuple(sorted(region["RegionName"] for region in answer["Regions"]))
-            found: tuple[str, ...] = self._known[f"regions {role}"]
-            return found
+        answer = self.once(f"regions {role}", lambda: self.call("ec2", "DescribeRegions", role=role))
+        return tuple(sorted(region["RegionName"] for region in answer["Regions"]))
 
     def places(self) -> list[tuple[Account, str]]:
         """Each account with each of its regions that is read."""

@@ -39,6 +39,9 @@ class AwsSettings(ConnectorSettings):
             examples=[["s3://bills/exports"]],
         ),
     ] = ()
+    spot_advisor: Annotated[
+        str, Field(description="Where the Spot Instance Advisor's interruption bands lie (public, no API); '' for none.")
+    ] = "s3://spot-bid-advisor/spot-advisor-data.json"
     endpoint_url: Annotated[
         str | None, Field(description="Endpoint of every service (an emulator, say).", examples=["http://127.0.0.1:5000"])
     ] = None

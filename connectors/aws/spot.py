@@ -1,17 +1,28 @@
-"""Spot price history of the machine families that an account runs, by zone."""
+"""Spot of the machine families that an account runs: price history by zone, and how often AWS takes machines back.
+
+No API of EC2 states interruptions: `GetSpotPlacementScores` rates how likely a request is to be served at that moment, which is
+another thing. The bands are those of the Spot Instance Advisor, whose page reads them from a public object of S3
+(`spot_advisor`).
+"""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from decimal import Decimal
 from typing import Any
 
+from connectors.aws.exports import location
+from connectors.aws.failures import errors
 from connectors.aws.resources import Place
 from connectors.aws.session import Connection, by_region
 from finops.connect import Part, Rows, Stream
+from finops.errors import SourceError
 from finops.window import Window
 
 COLUMNS = ("provider", "region", "zone", "sku", "timestamp", "price")
+BANDS = ("provider", "region", "sku", "timestamp", "interruption_band")
 SYSTEMS = ["Linux/UNIX"]
 
 
@@ -51,6 +62,52 @@ def fetch(_: Connection, part: Part, window: Window) -> Iterator[Rows]:
                 rows.append(("AWS", place.region, *key, Decimal(entry["SpotPrice"])))
         yield Rows(COLUMNS, rows)
 
+
+def fetch_bands(connection: Connection, part: Part, window: Window) -> Iterator[Rows]:
+    """The newest band of each machine of these families: of the region, not of a zone."""
+    place, families = part.handle
+    known = _advised(connection).get(place.region, {})
+    chosen = sorted(sku for sku in known if sku.partition(".")[0] in families)
+    yield Rows(BANDS, [("AWS", place.region, sku, window.end, known[sku]) for sku in chosen])
+
+
+def _advised(connection: Connection) -> dict[str, dict[str, str]]:
+    """Region → Linux machine → band. Raises SourceError where the object is no such list."""
+
+    def read() -> dict[str, dict[str, str]]:
+        bucket, key = location(connection.settings.spot_advisor)
+        key = key.rstrip("/")
+        where = f"s3://{bucket}/{key}"
+        answer = connection.call("s3", "GetObject", Bucket=bucket, Key=key)
+        with errors("s3:GetObject", where, connection.secrets), closing(answer["Body"]) as body:
+            content = body.read()
+        try:
+            listed = json.loads(content)
+            bands = {each["index"]: str(each["label"]) for each in listed["ranges"]}
+            return {
+                region: {sku: bands[found["r"]] for sku, found in systems.get("Linux", {}).items()}
+                for region, systems in listed["spot_advisor"].items()
+            }
+        except (ValueError, KeyError, TypeError, AttributeError):
+            hint = "spot_advisor = ''"
+            raise SourceError("the list of interruption bands has another form", where=where, hint=hint) from None
+
+    found: dict[str, dict[str, str]] = connection.once("spot advisor", read)
+    return found
+
+
+SPOT_BANDS = Stream(
+    name="bands",
+    title="interruption bands of spot",
+    table="spot_market",
+    divided="snapshot",
+    permissions=("s3:GetObject", "ec2:DescribeInstances", "ec2:DescribeRegions"),
+    plan=plan,
+    fetch=fetch_bands,
+    restates_days=7,  # the advisor speaks of the month before
+    wanted=lambda settings: bool(settings.spot_advisor),
+    places=by_region,
+)
 
 SPOT = Stream(
     name="spot",

@@ -4,7 +4,7 @@ from finops.queries.accelerators import AcceleratorRow, IdleMachine, OwnerRow
 from finops.queries.ahead import Ending, endings
 from finops.queries.anomalies import Anomaly, anomalies
 from finops.queries.changes import NOT_BILLED, Change, changes, days_of, first_of_days, pending, previous
-from finops.queries.commitments import EXPIRY_DAYS, Expiring, expiring
+from finops.queries.commitments import EXPIRY_DAYS, Expiring, Utilization, expiring, utilization
 from finops.queries.costs import (
     METRICS,
     OTHERS,
@@ -67,6 +67,7 @@ __all__ = [
     "TeamRule",
     "TokenRow",
     "Unowned",
+    "Utilization",
     "allocate",
     "anomalies",
     "as_of",
@@ -93,4 +94,5 @@ __all__ = [
     "sources_by_currency",
     "totals",
     "unowned",
+    "utilization",
 ]

@@ -47,9 +47,10 @@ def diff_text(rows: list[dict[str, Any]], since: str, fmt: render.Format) -> str
 
 
 def status_text(reader: Reader, fmt: render.Format) -> str:
-    """Sources and their coverage, then every billing period with how far it is tied."""
+    """Sources and their coverage, every billing period with how far it is tied, and commitments by both accounts of them."""
     sources = [asdict(row) for row in queries.sources(reader)]
     periods = [asdict(row) for row in queries.reconciliation(reader)]
+    used = [asdict(row) for row in queries.utilization(reader)]
     tied = trust(reader)
     if fmt == "json":
         return render.document(
@@ -60,6 +61,7 @@ def status_text(reader: Reader, fmt: render.Format) -> str:
                 "trust": asdict(tied),
                 "sources": sources,
                 "reconciliation": periods,
+                "utilization": used,
             }
         )
     if fmt == "csv":
@@ -69,5 +71,6 @@ def status_text(reader: Reader, fmt: render.Format) -> str:
             trust_line(tied.status, tied.reconciled, tied.notes),
             render.rows(sources, fmt, title="Sources"),
             render.rows(periods, fmt, title="Reconciliation"),
+            *([render.rows(used, fmt, title="Utilization of commitments, %")] if used else []),
         ]
     )

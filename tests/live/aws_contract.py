@@ -40,6 +40,11 @@ SERVICES = {
 
 
 UNKNOWN_TO_THE_EMULATOR: dict[str, dict[str, Any]] = {
+    "ce:GetReservationUtilization": {"UtilizationsByTime": []},
+    "ce:GetSavingsPlansUtilizationDetails": {
+        "SavingsPlansUtilizationDetails": [],
+        "TimePeriod": {"Start": "2026-10-01", "End": "2026-11-01"},
+    },
     "savingsplans:DescribeSavingsPlans": {"savingsPlans": []},
     "savingsplans:DescribeSavingsPlansOfferingRates": {"searchResults": []},
     "pricing:GetProducts": {"FormatVersion": "aws_v1", "PriceList": []},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 from io import BytesIO
 
@@ -17,6 +18,7 @@ def put_estate(url: str) -> None:
     few = BytesIO()  # enough to be staged: the whole month is loaded elsewhere
     pq.write_table(pq.read_table(EXPORT.parent / key).slice(0, 40), few)
     client(url, "s3").put_object(Bucket=BUCKET, Key=key, Body=few.getvalue())
+    put_advisor(url, {"m5.xlarge": 0, "m5.2xlarge": 2, "c5.large": 4})
     cloudwatch = client(url, "cloudwatch")
     for hours in range(3):
         cloudwatch.put_metric_data(
@@ -30,6 +32,18 @@ def put_estate(url: str) -> None:
                 }
             ],
         )
+
+
+def put_advisor(url: str, bands: dict[str, int]) -> None:
+    """The Spot Instance Advisor's object, as its page reads it: band numbers of Linux machines in us-east-1."""
+    labels = ("<5%", "5-10%", "10-15%", "15-20%", ">20%")
+    listed = {
+        "ranges": [{"index": n, "label": label, "dots": n, "max": 5 * n + 5} for n, label in enumerate(labels)],
+        "spot_advisor": {"us-east-1": {"Linux": {sku: {"s": 70, "r": band} for sku, band in bands.items()}, "Windows": {}}},
+    }
+    s3 = client(url, "s3")
+    s3.create_bucket(Bucket="spot-bid-advisor")
+    s3.put_object(Bucket="spot-bid-advisor", Key="spot-advisor-data.json", Body=json.dumps(listed).encode())
 
 
 def put_resources(url: str) -> dict[str, str]:
