@@ -181,6 +181,7 @@ class Commit:
     """Buy a commitment. `hourly` is in the plan's currency per hour (spend) or in `unit` (usage); `first` of it at once.
 
     covers  region, machine and operating system of what a lock holds for; empty: all that the instrument has a price for
+    holds   of what is sold by parts, how many of each `first` is
     """
 
     instrument: str
@@ -191,6 +192,7 @@ class Commit:
     target: str
     first: Decimal = Decimal(0)
     covers: tuple[tuple[str, str, str], ...] = ()
+    holds: tuple[tuple[str, int], ...] = ()
 
 
 Action: TypeAlias = Delete | Stop | Schedule | Resize | Reconfigure | Move | UseSpot | Scale | Commit

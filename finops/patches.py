@@ -65,6 +65,8 @@ def patch_of(finding: Finding) -> str:
         return ""
     if "{unit}" in template and ":" in values.get("unit", ""):
         return ""  # a unit that is billed by deployment: order forms call it otherwise
+    if "{vcpu}" in template and not values.get("vcpu"):
+        return ""  # the price list does not say what its machines hold
     values["rules"] = finding.lifecycle  # of several lines
     text = template.format(**{name: shlex.quote(value) for name, value in values.items()}).strip()
     return f"{finding.patch}\n{text}" if finding.patch else text
@@ -115,6 +117,9 @@ def _purchase(action: Action) -> dict[str, str]:
             action.payment, action.payment
         ),
         "currency": action.unit.partition("/")[0],
+        "vcpu": "",
+        "memory_gib": "",
+        **{name: str(count) for name, count in action.holds},
     }
 
 

@@ -13,6 +13,7 @@ from finops.bill.simulate import Line
 from finops.commitment.estate import Estate
 from finops.commitment.levels import Commitment, break_even_month, ladder
 from finops.commitment.lots import STEP, Bought, Limits, Lot
+from finops.commitment.parts import parts_of
 from finops.model import WATCH, Act, Commit, Effect, Estimate, Evidence, Fact, Finding, Keep, Saving, Scope, Verdict
 from finops.money import DAYS_PER_WINDOW, HOURS_PER_MONTH, cents
 from finops.recommend import Context
@@ -80,8 +81,11 @@ def _order(bought: Bought, limits: Limits, currency: str) -> Commit:
     if lot.unit:
         target = f"{offer.instrument} {offer.term} {_machine(lot)} {amount}{prepaid}"
         return Commit(offer.instrument, offer.term, payment, amount, _machine(lot), target, first, covers)
-    target = f"{offer.instrument} {offer.term}, {amount} {currency}/h{prepaid}"
-    return Commit(offer.instrument, offer.term, payment, amount, f"{currency}/h", target, first, covers)
+    parts = parts_of(bought)
+    holds = parts.of(first / amount).named if parts else ()
+    what = f"{parts.of(Decimal(1)).words}, {amount}" if parts else f"{amount}"
+    target = f"{offer.instrument} {offer.term}, {what} {currency}/h{prepaid}"
+    return Commit(offer.instrument, offer.term, payment, amount, f"{currency}/h", target, first, covers, holds)
 
 
 def _machine(lot: Lot) -> str:
@@ -112,10 +116,12 @@ def _assumes(lot: Lot, *, daily: bool) -> Iterable[str]:
 
 def dates(bought: Bought, limits: Limits, context: Context) -> Iterable[str]:
     """The ladder: what to buy when, so that a slice can be left out where use has fallen."""
-    parts, unit = slices_of(bought, limits), _machine(bought.lot) if bought.lot.unit else f"{context.currency}/h"
-    for index, part in enumerate(parts):
+    slices, unit = slices_of(bought, limits), _machine(bought.lot) if bought.lot.unit else f"{context.currency}/h"
+    parts = parts_of(bought)
+    for index, part in enumerate(slices):
         start = context.as_of + timedelta(days=1 + round(index * bought.lot.offer.days / limits.slices))
-        yield f"buy {part} {unit} on {start}"
+        what = f"{parts.of(part / bought.amount).words}, {part}" if parts else f"{part}"
+        yield f"buy {what} {unit} on {start}"
 
 
 def kept(lot: Lot, why: str, estate: Estate, rejected: tuple[str, ...] = (), steps: tuple[str, ...] = ()) -> Finding:

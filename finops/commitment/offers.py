@@ -28,6 +28,7 @@ class Offer:
 
     upfront  the share of its price that is paid on the first day
     units    what one machine (or unit of capacity) costs an hour at list, with the capital that prepaying takes
+    holds    vCPU and GiB of memory of one machine, where the price list says so
     """
 
     provider: str
@@ -37,6 +38,7 @@ class Offer:
     discounts: Mapping[Meter, float]
     upfront: float = 0.0
     units: Mapping[Meter, float] = field(default_factory=dict)
+    holds: Mapping[Meter, tuple[float, float]] = field(default_factory=dict)
     reach: Reach = "all"
 
     @property
@@ -65,6 +67,11 @@ class Offer:
     def whole(self) -> bool:
         """Whether it is sold in whole machines (or units of capacity); else as an amount of money an hour."""
         return self.reach == "machine"
+
+    @property
+    def by_parts(self) -> bool:
+        """Whether it is sold by what the machines hold, processors and memory apart; else as an amount of money an hour."""
+        return self.reach == "family" and "resource" in self.instrument
 
     def groups(self) -> dict[str, list[Meter]]:
         """The meters that one purchase covers together: all, or those of one place and family (or machine)."""
@@ -112,24 +119,25 @@ def offers(
     for (provider, instrument, term, payment), rows in sorted(lists.items()):
         if not 0 < term_hours(term) <= longest:
             continue
-        discounts, units, prepaid = _discounts(rows, meters, book, at, capital)
+        discounts, units, prepaid, holds = _discounts(rows, meters, book, at, capital)
         if discounts:
             reach = reach_of(instrument, rows[0].specs)
-            found.append(Offer(provider, instrument, term, payment, discounts, prepaid, units, reach))
+            found.append(Offer(provider, instrument, term, payment, discounts, prepaid, units, holds, reach))
     return sorted(found, key=lambda o: (o.locks, -len(o.discounts), o.instrument))
 
 
 def _discounts(
     rows: Sequence[Price], meters: Mapping[Meter, float], book: PriceBook, at: datetime, capital: float
-) -> tuple[dict[Meter, float], dict[Meter, float], float]:
+) -> tuple[dict[Meter, float], dict[Meter, float], float, dict[Meter, tuple[float, float]]]:
     """The discount of the instrument on what each meter pays, from two rows of one price list, its own and the on-demand one;
-    the price of one machine an hour; and the prepaid share of it.
+    the price of one machine an hour; the prepaid share of it; and what one holds.
 
     Automatic discounts end where a commitment begins; a plan that gives less than they do is below zero. Of several rows that
     fit one meter (a machine that is sold for training and for inference) the least discount holds.
     """
     found: dict[Meter, float] = {}
     units: dict[Meter, float] = {}
+    holds: dict[Meter, tuple[float, float]] = {}
     prepaid = 0.0
     for meter, kept in meters.items():
         for row in rows:
@@ -144,7 +152,10 @@ def _discounts(
             if 0 < whole < usual and discount < found.get(meter, 1.0):
                 found[meter], units[meter] = discount, whole
                 prepaid = max(prepaid, early / (recurring + early))
-    return found, units, prepaid
+                vcpu, memory = row.spec("vcpu"), row.spec("memory_gib")
+                if vcpu is not None and memory is not None:
+                    holds[meter] = vcpu, memory
+    return found, units, prepaid, holds
 
 
 def _fits(key: PriceKey, meter: Meter) -> bool:

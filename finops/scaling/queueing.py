@@ -11,7 +11,8 @@ LOWEST, HIGHEST = 0.05, 0.95
 
 def erlang_c(servers: int, load: float) -> float:
     """The chance that a request waits: arrivals at random (Poisson), `load` = arrivals × service time, in servers; 1 from
-    `servers` on. By the recursion of Erlang B (Cooper, Introduction to Queueing Theory, 1981), which no factorial overflows."""
+    `servers` on. The formula: https://octave.sourceforge.io/queueing/function/erlangc.html (read 2026-11-27). No factorial
+    overflows: neighbouring terms of Erlang B, lᵏ ⁄ k! over their sum, follow from each other."""
     if load >= servers:
         return 1.0
     lost = 1.0

@@ -226,6 +226,30 @@ def test_flexible_commitments_cover_several_families() -> None:
     assert set(bought(planned(made))) == {"cud_flexible 1y, 2.880 USD/h"}
 
 
+def test_what_is_sold_by_processors_and_memory_says_how_many_of_each() -> None:
+    """Three machines of 8 vCPU and 32 GiB, two of 4 and 32, all of them always: 32 vCPU and 160 GiB, in four slices."""
+    made = Estate()
+    for sku, count, vcpu, memory in (("n2-standard-8", 3, 8, 32), ("n2-highmem-4", 2, 4, 32)):
+        machine(made, sku, count, ProviderName="Google Cloud")
+        made.price("vm", sku, 1.0, provider="Google Cloud", vcpu=vcpu, memory_gib=memory)
+        sold = {"term": "1y", "payment": "none", "instrument": "cud_resource", "provider": "Google Cloud"}
+        made.price("vm", sku, 0.5, vcpu=vcpu, memory_gib=memory, **sold)
+    (r,) = planned(made).recommendations
+    assert order(r).target == "cud_resource 1y, 32 vCPU and 160 GiB, 2.500 USD/h"
+    assert order(r).holds == (("vcpu", 8), ("memory_gib", 40))
+    assert "--region us-east-1 --plan 12-month" in r.finding.patch
+    assert "--resources vcpu=8,memory=40GB" in r.finding.patch
+    assert r.finding.explanation[0] == "buy 8 vCPU and 40 GiB, 0.625 USD/h on 2026-11-01"
+
+
+def test_of_machines_of_unknown_size_the_money_is_said_and_no_order_written() -> None:
+    made = machine(Estate(), "n2-odd", 3, ProviderName="Google Cloud")
+    made.price("vm", "n2-odd", 1.0, provider="Google Cloud")
+    made.price("vm", "n2-odd", 0.5, term="1y", payment="none", instrument="cud_resource", provider="Google Cloud")
+    (r,) = planned(made).recommendations
+    assert (order(r).target, order(r).holds, r.finding.patch) == ("cud_resource 1y, 1.500 USD/h", (), "")
+
+
 def test_the_price_list_says_what_an_unknown_instrument_covers() -> None:
     """An instrument that nobody has heard of, sold by the month in whole machines."""
     made = machine(Estate(), "trn1.32xlarge", 2, days=200)
