@@ -24,9 +24,15 @@ WINDOW = 56
 ORIGINS = 60
 """How many past days the forecast is repeated on, for its weights and for its interval."""
 
+NEW_LEVEL = 2.0
+"""A level that is so many times the one before, or that part of it, is a new one: what was before tells nothing of it."""
+
 MAD_TO_SIGMA = 1.4826
 FEE_SIGMAS = 6.0
 """A day is a fee's when it stands out by that much, on the same day of the month at least twice."""
+
+AROUND_DAYS = 7
+"""Days before and after that it stands out of: both weekends, and no more of a month than half."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +79,33 @@ def forecast(history: Floats, days: int) -> Forecast | None:
     past = np.array([[model(history[:n], days).sum() for model in MODELS] for n in origins]).reshape(-1, len(MODELS))
     actual = np.array([history[n : n + days].sum() for n in origins])
     weights = _weights(past, actual)
-    daily = np.asarray(sum(w * model(history, days) for w, model in zip(weights, MODELS, strict=True)))
+    begun = _level_began(history)
+    daily = np.asarray(sum(w * model(history[begun:], days) for w, model in zip(weights, MODELS, strict=True)))
     errors = actual - past @ np.array(weights) if origins else np.zeros(0)
-    bias = float(np.median(errors)) if errors.size else 0.0
-    widened = (errors - bias) * _widening(max(1.0, len(origins) / days))
+    middle = float(np.median(errors)) if errors.size else 0.0
+    # what forecasts missed before the level is no bias of one made from it
+    since = errors[np.array(origins) >= begun + LEAST_DAYS] if begun else errors
+    bias = float(np.median(since)) if since.size else 0.0
+    widened = (errors - middle) * _widening(max(1.0, len(origins) / days))
     return Forecast(np.maximum(0.0, daily + bias / days), widened, weights)
+
+
+def _level_began(history: Floats) -> int:
+    """The index at which the last level began that two weeks bear out, of at least `NEW_LEVEL` times or part of the one
+    before; 0 where there is none."""
+    count = history.size - 2 * LEAST_DAYS + 1
+    if count <= 0:
+        return 0
+    medians = np.median(np.lib.stride_tricks.sliding_window_view(history, LEAST_DAYS), axis=1)
+    before, after = medians[:count], medians[LEAST_DAYS:]
+    apart = np.abs(np.log(np.maximum(after, 1e-9) / np.maximum(before, 1e-9)))
+    far = np.flatnonzero(apart >= np.log(NEW_LEVEL))
+    if not far.size:
+        return 0
+    last = far[far > far[-1] - LEAST_DAYS]
+    # a step looks the same to medians as long as most days of each window are on its side: it is in the middle of those
+    best = last[apart[last] >= 0.9 * apart[last].max()]
+    return LEAST_DAYS + int(best[best.size // 2])
 
 
 def _widening(windows: float) -> float:
@@ -146,30 +174,41 @@ class Fee:
 
 
 def fees(first: date, history: Floats) -> tuple[Fee, ...]:
-    """Days of the month that stand out at least twice, with their excess the last time.
+    """Days of the month that stand out of the days around them at least twice, and the last time that they came, with their
+    excess that time. A new level is no fee: its days are like the days around them.
 
     first  the day of history[0]
     """
     if history.size < LEAST_DAYS:
         return ()
-    middle = float(np.median(history))
-    spread = MAD_TO_SIGMA * float(np.median(np.abs(history - middle)))
-    out = np.flatnonzero(history - middle > FEE_SIGMAS * max(spread, 0.02 * abs(middle)))
+    above, least = _above(history)
     seen: dict[int, list[float]] = {}
-    for index in out:
-        seen.setdefault((first + timedelta(days=int(index))).day, []).append(float(history[index]) - middle)
-    return tuple(Fee(day, amounts[-1]) for day, amounts in sorted(seen.items()) if len(amounts) >= 2)
+    for index, excess in enumerate(above):
+        seen.setdefault((first + timedelta(days=index)).day, []).append(float(excess))
+    return tuple(
+        Fee(day, amounts[-1])
+        for day, amounts in sorted(seen.items())
+        if amounts[-1] > least and sum(1 for amount in amounts if amount > least) >= 2
+    )
 
 
 def without_fees(first: date, history: Floats, known: Sequence[Fee]) -> Floats:
-    """The history with each fee's day brought down to the median."""
-    plain = history.copy()
-    middle = float(np.median(history)) if history.size else 0.0
+    """The history with each fee's day, where it stands out, brought down to the days around it."""
+    if not known:
+        return history.copy()
+    above, least = _above(history)
     days = {fee.day for fee in known}
-    for index in range(history.size):
-        if (first + timedelta(days=index)).day in days:
-            plain[index] = min(plain[index], middle)
-    return plain
+    paid = [excess > least and (first + timedelta(days=n)).day in days for n, excess in enumerate(above)]
+    return np.where(paid, history - above, history)
+
+
+def _above(history: Floats) -> tuple[Floats, float]:
+    """By how much each day is above the median of the days around it, and the least that stands out."""
+    windows = np.lib.stride_tricks.sliding_window_view(np.pad(history, AROUND_DAYS, mode="reflect"), 2 * AROUND_DAYS + 1)
+    around = np.median(windows, axis=1)
+    above = history - around
+    spread = MAD_TO_SIGMA * float(np.median(np.abs(above)))
+    return above, FEE_SIGMAS * max(spread, 0.02 * abs(float(np.median(around))))
 
 
 def fees_ahead(after: date, days: int, known: Sequence[Fee]) -> Floats:

@@ -32,6 +32,7 @@ class Weekly:
     first, last  the last seven days that no provider restates any more (inclusive)
     daily        spend a day, the provisional days included
     teams        the month of `as_of` up to that day
+    ahead        what ends within a year, with what it holds off the bill
     """
 
     as_of: date
@@ -53,6 +54,7 @@ class Weekly:
     instruments: tuple[Instrument, ...]
     teams: tuple[queries.TeamRow, ...]
     expiring: tuple[queries.Expiring, ...]
+    ahead: tuple[queries.Ending, ...]
     sources: tuple[queries.SourceStatus, ...]
     reconciliation: tuple[queries.Reconciled, ...]
 
@@ -60,6 +62,12 @@ class Weekly:
     def filters(self) -> str:
         """The scope as flags of a command. A condition is whatever its author typed: quoted, so that the line can be pasted."""
         return "".join(f" --where {shlex.quote(condition)}" for condition in self.scope)
+
+    @property
+    def credits(self) -> tuple[queries.Ending, ...]:
+        """Promotional credits that end as soon as the commitments that are listed."""
+        until = self.as_of + timedelta(days=queries.EXPIRY_DAYS)
+        return tuple(e for e in self.ahead if e.what == queries.CREDITS and e.last is not None and e.last <= until)
 
     @property
     def before(self) -> tuple[date, date]:
@@ -97,6 +105,7 @@ def weekly(reader: Reader, config: Config, where: Sequence[str] = ()) -> Weekly:
         instruments=tuple(instrument_first(plans, ml)),
         teams=_teams(reader, config, day, conditions),
         expiring=tuple(queries.expiring(reader, day)),
+        ahead=tuple(queries.endings(reader, day)),
         sources=tuple(queries.sources(reader)),
         reconciliation=tuple(queries.reconciliation(reader)),
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -60,17 +59,15 @@ def volumes(place: Place) -> Iterator[Resource]:
 
 
 def snapshots(place: Place) -> Iterator[Resource]:
-    """A snapshot of an image names it: it cannot go before the image does. Its description names one that is gone."""
+    """A snapshot of an image names it: it cannot go before the image does."""
     images = {
         mapping["Ebs"]["SnapshotId"]: image
-        for image in place.each(
-            "ec2", "DescribeImages", "Images", Owners=["self"], IncludeDeprecated=True, IncludeDisabled=True
-        )
+        for image in place.each("ec2", "DescribeImages", "Images", Owners=["self"])
         for mapping in image.get("BlockDeviceMappings", ())
         if mapping.get("Ebs", {}).get("SnapshotId")
     }
     for snapshot in place.each("ec2", "DescribeSnapshots", "Snapshots", OwnerIds=["self"]):
-        image = images.get(snapshot["SnapshotId"]) or _gone(snapshot.get("Description", ""))
+        image = images.get(snapshot["SnapshotId"], {})
         full = snapshot.get("FullSnapshotSizeInBytes")
         yield Resource(
             id=place.arn("ec2", f"snapshot/{snapshot['SnapshotId']}"),
@@ -87,12 +84,6 @@ def snapshots(place: Place) -> Iterator[Resource]:
                 "image_state": image.get("State"),
             },
         )
-
-
-def _gone(description: str) -> dict[str, Any]:
-    """The image for which EC2 made a snapshot (`Created by CreateImage(i-…) for ami-…`), where it is no image any more."""
-    named = re.match(r"(?:Created by CreateImage\(i-\w+\) for|Copied for DestinationAmi) (ami-\w+)", description)
-    return {"ImageId": named[1], "State": "deregistered"} if named else {}
 
 
 def addresses(place: Place) -> Iterator[Resource]:

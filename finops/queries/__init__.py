@@ -1,7 +1,7 @@
 """Typed reads: what the command line, the dashboard and the report ask of a published warehouse."""
 
 from finops.queries.accelerators import AcceleratorRow, IdleMachine, OwnerRow
-from finops.queries.ahead import Ending, endings
+from finops.queries.ahead import CREDITS, Ending, endings
 from finops.queries.anomalies import Anomaly, anomalies
 from finops.queries.changes import NOT_BILLED, Change, changes, days_of, first_of_days, pending, previous
 from finops.queries.commitments import EXPIRY_DAYS, Expiring, Utilization, expiring, utilization
@@ -30,6 +30,7 @@ from finops.queries.status import Reconciled, SourceStatus, first_days, reconcil
 from finops.queries.teams import SHARED, UNTAGGED, Allocation, TeamRow, TeamRule, Unowned, allocate, unowned
 
 __all__ = [
+    "CREDITS",
     "EXPIRY_DAYS",
     "METRICS",
     "NOT_BILLED",

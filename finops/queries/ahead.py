@@ -18,7 +18,7 @@ from finops.queries.teams import DAILY_WITH_TAGS
 class Ending:
     """Something that holds money off the bill and ends.
 
-    what     the commitment's instrument, or `promotional credits`
+    what     the commitment's instrument, or `CREDITS`
     last     its last day; None where nobody says
     monthly  what the bill (after credits) is higher from then on, a month of 730 hours
     """
@@ -30,6 +30,8 @@ class Ending:
     last: date | None
     monthly: Decimal
 
+
+CREDITS = "promotional credits"
 
 COMMITTED = """
     with daily as ({daily}),
@@ -87,7 +89,7 @@ def endings(reads: Reads, as_of: date, *, where: Sequence[Condition] = (), days:
     paid = {(row["provider"], row["currency"]): cents(row["credits"] * MONTH_PER_WINDOW) for row in credited}
     found = [
         Ending(
-            "promotional credits",
+            CREDITS,
             p.name,
             p.provider,
             p.currency,

@@ -161,9 +161,9 @@ class _Outlook:
     errors: Floats
 
     def above(self, room: float) -> float | None:
-        if self.errors.size == 0:
-            return float(self.more > room)
-        return None if self.errors.size < 10 else float(np.mean(self.more + self.errors > room))
+        if self.low is None:
+            return None
+        return float(np.mean(self.more + self.errors > room)) if self.errors.size else float(self.more > room)
 
 
 @dataclass(frozen=True, slots=True)

@@ -112,7 +112,7 @@ def _month_end(report: Weekly) -> Section:
     if report.budgets:
         blocks += [Paragraph("Budgets:"), TableOf(tuple(month_row(month) for month in report.budgets))]
         over = [b for b in report.budgets if b.exceeds is not None and b.exceeds >= 0.5]
-        blocks += [Paragraph(f"{b.name}: exceeded with {b.exceeds:.0%}.", strong=True) for b in over]
+        blocks += [Paragraph(f"{b.name}: exceeded with a probability of {b.exceeds:.0%}.", strong=True) for b in over]
         blocks.append(Command("finops budgets"))
     else:
         blocks.append(Paragraph("No budgets are set ([[budgets]] in finops.toml)."))
@@ -149,7 +149,13 @@ def _waterfall(plan: Plan, steps: Sequence[Step]) -> tuple[Bar, ...]:
     """The plan's bars, with the amount of each step as the table prints it."""
     drawn: list[dict[str, Any]] = waterfall_bars(plan)
     return tuple(
-        Bar(bar["step"], bar["start"], bar["end"], bar["kind"], amount(step.amount if step.is_level else -step.amount))
+        Bar(
+            bar["step"].replace("_", " "),
+            bar["start"],
+            bar["end"],
+            bar["kind"],
+            amount(step.amount if step.is_level else -step.amount),
+        )
         for step, bar in zip(steps, drawn, strict=True)
     )
 
@@ -186,10 +192,20 @@ def _other_teams(rows: Sequence[TeamRow]) -> list[Row]:
 
 
 def _expiring(report: Weekly) -> Section:
-    title = f"Commitments that expire within {EXPIRY_DAYS} days"
-    if not report.expiring:
-        return Section(title, (Paragraph("None of the loaded commitments."),))
-    return Section(title, (TableOf(tuple(asdict(row) for row in report.expiring)),))
+    title = f"Commitments and credits that end within {EXPIRY_DAYS} days"
+    command = Command("finops forecast")
+    if not report.expiring and not report.credits:
+        return Section(title, (Paragraph("None of what is loaded."), command))
+    held = {ending.name: ending.monthly for ending in report.ahead}
+    blocks: list[Block] = [
+        Paragraph("From the day after, the bill is higher by so much a month; what is not used holds nothing off.")
+    ]
+    if report.expiring:
+        rows = tuple(asdict(row) | {"monthly": held.get(row.commitment.lower())} for row in report.expiring)
+        blocks.append(TableOf(rows))
+    if report.credits:
+        blocks.append(TableOf(tuple(asdict(credit) for credit in report.credits)))
+    return Section(title, (*blocks, command))
 
 
 def _health(report: Weekly) -> Section:
@@ -224,6 +240,7 @@ def json_document(report: Weekly) -> dict[str, Any]:
         "teams": [_team_row(row) for row in report.teams],
         "ml": ml_tables(report.ml, report.instruments, exact=True),
         "expiring": [asdict(row) for row in report.expiring],
+        "ahead": [asdict(row) for row in report.ahead],
         "sources": [asdict(row) for row in report.sources],
         "reconciliation": [asdict(row) for row in report.reconciliation],
     }

@@ -179,8 +179,8 @@ def test_a_scope_narrows_the_spend(company: Path, made: Weekly) -> None:
     assert 0 < sum(row.amount for row in scoped.daily) < sum(row.amount for row in made.daily)
     assert "provider=AWS" in document(scoped).title
     commands = re.findall(r"<code>(finops (?:costs|forecast|anomalies|allocate|ml)[^<]*)", report_html(document(scoped)))
-    assert len(commands) == 5
-    assert all(command.endswith(" --where provider=AWS") for command in commands)
+    assert [command.endswith(" --where provider=AWS") for command in commands] == [True] * 5 + [False]
+    assert commands[-1] == "finops forecast"  # what ends is of the whole bill
     assert {row.currency for row in scoped.teams} == {"USD"}
     assert scoped.ml.totals["USD"] < made.ml.totals["USD"]
 
@@ -298,6 +298,7 @@ def poisoned(made: Weekly, name: str) -> Weekly:
         instruments=tuple(replace(one, missing=name, how=name) for one in made.instruments[:1]),
         teams=tuple(replace(team, team=name) for team in made.teams[:2]),
         expiring=(queries.Expiring(name, name, name, name, made.as_of, 1, None, None, name),),
+        ahead=(queries.Ending(queries.CREDITS, name.lower(), name, name, made.as_of, Decimal(1)),),
         sources=tuple(replace(source, source=name, format=name, first_unit=name) for source in made.sources[:1]),
         reconciliation=tuple(replace(row, billing_account=name, against=name, note=name) for row in made.reconciliation[-1:]),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -15,6 +16,7 @@ import pytest
 import yaml
 
 from finops.demo import sample_company
+from tests.intake.delivery import text
 
 ROOT = Path(__file__).parents[2]
 WORKFLOW = ROOT / ".github" / "workflows" / "weekly-report.yml"
@@ -197,6 +199,77 @@ def test_other_hosts_fetch_as_the_workflow_does(snippet: str) -> None:
     ours = [found for step in steps() for found in fetching.findall(words(step.get("run", "")))]
     assert len(ours) == 3
     assert [command for command in ours if command not in theirs] == []
+
+
+CLOUDS = {
+    "AWS_ROLE_ARN": "arn:aws:iam::1:role/r",
+    "AWS_EXPORT": "s3://bills/cur",
+    "AZURE_CLIENT_ID": "1",
+    "AZURE_TENANT_ID": "2",
+    "AZURE_ACCOUNT": "bills",
+    "AZURE_EXPORT": "exports",
+    "GCP_SERVICE_ACCOUNT": "a@b",
+    "GCP_WORKLOAD_IDENTITY_PROVIDER": "projects/1/locations/global/workloadIdentityPools/p/providers/q",
+    "GCP_EXPORT": "gs://bills",
+    "FINOPS_FAIL_ON": "0",
+}
+TOKENS = ("AWS_ID_TOKEN", "AZURE_ID_TOKEN", "GCP_ID_TOKEN", "idToken")
+CLIENTS = ("aws", "az", "gcloud")
+
+
+def hosted(snippet: str) -> list[str]:
+    """The scripts of a host's pipeline in the order in which it runs them, each as its shell gets it."""
+    pipeline = yaml.safe_load(snippet)
+    if "steps" in pipeline:
+        named = [step.get("bash") or step.get("inputs", {}).get("inlineScript") for step in pipeline["steps"]]
+        return [script for script in named if script]
+    jobs = [job for stage in pipeline["stages"] for job in pipeline.values() if in_stage(pipeline, job, stage)]
+    return ["\n".join(job["script"]) for job in jobs]
+
+
+def in_stage(pipeline: Mapping[str, Any], job: object, stage: str) -> bool:
+    """Whether a GitLab job runs in that stage, itself or by what it extends."""
+    if not isinstance(job, dict) or "script" not in job:
+        return False
+    return bool((pipeline.get(job.get("extends", ""), {}) | job).get("stage") == stage)
+
+
+def bills(folder: Path) -> Path:
+    """A folder with clouds' clients that write down how they are called, and deliver a small bill where they are told to."""
+    (folder / "bin").mkdir(parents=True)
+    for client in CLIENTS:
+        (folder / f"{client}.csv").write_text(text(BillingAccountId=f"account-{client}"))
+        script = f"""#!/bin/sh
+            echo "{client} $*" >> "{folder}/calls"
+            for word; do case "$word" in exports/*) mkdir -p "$word" && cp "{folder}/{client}.csv" "$word"; esac; done
+        """
+        (folder / "bin" / client).write_text(script)
+        (folder / "bin" / client).chmod(0o755)
+    return folder
+
+
+@pytest.mark.parametrize("snippet", snippets(), ids=["gitlab", "azure-devops"])
+def test_other_hosts_pipelines_run_as_they_stand(tmp_path: Path, snippet: str) -> None:
+    """Log-in, fetching, load, ledger, report and gate, from the document; the clouds' own clients are replaced by files."""
+    work, outside = tmp_path / "work", bills(tmp_path / "outside")
+    work.mkdir()
+    env = CLOUDS | dict.fromkeys(TOKENS, "a.token") | yaml.safe_load(snippet)["variables"]
+    env |= {"CI_BUILDS_DIR": str(tmp_path), "AGENT_TEMPDIRECTORY": str(tmp_path), "HOME": str(tmp_path)}
+    env["PATH"] = os.pathsep.join([str(outside / "bin"), str(Path(sys.executable).parent), os.environ["PATH"]])
+    said, codes = "", []
+    for script in hosted(snippet):
+        lines = "\n".join(line for line in script.splitlines() if not line.startswith("python -m pip "))
+        ran = subprocess.run(["bash", "-eo", "pipefail", "-c", lines], cwd=work, env=env, capture_output=True, text=True)  # noqa: PLW1510
+        said += ran.stdout
+        codes.append(ran.returncode)
+        assert ran.returncode in (0, 3), ran.stderr
+    assert codes == [0] * (len(codes) - 1) + [3]  # nothing is to be done on this bill, and 0 is as much as the gate allows
+    assert {path.name for path in (work / "report").iterdir()} == {"weekly.md", "weekly.html", "weekly.json"}
+    loaded = json.loads((work / "report" / "weekly.json").read_text("utf-8"))["sources"]
+    assert {source["source"] for source in loaded} == {f"focus:account-{client}" for client in CLIENTS}
+    assert all(Path(found).is_file() for found in re.findall(r"##vso\[task\.uploadsummary\](.+)", said))
+    assert [line.split()[0] for line in (outside / "calls").read_text().splitlines()].count("gcloud") == 3
+    assert not re.search(r"a\.token", (work / "report" / "weekly.json").read_text("utf-8"))
 
 
 def lint(path: Path) -> subprocess.CompletedProcess[str]:

@@ -133,6 +133,38 @@ def test_dark_pages_are_dark(browser: Browser, address: str) -> None:
     page.close()
 
 
+def test_it_listens_on_loopback_alone(address: str) -> None:
+    port = f":{int(address.rpartition(':')[2]):04X}"
+    tables = [table for table in (Path("/proc/net/tcp"), Path("/proc/net/tcp6")) if table.exists()]
+    listening = [line.split()[1] for table in tables for line in table.read_text().splitlines()[1:] if line.split()[3] == "0A"]
+    assert [local for local in listening if local.endswith(port)] == [f"0100007F{port}"]
+
+
+def test_pages_fit_a_phone(browser: Browser, address: str) -> None:
+    page = browser.new_page(viewport={"width": 420, "height": 900})
+    page.set_default_timeout(PATIENCE_MS)
+    for path, title in (("", "Overview"), ("costs", "Costs"), ("plan", "Plan"), ("ml", "ML")):
+        page.goto(f"{address}/{path}")
+        expect(page.get_by_role("heading", name=title, exact=True)).to_be_visible()
+        settled(page, f"phone-{title.lower()}")
+        assert page.evaluate("document.documentElement.scrollWidth") <= 420, title
+    page.close()
+
+
+def test_a_group_opens_and_closes(page: Page, address: str) -> None:
+    page.goto(f"{address}/costs?provider=AWS")
+    page.get_by_label("Open one service").click()
+    page.get_by_role("option", name="Amazon SageMaker", exact=True).click()
+    expect(page.get_by_role("heading", name="USD by resource")).to_be_visible()
+    expect(page.get_by_text("--where 'service=Amazon SageMaker'").first).to_be_visible()
+    settled(page, "costs-opened")
+    assert "in=service%3DAmazon+SageMaker" in page.url
+    page.get_by_role("button", name="service: Amazon SageMaker").click()
+    expect(page.get_by_role("heading", name="USD by service")).to_be_visible()
+    settled(page, "costs-closed")
+    assert "in=" not in page.url
+
+
 def test_a_link_shows_what_is_new_of_one_provider(page: Page, address: str, finops: Callable[..., Ran], company: Path) -> None:
     page.goto(f"{address}/plan?status=new&provider=AWS")
     expect(page.get_by_role("heading", name="Plan", exact=True)).to_be_visible()
@@ -162,7 +194,7 @@ def test_the_scope_of_a_link_filters_and_downloads(page: Page, address: str, fin
     expect(page.get_by_role("heading", name="EUR by region")).to_have_count(0)
     settled(page, "costs-google-cloud")
     with page.expect_download() as download:
-        page.get_by_test_id("stDownloadButton").first.get_by_role("button").click()
+        page.get_by_test_id("stDownloadButton").nth(1).get_by_role("button").click()
     rows = Path(download.value.path()).read_text().splitlines()
     month = ("--from", "2026-10-01", "--to", "2026-10-31")
     where = ("--by", "region", "--where", "provider=Google Cloud", *month)

@@ -46,6 +46,14 @@ def test_a_page_runs_and_says_how_far_to_trust_it(company: Path, monkeypatch: py
     assert any(code.value.startswith("finops ") for code in app.code)
 
 
+def test_the_app_shows_nothing_unless_it_is_said_to_whom(company: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Streamlit alone would listen on every network; `finops dashboard` names the address."""
+    monkeypatch.setenv("FINOPS_WAREHOUSE", str(company))
+    app = AppTest.from_file(str(Path(__file__).parents[2] / "app.py"), default_timeout=120).run()
+    assert "who may see this bill" in app.error[0].value
+    assert not app.metric
+
+
 @pytest.mark.parametrize("page", PAGES)
 def test_an_empty_warehouse_says_how_to_fill_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, page: str) -> None:
     app = shown(page, tmp_path / "empty", monkeypatch)

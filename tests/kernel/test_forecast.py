@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 
 import numpy as np
 import pytest
 
+from finops.commitment.levels import Floats
 from finops.forecast import Fee, fees, fees_ahead, forecast, without_fees
 
 WEEK = np.array([100.0, 110.0, 120.0, 110.0, 100.0, 40.0, 30.0])
@@ -74,3 +75,48 @@ def test_one_spike_is_no_fee() -> None:
     history = np.full(60, 10.0)
     history[20] = 500.0
     assert fees(date(2026, 6, 1), history) == ()
+
+
+def days_of_fee(first: date, history: Floats, day: int, amount: float) -> Floats:
+    """The history with an amount more on that day of each month."""
+    due = [amount if (first + timedelta(days=n)).day == day else 0.0 for n in range(history.size)]
+    return history + np.array(due)
+
+
+def test_a_fee_on_a_growing_bill_is_known() -> None:
+    first = date(2026, 4, 10)
+    history = days_of_fee(first, np.linspace(3_000, 7_000, 176), 1, 5_500)
+    (fee,) = fees(first, history)
+    assert (fee.day, fee.amount) == (1, pytest.approx(5_500, rel=0.02))
+    assert without_fees(first, history, (fee,)) == pytest.approx(np.linspace(3_000, 7_000, 176), rel=0.02)
+
+
+def test_a_new_level_is_no_fee() -> None:
+    history = np.concatenate([np.full(100, 600.0), np.full(60, 5_400.0)])
+    assert fees(date(2026, 4, 12), history) == ()
+
+
+def test_a_fee_that_has_ended_is_none() -> None:
+    first = date(2026, 5, 1)
+    history = days_of_fee(first, np.full(120, 100.0), 1, 900.0)
+    assert [fee.day for fee in fees(first, history)] == [1]
+    history[92] = 100.0  # the first of August, the last that is known
+    assert fees(first, history) == ()
+
+
+@pytest.mark.parametrize("after", [14, 20, 45])
+def test_a_new_level_is_forecast_from_itself(after: int) -> None:
+    history = np.concatenate([np.full(140, 600.0), np.full(after, 5_400.0)])
+    found = forecast(history, 20)
+    assert found is not None
+    assert found.total == pytest.approx(20 * 5_400.0, rel=0.02)
+    low, high = found.interval() or (0.0, 0.0)
+    assert low <= found.total <= high
+
+
+def test_growth_and_weekends_are_no_new_level() -> None:
+    week = np.array([1.0, 1.0, 1.0, 1.0, 1.0, 0.1, 0.1])
+    history = np.tile(week, 20) * np.linspace(100, 190, 140)
+    found = forecast(history, 14)
+    assert found is not None
+    assert found.total == pytest.approx(float(np.tile(week, 2).sum() * 190), rel=0.1)

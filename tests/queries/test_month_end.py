@@ -64,3 +64,16 @@ def test_a_budget_of_a_scope(amount: int, exceeds: float) -> None:
 def test_a_budget_of_a_scope_without_spend() -> None:
     (found,) = budgets(Estate().charge("i", 1.0), date(2026, 10, 20), [Budget("x", Decimal(1), "EUR")])
     assert (found.actual, found.expected, found.exceeds) == (Decimal(0), None, None)
+
+
+def test_without_past_errors_nobody_knows_how_likely_a_budget_is_exceeded() -> None:
+    """Three weeks are a forecast, and no experience of how it errs."""
+    (found,) = budgets(Estate().charge("i", 10.0, days=32), date(2026, 10, 20), [Budget("x", Decimal(1_000), "USD")])
+    assert found.expected is not None
+    assert (found.low, found.high, found.exceeds) == (None, None, None)
+
+
+def test_a_month_that_is_over_has_exceeded_its_budget_or_not() -> None:
+    wanted = [Budget("more", Decimal(309), "USD"), Budget("less", Decimal(311), "USD")]
+    found = budgets(Estate().charge("i", 10.0, days=120), date(2026, 10, 31), wanted)
+    assert [row.exceeds for row in found] == [1.0, 0.0]
