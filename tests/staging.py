@@ -1,4 +1,4 @@
-"""Rows in, rows out: run one format's staging SQL on files, without a warehouse."""
+"""Rows in, rows out: run one format's staging SQL on files, without a warehouse, with texts of few values as ENUMs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from finops.connect import Format
 from finops.intake.landing import landed
 from finops.intake.sniff import look
 from finops.warehouse.checks import roles
-from finops.warehouse.raw import create_raw
+from finops.warehouse.raw import create_raw, vocabulary_of
 from finops.warehouse.staging import create_staged
 
 
@@ -28,8 +28,10 @@ def staged(fmt: Format, *paths: Path | str) -> Iterator[duckdb.DuckDBPyConnectio
         scratch = Path(folder)
         files = [landed(connection, fmt, look(Path(path), str(path), scratch), scratch) for path in paths]
         played = roles(connection, fmt, files)
-        create_raw(connection, fmt, [replace(file, role=played.get(file.scan, "")) for file in files])
-        create_staged(connection, fmt)
+        files = [replace(file, role=played.get(file.scan, "")) for file in files]
+        vocabulary = vocabulary_of(connection, fmt, files, least_rows=1)
+        create_raw(connection, fmt, files, vocabulary)
+        create_staged(connection, fmt, vocabulary)
         yield connection
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -59,15 +60,17 @@ def volumes(place: Place) -> Iterator[Resource]:
 
 
 def snapshots(place: Place) -> Iterator[Resource]:
-    """A snapshot of an image names it: it cannot go before the image does."""
+    """A snapshot of an image names it: it cannot go before the image does. Its description names one that is gone."""
     images = {
         mapping["Ebs"]["SnapshotId"]: image
-        for image in place.each("ec2", "DescribeImages", "Images", Owners=["self"])
+        for image in place.each(
+            "ec2", "DescribeImages", "Images", Owners=["self"], IncludeDeprecated=True, IncludeDisabled=True
+        )
         for mapping in image.get("BlockDeviceMappings", ())
         if mapping.get("Ebs", {}).get("SnapshotId")
     }
     for snapshot in place.each("ec2", "DescribeSnapshots", "Snapshots", OwnerIds=["self"]):
-        image = images.get(snapshot["SnapshotId"], {})
+        image = images.get(snapshot["SnapshotId"]) or _gone(snapshot.get("Description", ""))
         full = snapshot.get("FullSnapshotSizeInBytes")
         yield Resource(
             id=place.arn("ec2", f"snapshot/{snapshot['SnapshotId']}"),
@@ -84,6 +87,12 @@ def snapshots(place: Place) -> Iterator[Resource]:
                 "image_state": image.get("State"),
             },
         )
+
+
+def _gone(description: str) -> dict[str, Any]:
+    """The image for which EC2 made a snapshot (`Created by CreateImage(i-…) for ami-…`), where it is no image any more."""
+    named = re.match(r"(?:Created by CreateImage\(i-\w+\) for|Copied for DestinationAmi) (ami-\w+)", description)
+    return {"ImageId": named[1], "State": "deregistered"} if named else {}
 
 
 def addresses(place: Place) -> Iterator[Resource]:

@@ -1,6 +1,6 @@
 -- stg_cur_skus: what the lines of a Cost and Usage Report say of what was bought, once a distinct key.
 -- grain: sku_key, the hash of product code, SKU, usage type, operation, region and pricing unit
-with keys as (
+with firsts as (
 
     select
         hash(
@@ -11,46 +11,61 @@ with keys as (
             coalesce(product_region_code, product_region),
             pricing_unit
         ) as sku_key,
-        any_value(line_item_product_code) as code,
-        any_value(product_sku) as sku,
-        any_value(line_item_usage_type) as usage_type,
-        any_value(line_item_operation) as operation,
-        any_value(coalesce(product_region_code, product_region)) as region,
-        any_value(pricing_unit) as unit,
-        any_value(product) as product,
-        any_value(product_product_name) as product_name,
-        any_value(product_servicename) as servicename,
-        any_value(product_product_family) as family,
-        any_value(product_location) as location,
-        any_value(product_from_location) as from_location,
-        any_value(product_from_region_code) as from_region,
-        any_value(product_instance_type) as instance_type,
-        any_value(product_instance_family) as instance_family,
-        any_value(product_vcpu) as vcpu,
-        any_value(product_memory) as memory,
-        any_value(product_operating_system) as operating_system,
-        any_value(product_pre_installed_sw) as pre_installed_sw,
-        any_value(product_license_model) as license_model,
-        any_value(product_tenancy) as tenancy,
-        any_value(product_capacitystatus) as capacitystatus,
-        any_value(product_physical_processor) as physical_processor,
-        any_value(product_processor_architecture) as processor_architecture,
-        any_value(product_network_performance) as network_performance,
-        any_value(product_storage) as storage,
-        any_value(product_gpu) as gpu,
-        any_value(product_gpu_memory) as gpu_memory,
-        any_value(product_database_engine) as database_engine,
-        any_value(product_deployment_option) as deployment_option,
-        any_value(product_storage_class) as storage_class,
-        any_value(product_volume_api_name) as volume_api_name,
-        any_value(product_volume_type) as volume_type,
-        any_value(product_max_iopsvolume) as max_iopsvolume,
-        any_value(product_max_throughputvolume) as max_throughputvolume,
-        any_value(product_transfer_type) as transfer_type,
-        any_value(product_group) as product_group,
-        any_value(product_normalization_size_factor) as normalization_size_factor
+        -- lines of usage say the most of what was bought
+        coalesce(min(x_row) filter (where line_item_line_item_type like '%Usage'), min(x_row)) as x_row,
+        coalesce(
+            arg_min(x_file, x_row) filter (where line_item_line_item_type like '%Usage'), arg_min(x_file, x_row)
+        ) as x_file
     from raw
     group by sku_key
+
+),
+
+keys as (
+
+    select
+        f.sku_key,
+        r.line_item_product_code as code,
+        r.product_sku as sku,
+        r.line_item_usage_type as usage_type,
+        r.line_item_operation as operation,
+        coalesce(r.product_region_code, r.product_region) as region,
+        r.pricing_unit as unit,
+        r.product as product,
+        r.product_product_name as product_name,
+        r.product_servicename as servicename,
+        r.product_product_family as family,
+        r.product_location as location,
+        r.product_from_location as from_location,
+        r.product_from_region_code as from_region,
+        r.product_instance_type as instance_type,
+        r.product_instance_family as instance_family,
+        r.product_vcpu as vcpu,
+        r.product_memory as memory,
+        r.product_operating_system as operating_system,
+        r.product_pre_installed_sw as pre_installed_sw,
+        r.product_license_model as license_model,
+        r.product_tenancy as tenancy,
+        r.product_capacitystatus as capacitystatus,
+        r.product_physical_processor as physical_processor,
+        r.product_processor_architecture as processor_architecture,
+        r.product_network_performance as network_performance,
+        r.product_storage as storage,
+        r.product_gpu as gpu,
+        r.product_gpu_memory as gpu_memory,
+        r.product_database_engine as database_engine,
+        r.product_deployment_option as deployment_option,
+        r.product_storage_class as storage_class,
+        r.product_volume_api_name as volume_api_name,
+        r.product_volume_type as volume_type,
+        r.product_max_iopsvolume as max_iopsvolume,
+        r.product_max_throughputvolume as max_throughputvolume,
+        r.product_transfer_type as transfer_type,
+        r.product_group as product_group,
+        r.product_normalization_size_factor as normalization_size_factor
+    from firsts as f
+    inner join raw as r
+        on f.x_row = r.x_row and f.x_file = r.x_file
 
 ),
 

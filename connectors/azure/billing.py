@@ -75,8 +75,8 @@ def _texts() -> tuple[Column, ...]:
         resourcelocation availabilityzone consumedservice resourceid resourcename resourcetype productname productid
         partnumber skuid meterid metersubcategory metername meterregion servicefamily servicename servicetier
         unitofmeasure reservationid reservationname benefitid benefitname productordername term publishertype
-        publishername productorderid chargetype frequency pricingmodel billingcurrency pricingcurrency invoiceid additionalinfo
-        tags serviceinfo2 partnername resellername"""
+        publishername productorderid chargetype frequency pricingmodel billingcurrency pricingcurrency invoiceid
+        serviceinfo2 partnername resellername"""
     return tuple(Column(name, aliases=aliases.get(name, ())) for name in names.split())
 
 
@@ -95,6 +95,8 @@ COLUMNS = (
     Column("billingperiodstartdate", "date", aliases=("billingperiodstart",), formats=DATES),
     Column("billingperiodenddate", "date", aliases=("billingperiodend",), formats=DATES),
     *_texts(),
+    Column("additionalinfo", "json"),
+    Column("tags", "json"),
 )
 
 KIND = "regexp_replace(lower(coalesce(chargetype, 'usage')), '[^a-z]', '', 'g')"

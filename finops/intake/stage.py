@@ -25,7 +25,7 @@ from finops.warehouse.checks import (
     staged_units,
     written_charges,
 )
-from finops.warehouse.raw import canonical_headers, create_raw, header_of
+from finops.warehouse.raw import canonical_headers, create_raw, header_of, vocabulary_of
 from finops.warehouse.staging import (
     TAG_SETS_SELECT,
     charges_select,
@@ -77,8 +77,10 @@ class Outcome:
 def stage_group(writer: Writer, group: Group, source: str | None, others: Others, into: Outcome) -> None:
     """Write one group. Raises InputError or Refused."""
     with reading(group.files[0].shown):
-        create_raw(writer.connection, group.fmt, [replace(file.raw, role=file.role) for file in group.files])
-        create_staged(writer.connection, group.fmt)
+        files = [replace(file.raw, role=file.role) for file in group.files]
+        vocabulary = vocabulary_of(writer.connection, group.fmt, files)
+        create_raw(writer.connection, group.fmt, files, vocabulary)
+        create_staged(writer.connection, group.fmt, vocabulary)
     if group.fmt.table == "charges":
         _charges(writer, group, source, others, into)
     else:

@@ -18,6 +18,7 @@ from finops.warehouse.names import identifier
 from finops.warehouse.published import DataFile, TableState
 from finops.warehouse.store import AT_ONCE, Landed, Store
 from finops.warehouse.views import relation
+from finops.warehouse.vocabulary import NO_TEXTS, everywhere, replaced
 
 MONEY = "DECIMAL(38,12)"
 AMOUNT = re.compile(r"(^|_)(cost|price|amount|credit|saving|quantity)$")
@@ -42,8 +43,9 @@ class Bench:
         self.connection.execute(f"set search_path = '{schema},main'")
 
     def view(self, name: str, files: list[DataFile] | None) -> None:
-        """The table of that name is these files, or all of its own."""
-        sql = relation(self._store.storage, name, self._store.states.get(name), files)
+        """The table of that name is these files, or all of its own; what this writer wrote as ENUMs is read as such."""
+        few = replaced(self.connection, everywhere([self._store.texts.get(file.path, NO_TEXTS) for file in files or ()]))
+        sql = relation(self._store.storage, name, self._store.states.get(name), files, few)
         self.connection.execute(f"create or replace view {self._schema}.{identifier(name)} as {sql}")
 
 
@@ -156,9 +158,8 @@ class Builder:
             self._store.states[layout.name] = TableState(version, layout.columns)
 
     def _select(self, model: Model, layout: Layout) -> str:
-        lines = [
-            f"{layout.partition if name == PARTITION else identifier(name)}::{kind} as {identifier(name)}"
-            for name, kind in layout.columns
+        lines = [  # the layout has the model's own types
+            f"{layout.partition if name == PARTITION else identifier(name)} as {identifier(name)}" for name, _ in layout.columns
         ]
         return f"select {', '.join(lines)} from ({model.sql})"
 
@@ -168,7 +169,7 @@ class Builder:
         inexact = [name for name, kind in found if (AMOUNT.search(name) and kind != MONEY) or kind == "HUGEINT"]
         if inexact:
             raise DataError(f"{model.name}: {', '.join(inexact)} must be cast to {MONEY}", hint="cast every sum in the model")
-        return tuple((name, "VARCHAR" if kind == "JSON" else kind) for name, kind in found)
+        return tuple(found)
 
     def _aligned(self, name: str, layout: Layout) -> bool:
         """Whether a table is kept in the same parts as a model, so that a part is built from its part alone."""

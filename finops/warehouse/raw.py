@@ -10,6 +10,8 @@ import duckdb
 
 from finops.connect import Column, Format, Sniff
 from finops.warehouse.names import identifier, literal
+from finops.warehouse.texts import Texts
+from finops.warehouse.vocabulary import LEAST_ROWS, NO_TEXTS, Vocabulary, common, looked_up, words
 
 SQL_TYPES = {
     "text": "VARCHAR",
@@ -46,16 +48,39 @@ UTC_CLOCK = "utc(instant) as make_timestamp(epoch_us(instant))"
 ask the time-zone library (0.1 s a million lines)."""
 
 
-def create_raw(connection: duckdb.DuckDBPyConnection, fmt: Format, files: Sequence[RawFile]) -> None:
+def create_raw(
+    connection: duckdb.DuckDBPyConnection, fmt: Format, files: Sequence[RawFile], vocabulary: Vocabulary = NO_TEXTS
+) -> None:
     """Create the temporary view `raw` over the files, and the macro `utc`.
 
-    Columns: the declared ones, the gathered maps, `x_…`, `x_file`.
+    Columns: the declared ones, the gathered maps, `x_…`, `x_file` and `x_row` (a row's place in its file: a lookup asks for one
+    row of each key by it, and the engine reads these rows alone). Text columns of `vocabulary` are ENUMs.
     """
     connection.execute(f"create or replace temp macro {UTC_CLOCK}")
-    selects = []
-    for _, group in groupby(sorted(files, key=_layout), key=_layout):
-        selects.append(_select(fmt, list(group)))
+    selects = [_select(connection, fmt, group, vocabulary) for group in _groups(files)]
     connection.execute("create or replace temp view raw as\n" + "\nunion all by name\n".join(selects))
+
+
+def vocabulary_of(
+    connection: duckdb.DuckDBPyConnection, fmt: Format, files: Sequence[RawFile], least_rows: int = LEAST_ROWS
+) -> Vocabulary:
+    """The declared text columns that have few values in the files, with these; {} where these are not worth asking for."""
+    found: list[dict[str, Texts]] = []
+    for group in _groups(files):
+        sniff = group[0].sniff
+        if sniff.container == "jsonl":
+            return {}  # a JSON document a column, taken apart row by row
+        headers = canonical_headers(fmt, sniff)
+        held = {c.name: header_of(headers, c) for c in fmt.columns if c.type == "text"}
+        stored = {name: (_stored(sniff, h), cell(sniff, h)) for name, h in held.items() if h is not None}
+        own = words(connection, [file.scan for file in group], dict(stored.values()), least_rows)
+        found.append({name: own.get(path) for name, (path, _) in stored.items()})
+    return common(found)
+
+
+def _groups(files: Sequence[RawFile]) -> list[list[RawFile]]:
+    """Files that are read alike."""
+    return [list(group) for _, group in groupby(sorted(files, key=_layout), key=_layout)]
 
 
 def _layout(file: RawFile) -> tuple[object, ...]:
@@ -70,10 +95,17 @@ def _layout(file: RawFile) -> tuple[object, ...]:
     )
 
 
-def _select(fmt: Format, files: Sequence[RawFile]) -> str:
+def _select(connection: duckdb.DuckDBPyConnection, fmt: Format, files: Sequence[RawFile], vocabulary: Vocabulary) -> str:
     first = files[0]
     headers = canonical_headers(fmt, first.sniff)
-    lines = [f"{_column(first, headers, column)} as {identifier(column.name)}" for column in fmt.columns]
+    lines = []
+    for column in fmt.columns:
+        header = header_of(headers, column)
+        if column.name in vocabulary and header is not None:
+            value = looked_up(connection, cell(first.sniff, header), vocabulary[column.name])
+        else:
+            value = _column(first, headers, column)
+        lines.append(f"{value} as {identifier(column.name)}")
     for gather in fmt.gathers:
         members = {gather.key(h): h for h in first.sniff.columns if fmt.canonical(h).startswith(gather.prefix)}
         lines.append(f"{_gathered(first.sniff, members)} as {identifier(gather.name)}")
@@ -86,7 +118,7 @@ def _select(fmt: Format, files: Sequence[RawFile]) -> str:
         ]
     if fmt.roles:
         lines.append(f"{literal(first.role)} as x_role")
-    lines.append("filename as x_file")
+    lines += ["filename as x_file", "file_row_number as x_row"]
     return "select " + ",\n  ".join(lines) + f"\nfrom {scan([f.scan for f in files])}"
 
 
@@ -136,6 +168,11 @@ def cell(sniff: Sniff, header: str) -> str:
         inner = "".join('."' + part.replace('"', '\\"') + '"' for part in path[1:])
         return f"json_extract_string({identifier(path[0])}, {literal('$' + inner)})"
     return ".".join(identifier(part) for part in path)
+
+
+def _stored(sniff: Sniff, header: str) -> str:
+    """The path of a column in the schema of `scan`, as Parquet's metadata writes it."""
+    return f"c{sniff.columns.index(header)}" if sniff.container == "csv" else ", ".join(sniff.paths.get(header) or (header,))
 
 
 def _as_map(value: str, sql_type: str) -> str:

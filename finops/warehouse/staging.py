@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from importlib import resources
 
 import duckdb
@@ -9,6 +10,8 @@ import duckdb
 from finops.connect import Format
 from finops.tables import Table, table
 from finops.warehouse.names import identifier, literal
+from finops.warehouse.texts import Statement
+from finops.warehouse.vocabulary import FEW_CAST, NO_TEXTS, Vocabulary, as_stored, narrow_table, narrowed
 
 
 def register_references(connection: duckdb.DuckDBPyConnection, package: str) -> None:
@@ -35,31 +38,52 @@ def _listing() -> str:
 
 def create_lookups(connection: duckdb.DuckDBPyConnection, fmt: Format) -> None:
     """Each lookup of the format becomes a temporary table: small, so that joins with it are planned as what they are."""
-    for name in fmt.lookups:
-        stem = identifier(name.removesuffix(".sql"))
-        connection.execute(f"create or replace temp table {stem} as {_text(fmt, name)}")
+    for name in _lookups(fmt):
+        connection.execute(f"create or replace temp table {identifier(name)} as {_text(fmt, name + '.sql')}")
+
+
+def _lookups(fmt: Format) -> list[str]:
+    return [name.removesuffix(".sql") for name in fmt.lookups]
 
 
 def _text(fmt: Format, name: str) -> str:
     return resources.files(fmt.package).joinpath(name).read_text("utf-8")
 
 
-def create_staged(connection: duckdb.DuckDBPyConnection, fmt: Format) -> None:
+def create_staged(connection: duckdb.DuckDBPyConnection, fmt: Format, vocabulary: Vocabulary = NO_TEXTS) -> None:
     """Create the temporary view `staged` over `raw`: the target's columns in order and type, then `x_…` extensions.
 
-    `Tags` is MAP(VARCHAR, VARCHAR) here. Columns that the staging SQL leaves out are null.
+    `Tags` is MAP(VARCHAR, VARCHAR) here. Columns that the staging SQL leaves out are null. Where `raw` was created with a
+    vocabulary, texts that can be but few are ENUMs here, too.
     """
     register_references(connection, fmt.package)
     for macro in (*TAG_MACROS, *LISTING_MACROS):
         connection.execute(f"create or replace temp macro {macro}")
     create_lookups(connection, fmt)
+    lookups = {name: narrow_table(connection, name) for name in _lookups(fmt)} if vocabulary else {}
     if fmt.listing:  # a hundred million objects are a few thousand rows: reduced once
         connection.execute(f"create or replace temp view listed as {staging_sql(fmt)}")
         connection.execute(f"create or replace temp table listing as {_listing()}")
     native = "select * from listing" if fmt.listing else staging_sql(fmt)
     connection.execute(f"create or replace temp view staged_native as {native}")
-    given = {row[0] for row in connection.execute("describe staged_native").fetchall()}
-    connection.execute(f"create or replace temp view staged as select {_columns(table(fmt.table), given)} from staged_native")
+    given = {row[0]: row[1] for row in connection.execute("describe staged_native").fetchall()}
+    columns = _columns(table(fmt.table), given)
+    if vocabulary:
+        raw = {row[0]: vocabulary.get(row[0]) for row in connection.execute("describe raw").fetchall()}
+        statement = Statement(native, {"raw": raw, **lookups})
+        columns |= _narrow(connection, statement, [name for name in columns if given.get(name) == "VARCHAR"])
+    listed = ",\n  ".join(f"{value} as {identifier(name)}" for name, value in columns.items())
+    connection.execute(f"create or replace temp view staged as select {listed} from staged_native")
+
+
+def _narrow(connection: duckdb.DuckDBPyConnection, statement: Statement, columns: Sequence[str]) -> dict[str, str]:
+    """Those of the columns that the staging SQL makes of few texts, as ENUMs of these."""
+    found = {name: statement.column(name) for name in columns}
+    return {
+        name: narrowed(connection, identifier(name), texts)
+        for name, texts in found.items()
+        if texts is not None and len(texts) <= FEW_CAST
+    }
 
 
 TAG_MACROS = (
@@ -149,14 +173,14 @@ def _source(source: str | None, format_name: str) -> str:
     return literal(source) if source else f"{literal(format_name + ':')} || coalesce(BillingAccountId, '')"
 
 
-def _columns(target: Table, given: set[str]) -> str:
-    lines = [
-        f"{identifier(name)}::{kind} as {identifier(name)}" if name in given else f"null::{kind} as {identifier(name)}"
-        for name, kind in target.columns
-    ]
+def _columns(target: Table, given: Mapping[str, str]) -> dict[str, str]:
+    """Column → SQL of it over `staged_native`."""
+    kinds = dict(target.columns)
     if target.name == "charges":
-        lines.append('"Tags"::MAP(VARCHAR, VARCHAR) as "Tags"' if "Tags" in given else 'null::MAP(VARCHAR, VARCHAR) as "Tags"')
+        kinds["Tags"] = "MAP(VARCHAR, VARCHAR)"
     if target.open:
-        known = {name for name, _ in target.columns}
-        lines += [f"{identifier(c)}::varchar as {identifier(c)}" for c in sorted(given - known) if c.startswith("x_")]
-    return ",\n  ".join(lines)
+        kinds |= {name: "VARCHAR" for name in sorted(given.keys() - kinds.keys()) if name.startswith("x_")}
+    return {
+        name: as_stored(identifier(name), given[name], kind) if name in given else f"null::{kind}"
+        for name, kind in kinds.items()
+    }

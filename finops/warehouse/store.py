@@ -18,6 +18,7 @@ from finops.warehouse.names import identifier, literal
 from finops.warehouse.published import DataFile, TableState
 from finops.warehouse.storage import Storage
 from finops.warehouse.views import scan
+from finops.warehouse.vocabulary import NO_TEXTS, Vocabulary, every_column, replaced
 
 AT_ONCE = 2
 """Parts that are written side by side: a part is mostly one row group, which one thread writes."""
@@ -46,28 +47,36 @@ class Store:
     commits: Commits
     states: dict[str, TableState]
     step: Callable[[str], None]
+    texts: dict[str, Vocabulary] = field(default_factory=dict)  # file written by this writer → columns of few texts
     changed: dict[str, set[tuple[str, str]]] = field(default_factory=dict)
     touched: set[str] = field(default_factory=set)
 
-    def land(self, connection: duckdb.DuckDBPyConnection, layout: Layout, select: str) -> list[Landed]:
-        """Write what `select` yields (the layout's columns but a computed partition) as one file a part."""
+    def land(
+        self, connection: duckdb.DuckDBPyConnection, layout: Layout, select: str, texts: Vocabulary = NO_TEXTS
+    ) -> list[Landed]:
+        """Write what `select` yields (the layout's columns but a computed partition) as one file a part.
+
+        `texts`: the columns that it yields as ENUMs, with their values.
+        """
         whole = self._copy(connection, layout, select)
         if whole is None:
             return []
         path, rows, stats = whole
         parts = _parts(connection, layout, path)
         if len(parts) == 1:
-            return [self._adopt(layout, path, rows, stats, parts[0])]
+            return [self._adopt(layout, path, rows, stats, parts[0], texts)]
+        copied = f"select {every_column(replaced(connection, texts))} from read_parquet({literal(str(path))})"
         with ThreadPoolExecutor(max_workers=AT_ONCE) as pool:
-            own = list(pool.map(lambda part: self._part(connection.cursor(), layout, path, part), parts))
+            own = list(pool.map(lambda part: self._part(connection.cursor(), layout, copied, part), parts))
         path.unlink()
-        return [self._adopt(layout, *written, part) for written, part in zip(own, parts, strict=True) if written is not None]
+        both = zip(own, parts, strict=True)
+        return [self._adopt(layout, *written, part, texts) for written, part in both if written is not None]
 
     def _part(
-        self, connection: duckdb.DuckDBPyConnection, layout: Layout, path: Path, part: Part
+        self, connection: duckdb.DuckDBPyConnection, layout: Layout, copied: str, part: Part
     ) -> tuple[Path, int, str] | None:
         where = f"x_source = {literal(part[0])} and {identifier(layout.partition_by[1])} = {literal(part[1])}"
-        return self._copy(connection, layout, f"select * from read_parquet({literal(str(path))}) where {where}")
+        return self._copy(connection, layout, f"{copied} where {where}")
 
     def swap(
         self, layout: Layout, landed: Sequence[Landed], gone: Iterable[DataFile], units: Iterable[str], *, restated: bool = True
@@ -123,9 +132,10 @@ class Store:
         self.step(f"copied {layout.name}")
         return path, found[1], statistics(found[1], found[4], dict(layout.columns))
 
-    def _adopt(self, layout: Layout, path: Path, rows: int, stats: str, part: Part) -> Landed:
+    def _adopt(self, layout: Layout, path: Path, rows: int, stats: str, part: Part, texts: Vocabulary) -> Landed:
         size = path.stat().st_size
         name = self.storage.adopt(layout.name, path)
+        self.texts[name] = texts
         source, partition, units = part
         return Landed(DataFile(name, source, partition, rows, size, units), stats)
 

@@ -21,6 +21,7 @@ from finops.warehouse.published import Published, save
 from finops.warehouse.storage import Storage
 from finops.warehouse.store import Landed, Store
 from finops.warehouse.views import relation
+from finops.warehouse.vocabulary import Vocabulary, as_stored, values_of
 
 
 class Writer:
@@ -61,12 +62,12 @@ class Writer:
         `select` yields the table's columns by name with `x_source` (absent ones are null), and `x_…` columns where the
         table is open. Raises DataError where it yields rows of a unit that is not replaced.
         """
-        layout, stored = self._laid_out(table, select)
+        layout, stored, texts = self._laid_out(table, select)
         if layout.account == NO_ACCOUNT:
             units = [(source, "", unit) for source, _, unit in units]
         if table.name == TAG_SETS.name:
             stored = self._new_tag_sets(stored, units)
-        landed = self._store.land(self.connection, layout, stored)
+        landed = self._store.land(self.connection, layout, stored, texts)
         _only(units, landed, table.name)
         rows = sum(new.file.rows for new in landed)
         self._commits.shape(table.name, layout.columns, layout.partition_by)
@@ -152,9 +153,12 @@ class Writer:
         for name in self._store.touched:
             self._commits.restore(name, self._base.tables.get(name))
 
-    def _laid_out(self, table: Table, select: str) -> tuple[Layout, str]:
-        """The layout with the columns that this delivery adds, and the select in its columns and types."""
-        given = {row[0]: row[1] for row in self.connection.execute(f"describe {select}").fetchall()}
+    def _laid_out(self, table: Table, select: str) -> tuple[Layout, str, Vocabulary]:
+        """The layout with the columns that this delivery adds, the select in its columns and types, the values of its ENUMs."""
+        yielded = self.connection.sql(select)
+        types = dict(zip(yielded.columns, yielded.types, strict=True))
+        given = {name: str(kind) for name, kind in types.items()}
+        texts = {name: values_of(kind) for name, kind in types.items() if kind.id == "enum"}
         state = self._store.states.get(table.name)
         known = dict(core_layout(table).columns)
         earlier = [c for c in (state.columns if state else ()) if c[0] not in known]
@@ -165,8 +169,8 @@ class Writer:
         for name, kind in layout.columns:
             own = layout.partition if name == layout.partition_by[1] and name not in given else None
             value = own or (identifier(name) if name in given else "null")
-            lines.append(f"{value}::{kind} as {identifier(name)}")
-        return layout, f"select {', '.join(lines)} from ({select})"
+            lines.append(f"{as_stored(value, '' if own else given.get(name, ''), kind)} as {identifier(name)}")
+        return layout, f"select {', '.join(lines)} from ({select})", texts
 
     def _new_tag_sets(self, select: str, units: Sequence[Unit]) -> str:
         """Tag sets are addressed by content: a delivery only adds, so that other accounts of the period keep theirs."""

@@ -22,7 +22,7 @@ from finops.intake.load import load
 from finops.intake.sniff import look
 from finops.warehouse.checks import roles
 from finops.warehouse.focus_rules import violations
-from finops.warehouse.raw import create_raw
+from finops.warehouse.raw import create_raw, vocabulary_of
 from finops.warehouse.staging import create_staged
 from finops.warehouse.warehouse import Warehouse
 from tests.staging import write_csv
@@ -116,8 +116,10 @@ def _staged(fmt: Format, paths: list[Path], scratch: Path) -> duckdb.DuckDBPyCon
     connection.execute("set TimeZone = 'UTC'")
     files = [landed(connection, fmt, look(path, path.name, scratch), scratch) for path in paths]
     played = roles(connection, fmt, files)
-    create_raw(connection, fmt, [replace(file, role=played.get(file.scan, "")) for file in files])
-    create_staged(connection, fmt)
+    files = [replace(file, role=played.get(file.scan, "")) for file in files]
+    vocabulary = vocabulary_of(connection, fmt, files, least_rows=1)
+    create_raw(connection, fmt, files, vocabulary)
+    create_staged(connection, fmt, vocabulary)
     return connection
 
 
