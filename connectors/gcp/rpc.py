@@ -49,8 +49,9 @@ def pages(
         with errors(permission, where, connection.secrets):
             page = _answered(connection, method, asked)
         connection.counts(permission, units(page))
-        yield page
         following = page.next_page_token
+        yield page
+        del page  # a page of points is twenty megabytes: it is let go before the next one is asked for
         if not following:
             return
         if following in seen:

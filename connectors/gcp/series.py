@@ -49,9 +49,16 @@ def series(
 ) -> Iterator[Values]:
     """The series of one metric and type of resource. A long series is several, on as many pages."""
     where, request = f"{project} {of[0]}", asked(project, of, aggregation, window)
-    for page in pages(connection, LIST, request, where, units=lambda page: len(page.time_series)):
-        for each in page.time_series:
-            yield Values(_labels(each), [_point(point, aggregation.period_s) for point in each.points])
+    turned = pages(connection, LIST, request, where, units=lambda page: len(page.time_series))
+    while True:
+        with connection.heavy:
+            page = next(turned, None)
+            if page is None:
+                return
+            for each in page.time_series:
+                yield Values(_labels(each), [_point(point, aggregation.period_s) for point in each.points])
+                del each  # an element holds the whole page
+            del page
 
 
 def asked(project: str, of: tuple[str, str], aggregation: Aggregation, window: Window) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from threading import RLock
+from threading import BoundedSemaphore, RLock
 from typing import Any
 
 from connectors.gcp.failures import errors
@@ -20,6 +20,9 @@ PAGE_ROWS = 10_000
 
 LEAST_BYTES = 10 << 20
 """What a query is billed for at least, a table (https://cloud.google.com/bigquery/pricing, as of 2026-11)."""
+
+HEAVY_PAGES = 3
+"""Pages of 100,000 points that are asked for and read at once, whatever `concurrency` is: each is some forty megabytes."""
 
 THROTTLED = (429, 500, 502, 503, 504)
 
@@ -36,10 +39,11 @@ class Query:
 
 @dataclass(slots=True)
 class Connection:
-    """One source. Clients are made when first used, and shared by threads."""
+    """One source. Clients are made when first used, and shared by threads. `heavy`: who may hold a page of points."""
 
     settings: GcpSettings
     counts: Counts
+    heavy: BoundedSemaphore = field(default_factory=lambda: BoundedSemaphore(HEAVY_PAGES))
     _known: dict[str, Any] = field(default_factory=dict)
     _lock: RLock = field(default_factory=RLock)
 

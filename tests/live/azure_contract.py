@@ -118,7 +118,7 @@ class Azure:
 @contextmanager
 def contract(folder: Path) -> Iterator[Azure]:
     """The server. Raises AssertionError at the end where a request broke the description."""
-    certificate, key = _certificate(folder)
+    certificate, key = certified(folder)
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
     server.daemon_threads = True
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -135,7 +135,7 @@ def contract(folder: Path) -> Iterator[Azure]:
         server.server_close()
 
 
-def _certificate(folder: Path) -> tuple[Path, Path]:
+def certified(folder: Path) -> tuple[Path, Path]:
     """A certificate of 127.0.0.1 that signs itself."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])

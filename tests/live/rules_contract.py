@@ -165,7 +165,7 @@ def _serving(handler: type[_Handler], tls: Path | None = None) -> Iterator[Store
     server.daemon_threads = True
     if tls is not None:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(*azure_contract._certificate(tls))
+        context.load_cert_chain(*azure_contract.certified(tls))
         server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
     stores = Stores(f"http{'s' if tls else ''}://127.0.0.1:{server.server_address[1]}")
     server.stores = stores  # type: ignore[attr-defined]
