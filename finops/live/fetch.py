@@ -8,6 +8,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
 
+import pyarrow as pa
+
 from finops.connect import Blob, Part, Rows
 from finops.errors import SourceError
 from finops.live.cache import checksums, store_blobs, store_rows
@@ -32,6 +34,7 @@ def fetch(job: Job, now: datetime, tell: Callable[[str], object]) -> list[Path]:
                 brought[running[future]] = future.result()
             except Exception as error:
                 failed.append(f"{pieces[running[future]][1].key}: {said(error)}")
+    pa.default_memory_pool().release_unused()  # the threads are gone, their heaps are not: the engine needs the room
     if failed:
         more = f" (and {len(failed) - 1} more of {len(pieces)} parts)" if len(failed) > 1 else ""
         raise SourceError(f"{sorted(failed)[0]}{more}")
