@@ -29,6 +29,7 @@ class Model:
 
     reads        the tables, models and macros that it names
     incremental  the key columns of the part that a change rebuilds; () where all of it is built each time
+    slices       a column that no group spans: what is read may be aggregated in slices of it, one after another; '' where not
     parameter    of a table macro; '' where the model is stored
     kept         a macro that many statements of a run ask for the same day: evaluated once
     """
@@ -38,6 +39,7 @@ class Model:
     sql: str
     grain: tuple[str, ...]
     incremental: tuple[str, ...]
+    slices: str
     reads: frozenset[str]
     parameter: str
     kept: bool
@@ -93,6 +95,7 @@ def parse(name: str, sql: str) -> Model:
         sql=sql,
         grain=_names(fields.get("grain", "")),
         incremental=_names(fields.get("incremental", "")),
+        slices=fields.get("slices", ""),
         reads=frozenset(_names(fields["reads"])),
         parameter=macro[2] if macro else "",
         kept=fields.get("kept") == "yes",

@@ -6,6 +6,7 @@ import functools
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from threading import RLock
 from typing import Any, TypeVar
 
@@ -31,6 +32,9 @@ ACTIONS = {
 }
 """Operations whose permission bears another name (AWS Service Authorization Reference)."""
 
+
+TIMES = 8192
+"""Times that are kept while answers are read: 90 days by the hour are 2,160."""
 
 GLOBAL = "global"
 """The place of what lies in no region (buckets, savings plans)."""
@@ -194,10 +198,9 @@ class Connection:
     def _session(self, role: str) -> Any:
         import boto3
         from botocore.credentials import AssumeRoleCredentialFetcher, DeferredRefreshableCredentials
-        from botocore.session import get_session
 
         if role not in self._sessions:
-            own = boto3.Session(profile_name=self.settings.profile)
+            own = boto3.Session(botocore_session=_core(), profile_name=self.settings.profile)
             if role:
                 parent = self._session(self.settings.role_arn or "") if role != self.settings.role_arn else own
                 fetcher = AssumeRoleCredentialFetcher(
@@ -209,7 +212,7 @@ class Connection:
                     extra_args={"RoleSessionName": SESSION_NAME}
                     | ({"ExternalId": self.settings.external_id} if self.settings.external_id else {}),
                 )
-                core = get_session()
+                core = _core()
                 core._credentials = DeferredRefreshableCredentials(fetcher.fetch_credentials, "assume-role")
                 own = boto3.Session(botocore_session=core)
             self._sessions[role] = own
@@ -227,6 +230,21 @@ class Connection:
             if held is not None:
                 found += [held.access_key, held.secret_key, held.token]
         return tuple(value for value in found if value)
+
+
+def _core() -> Any:
+    """botocore's session, whose answers have times in UTC: one object for a time that comes often, as in series of metrics."""
+    from botocore.session import get_session
+    from botocore.utils import parse_timestamp
+
+    @functools.lru_cache(maxsize=TIMES)
+    def moment(value: str | float) -> datetime:
+        found: datetime = parse_timestamp(value)
+        return found.astimezone(UTC)
+
+    core = get_session()
+    core.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=moment)
+    return core
 
 
 def _created(session: Any, region: str, endpoint: str | None, config: Any, service: str, **given: Any) -> Any:

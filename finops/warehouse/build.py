@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -27,6 +28,9 @@ AMOUNT = re.compile(r"(^|_)(cost|price|amount|credit|saving|quantity)$")
 Part = tuple[str, str]
 T = TypeVar("T")
 
+SLICE_ROWS = 500_000
+"""Rows that a model with slices aggregates at once: what it holds of them does not grow with the table (decision 145)."""
+
 WHOLE: tuple[Part, ...] = (("", ""),)
 """The one part of a model that is built whole."""
 
@@ -42,11 +46,15 @@ class Bench:
         self.connection.execute(f"create schema {schema}")
         self.connection.execute(f"set search_path = '{schema},main'")
 
-    def view(self, name: str, files: list[DataFile] | None) -> None:
-        """The table of that name is these files, or all of its own; what this writer wrote as ENUMs is read as such."""
+    def view(self, name: str, files: list[DataFile] | None, where: str = "true") -> None:
+        """The table of that name is these files, or all of its own, and of those the rows for which `where` holds.
+
+        What this writer wrote as ENUMs is read as such.
+        """
         few = replaced(self.connection, everywhere([self._store.texts.get(file.path, NO_TEXTS) for file in files or ()]))
         sql = relation(self._store.storage, name, self._store.states.get(name), files, few)
-        self.connection.execute(f"create or replace view {self._schema}.{identifier(name)} as {sql}")
+        chosen = sql if where == "true" else f"select * from ({sql}) where {where}"
+        self.connection.execute(f"create or replace view {self._schema}.{identifier(name)} as {chosen}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,9 +149,18 @@ class Builder:
 
     def _built(self, plan: Rebuild, part: Part, bench: Bench) -> list[Landed]:
         """One part of a model, from the files of that part alone where its inputs are kept in the same parts."""
-        for name in plan.model.reads:
-            bench.view(name, self._files(name, {part}) if name in plan.aligned else None)
-        return self._store.land(bench.connection, plan.layout, self._select(plan.model, plan.layout))
+        files = {name: self._files(name, {part}) if name in plan.aligned else None for name in plan.model.reads}
+        select = self._select(plan.model, plan.layout)
+        rows = sum(file.rows for several in files.values() for file in several or ())
+        slices = math.ceil(rows / SLICE_ROWS) if plan.model.slices else 1
+        wheres = [f"hash({identifier(plan.model.slices)}) % {slices} = {n}" for n in range(slices)] if slices > 1 else ["true"]
+
+        def of_slice(where: str) -> str:
+            for name, several in files.items():
+                bench.view(name, several, where)
+            return select
+
+        return self._store.land(bench.connection, plan.layout, map(of_slice, wheres))
 
     def _shape(self, layout: Layout, state: TableState | None) -> None:
         if state is not None and state.columns != layout.columns:

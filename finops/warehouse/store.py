@@ -52,13 +52,13 @@ class Store:
     touched: set[str] = field(default_factory=set)
 
     def land(
-        self, connection: duckdb.DuckDBPyConnection, layout: Layout, select: str, texts: Vocabulary = NO_TEXTS
+        self, connection: duckdb.DuckDBPyConnection, layout: Layout, selects: Iterable[str], texts: Vocabulary = NO_TEXTS
     ) -> list[Landed]:
-        """Write what `select` yields (the layout's columns but a computed partition) as one file a part.
+        """Write what the selects yield, one after another (the layout's columns but a computed partition): one file a part.
 
-        `texts`: the columns that it yields as ENUMs, with their values.
+        `texts`: the columns that they yield as ENUMs, with their values.
         """
-        whole = self._copy(connection, layout, select)
+        whole = self._joined(connection, layout, selects)
         if whole is None:
             return []
         path, rows, stats = whole
@@ -71,6 +71,18 @@ class Store:
         path.unlink()
         both = zip(own, parts, strict=True)
         return [self._adopt(layout, *written, part, texts) for written, part in both if written is not None]
+
+    def _joined(
+        self, connection: duckdb.DuckDBPyConnection, layout: Layout, selects: Iterable[str]
+    ) -> tuple[Path, int, str] | None:
+        copies = [copy for select in selects if (copy := self._copy(connection, layout, select)) is not None]
+        if len(copies) < 2:
+            return copies[0] if copies else None
+        listed = ", ".join(literal(str(path)) for path, _, _ in copies)
+        whole = self._copy(connection, layout, f"select * from read_parquet([{listed}])")
+        for path, _, _ in copies:
+            path.unlink()
+        return whole
 
     def _part(
         self, connection: duckdb.DuckDBPyConnection, layout: Layout, copied: str, part: Part
@@ -112,7 +124,7 @@ class Store:
         several = [files for files in parts.values() if len(files) > 1]
         landed: list[Landed] = []
         for files in several:
-            landed += self.land(connection, layout, scan(self.storage, layout.name, layout.columns, files))
+            landed += self.land(connection, layout, [scan(self.storage, layout.name, layout.columns, files)])
         gone = [file for files in several for file in files]
         if sum(new.file.rows for new in landed) != sum(file.rows for file in gone):
             raise DataError(f"compacting `{layout.name}` would change its rows")
@@ -142,7 +154,7 @@ class Store:
     def kept(self, connection: duckdb.DuckDBPyConnection, layout: Layout, file: DataFile, where: str) -> list[Landed]:
         """The rows of one file that `where` does not match, as a new file."""
         rows = scan(self.storage, layout.name, layout.columns, [file])
-        return self.land(connection, layout, f"select * from ({rows}) where not coalesce(({where}), false)")
+        return self.land(connection, layout, [f"select * from ({rows}) where not coalesce(({where}), false)"])
 
 
 def _parts(connection: duckdb.DuckDBPyConnection, layout: Layout, path: Path) -> list[Part]:

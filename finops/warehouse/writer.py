@@ -67,7 +67,7 @@ class Writer:
             units = [(source, "", unit) for source, _, unit in units]
         if table.name == TAG_SETS.name:
             stored = self._new_tag_sets(stored, units)
-        landed = self._store.land(self.connection, layout, stored, texts)
+        landed = self._store.land(self.connection, layout, [stored], texts)
         _only(units, landed, table.name)
         rows = sum(new.file.rows for new in landed)
         self._commits.shape(table.name, layout.columns, layout.partition_by)

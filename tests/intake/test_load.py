@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from finops.errors import Refused
+from finops.warehouse import build, checks
 from finops.warehouse.warehouse import Warehouse
 from tests.conftest import Ran
 from tests.intake.delivery import billed, deliver, text
@@ -203,6 +204,24 @@ def test_rates_and_metrics_load_beside_charges(warehouse: Warehouse, tmp_path: P
     ]
     _file(tmp_path, "metrics.csv", "resource_id,timestamp,period_s,metric,statistic,value\n" + hours + hours)
     with pytest.raises(Refused, match="3 keys of `metrics` occur more than once"):
+        deliver(warehouse, metrics)
+
+
+def test_what_is_read_in_slices_is_the_same(warehouse: Warehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    at = [(f"vm-{vm}", f"2026-09-0{day}T0{hour}:00:00Z") for vm in range(9) for day in (1, 2) for hour in range(3)]
+    header = "resource_id,timestamp,period_s,metric,statistic,value\n"
+    lines = [f"{vm},{time},3600,cpu_utilization,avg,{n}\n" for n, (vm, time) in enumerate(at)]
+    metrics, daily = _file(tmp_path, "metrics.csv", header + "".join(lines)), "select * from metric_daily order by all"
+    deliver(warehouse, metrics)
+    with warehouse.reader() as reader:
+        whole = reader.arrow(daily)
+    monkeypatch.setattr(build, "SLICE_ROWS", 10)
+    monkeypatch.setattr(checks, "HASHED_AT_ONCE", 10)
+    deliver(warehouse, metrics)
+    with warehouse.reader() as reader:
+        assert reader.arrow(daily) == whole
+    _file(tmp_path, "metrics.csv", header + "".join([*lines, *lines[7:9]]))
+    with pytest.raises(Refused, match=r"2 keys of `metrics` occur more than once, the first is resource_id vm-1"):
         deliver(warehouse, metrics)
 
 

@@ -43,10 +43,11 @@ def test_a_header_says_what_grain_and_audits() -> None:
     parsed = parse(
         "m",
         "-- m: what it is.\n-- A sentence more.\n-- reads: charges,\n--   tag_sets\n"
-        "-- grain: x_source,\n--   day\n-- incremental: x_source, day\n"
+        "-- grain: x_source,\n--   day\n-- incremental: x_source, day\n-- slices: owner\n"
         "-- kept: yes\n-- portable: yes\n-- audits: conserves(a, BilledCost), conserves(b, ListCost)\nselect 1",
     )
     assert (parsed.title, parsed.grain, parsed.incremental) == ("what it is.", ("x_source", "day"), ("x_source", "day"))
+    assert parsed.slices == "owner"
     assert parsed.conserves == (Conservation("a", "BilledCost"), Conservation("b", "ListCost"))
     assert parsed.reads == {"charges", "tag_sets"}
     assert parsed.portable
@@ -86,3 +87,9 @@ def test_shipped_models_are_in_order_and_read_no_stranger() -> None:
         assert not found.reads & set(later), found.name
         assert found.grain or found.is_macro, found.name
     assert all(found.reads == {"charges"} for found in audits())
+
+
+def test_no_group_spans_two_slices() -> None:
+    sliced = [model for model in models() if model.slices]
+    assert sliced
+    assert all(model.slices in model.grain for model in sliced)
