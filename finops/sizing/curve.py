@@ -120,10 +120,12 @@ def level_since(age_days: ArrayLike, load: ArrayLike) -> float:
     """
     age, seen = np.asarray(age_days, dtype=np.float64), np.asarray(load, dtype=np.float64)
     days = np.floor(age).astype(int)
-    present = np.unique(days)
+    order = np.lexsort((seen, days))
+    present, first, count = np.unique(days[order], return_index=True, return_counts=True)
     if len(present) < LEAST_DAYS:
         return math.inf
-    medians = np.array([np.median(seen[days == day]) for day in present])  # the latest day first
+    ranked = seen[order]
+    medians = (ranked[first + (count - 1) // 2] + ranked[first + count // 2]) / 2  # the latest day first
     place, chance = pettitt(medians)
     since = float(present[place])
     return since if chance < SHIFT_SIGNIFICANCE and since >= LEAST_SINCE else math.inf
