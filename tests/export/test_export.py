@@ -47,10 +47,12 @@ def test_columns_of_the_version_then_extensions(tmp_path: Path, version: str, co
     assert not {"x_tags_id", "x_source"} & set(names)
 
 
-def test_a_file_a_provider_and_period_with_safe_names(tmp_path: Path) -> None:
+def test_a_file_a_source_and_period_with_safe_names(tmp_path: Path) -> None:
+    """A marketplace's seller is on the bill of who runs it."""
     rows = [
-        {"ProviderName": "'A/../b'"},
-        {"ProviderName": "'A b'"},
+        {"ProviderName": "'A/../b'", "x_source": "'one'"},
+        {"ProviderName": "'A b'", "x_source": "'two'"},
+        {"ProviderName": "'A seller'"},
         {"x_billing_period": "'2026-02'"},
         {"x_billing_period": "'2026-02'"},
     ]
@@ -58,6 +60,7 @@ def test_a_file_a_provider_and_period_with_safe_names(tmp_path: Path) -> None:
     assert [(Path(f.file).name, f.rows) for f in files] == [
         ("focus-1.2_a-b_2026-01.csv", 1),
         ("focus-1.2_a-b_2026-01_2.csv", 1),
+        ("focus-1.2_cloud_2026-01.csv", 1),
         ("focus-1.2_cloud_2026-02.csv", 2),
     ]
     assert sorted(p.name for p in (tmp_path / "new" / "out").iterdir()) == sorted(Path(f.file).name for f in files)
