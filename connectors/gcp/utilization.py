@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -26,6 +26,7 @@ ROWS = 10_000
 KEPT = ((86_401, 42),)
 """(seconds, days): six weeks, however coarse, for what Google itself measures (Cloud Monitoring, "Data retention")."""
 
+JOB = "job:"
 PLACE = re.compile(r"\{([^}]+)\}")
 
 
@@ -35,7 +36,8 @@ class Reading:
 
     asset       what must be there for the metric to be asked for
     where       label=value of the metric, where only that is read
-    id          with places: `resource.…` and `metric.…` labels, `system.…` and `user.…` metadata, `number` of the project
+    id          with places: `resource.…` and `metric.…` labels, `system.…` and `user.…` metadata, `number` of the project;
+                `job:resource.…` alone: the asset whose name ends with the label (training is not measured by its whole name)
     statistics  ours:aligner:reducer
     """
 
@@ -53,7 +55,7 @@ class Reading:
     @property
     def places(self) -> tuple[str, ...]:
         """Labels by which series are grouped: those that name the resource, then those that tell its parts apart."""
-        named = [place for place in PLACE.findall(self.id) if place != "number"]
+        named = [place.removeprefix(JOB) for place in PLACE.findall(self.id) if place != "number"]
         return tuple(dict.fromkeys((*named, *(place for _, place in self.labels))))
 
 
@@ -76,40 +78,52 @@ def readings() -> tuple[Reading, ...]:
     return tuple(of(row) for row in table("metrics"))
 
 
-def held(connection: Connection) -> dict[str, Counter[str]]:
-    """Number of each project → asset types, and how many there are. Without their content: names are enough."""
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What a project holds: asset types and how many there are; of jobs, the last part of their name → all of it."""
+
+    types: Counter[str]
+    jobs: dict[str, str]
+
+
+def held(connection: Connection) -> dict[str, Held]:
+    """Number of each project → what it holds. Without its content: names are enough."""
     types = sorted({reading.asset for reading in readings()})
-    found: dict[str, Counter[str]] = {}
+    jobs = {reading.asset for reading in readings() if reading.id.startswith(f"{{{JOB}")}
+    found: dict[str, Held] = {}
     for scope in connection.scopes():
         request = {"parent": scope, "asset_types": types, "page_size": PAGE_ASSETS}
         for page in pages(connection, LIST_ASSETS, request, scope):
             for asset in page.assets:
                 number = next((a.removeprefix("projects/") for a in asset.ancestors if a.startswith("projects/")), "")
                 if number:
-                    found.setdefault(number, Counter())[asset.asset_type] += 1
+                    one = found.setdefault(number, Held(Counter(), {}))
+                    one.types[asset.asset_type] += 1
+                    if asset.asset_type in jobs:
+                        one.jobs[asset.name.rpartition("/")[2]] = asset.name
     return found
 
 
 def plan(connection: Connection, _: Window) -> Sequence[Part]:
     """One part a project and metric of what it holds."""
     parts = []
-    for number, types in sorted(held(connection).items()):
+    for number, project in sorted(held(connection).items()):
         for reading in readings():
-            if count := types[reading.asset]:
+            if count := project.types[reading.asset]:
                 calls = ((LIST.permission, count * len(reading.statistics)),)  # at least: a part of a thing is a series too
-                parts.append(Part(f"{number} {reading.metric}", calls, (number, reading)))
+                parts.append(Part(f"{number} {reading.metric}", calls, (number, reading, project.jobs)))
     return parts
 
 
 def fetch(connection: Connection, part: Part, window: Window) -> Iterator[Rows]:
-    number, reading = part.handle
+    number, reading, jobs = part.handle
     period = max(reading.period_s, connection.settings.metric_period_s)
     of = (reading.metric, reading.resource)
     rows: list[tuple[object, ...]] = []
     for statistic, aligner, reducer in reading.statistics:
         how = Aggregation(aligner, period, reducer, tuple(_field(place) for place in reading.places), reading.where)
         for one in series(connection, number, of, how, window):
-            if (key := _named(reading, number, one)) is None:
+            if (key := _named(reading, number, one, jobs)) is None:
                 continue
             for at, value in one.points:
                 if window.contains(at):
@@ -128,13 +142,15 @@ def _field(place: str) -> str:
     return f"{path.get(kind, 'metadata.user_labels')}.{quoted}"
 
 
-def _named(reading: Reading, number: str, one: Values) -> tuple[str, str] | None:
+def _named(reading: Reading, number: str, one: Values, jobs: Mapping[str, str]) -> tuple[str, str] | None:
     """Resource and dimensions; None where a series does not say whose it is."""
-    words = {"number": number, **one.labels}
+    words = {"number": number, **one.labels, **{f"{JOB}{name}": jobs.get(text, "") for name, text in one.labels.items()}}
     if any(not words.get(place) for place in PLACE.findall(reading.id)):
         return None
-    # A database's label is `project:instance`.
-    name = PLACE.sub(lambda found: words[found[1]].rpartition(":")[2], reading.id)
+    # A database's label is `project:instance`; a job's name is one already.
+    name = PLACE.sub(
+        lambda found: words[found[1]] if found[1].startswith(JOB) else words[found[1]].rpartition(":")[2], reading.id
+    )
     labels = {ours: words[theirs] for ours, theirs in reading.labels if words.get(theirs)}
     return name, json.dumps(labels, sort_keys=True, separators=(",", ":")) if labels else ""
 

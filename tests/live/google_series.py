@@ -63,6 +63,12 @@ KINDS = {
     "aiplatform.googleapis.com/prediction/online/network/received_bytes_count": DELTA,
     "aiplatform.googleapis.com/prediction/online/network/sent_bytes_count": DELTA,
     "aiplatform.googleapis.com/prediction/online/replicas": GAUGE,
+    "ml.googleapis.com/training/cpu/utilization": GAUGE,
+    "ml.googleapis.com/training/memory/utilization": GAUGE,
+    "ml.googleapis.com/training/accelerator/utilization": GAUGE,
+    "ml.googleapis.com/training/accelerator/memory/utilization": GAUGE,
+    "ml.googleapis.com/training/network/received_bytes_count": DELTA,
+    "ml.googleapis.com/training/network/sent_bytes_count": DELTA,
 }
 """Kinds of Google's metrics (cloud.google.com/monitoring/api/metrics_gcp and metrics_opsagent, as of 2026)."""
 

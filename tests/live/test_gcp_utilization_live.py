@@ -102,11 +102,16 @@ def test_a_database_a_cluster_and_a_gpu_have_their_names(google: Google, warehou
         )
     nameless = Series({**place, "metric.gpu_number": "0"}, {at: 1.0})
     monitoring.put(project, "agent.googleapis.com/gpu/utilization", "ALIGN_MEAN:REDUCE_MEAN", nameless)
+    for job, load in (("2", 0.75), ("99", 0.5)):  # of the second nobody knows where it ran
+        series = Series({"resource.job_id": job}, {at: load})
+        monitoring.put(project, "ml.googleapis.com/training/accelerator/utilization", "ALIGN_MEAN:REDUCE_MEAN", series)
     assert fetched(warehouse, metrics(google)).failures == ()
     found = rows(warehouse, "select resource_id, timestamp, metric, dimensions, statistic, value from metrics order by all")
+    job = "//aiplatform.googleapis.com/projects/481516234201/locations/us-central1/customJobs/2"
     hour = at - timedelta(hours=1)
     machine = "//compute.googleapis.com/projects/nordlicht-ml-prod/zones/us-central1-a/instances/train"
     assert [tuple(row.values()) for row in found] == [
+        (job, hour, "gpu_utilization", None, "avg", 75.0),
         ("//cloudsql.googleapis.com/projects/nordlicht-ml-prod/instances/orders", hour, "cpu_utilization", None, "avg", 25.0),
         (machine, hour, "gpu_memory_used_gib", '{"device":"0"}', "avg", 2.0),
         (machine, hour, "gpu_memory_used_gib", '{"device":"1"}', "avg", 2.0),
