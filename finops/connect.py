@@ -9,6 +9,7 @@ runs it). It describes; the engine reads. Its `stg_*.sql` selects from
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal, Protocol, TypeAlias
@@ -206,6 +207,12 @@ class Blob:
     tag: str
     size: int | None
     read: Callable[[int], Iterator[bytes]]
+
+
+def compact(values: Mapping[str, object]) -> str:
+    """A mapping as the open formats have it (tags, properties, scopes, dimensions): keys in order, what is None left out."""
+    known = {name: value for name, value in values.items() if value is not None}
+    return json.dumps(known, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=str)
 
 
 @dataclass(frozen=True, slots=True)

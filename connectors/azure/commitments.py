@@ -5,7 +5,6 @@ Both belong to the tenant, not to a subscription: Azure shows those that the cre
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
@@ -15,7 +14,7 @@ from connectors.azure import arm
 from connectors.azure.resources import of
 from connectors.azure.session import Connection
 from connectors.azure.totals import scope_of
-from finops.connect import Part, Rows, Stream
+from finops.connect import Part, Rows, Stream, compact
 from finops.window import Window
 
 COLUMNS = (
@@ -97,7 +96,7 @@ def _reservation(connection: Connection, found: Mapping[str, Any], order: Mappin
         "Microsoft Azure",
         _subscription(properties.get("billingScopeId")),
         "reservation",
-        _json(_scope(connection, properties) | _what(found)),
+        compact(_scope(connection, properties) | _what(found)),
         float(quantity),
         None,
         "Hours",
@@ -135,7 +134,7 @@ def _plans(connection: Connection) -> Iterator[tuple[object, ...]]:
             "Microsoft Azure",
             _subscription(properties.get("billingScopeId")),
             PLAN_KINDS.get(str(of(found, "sku", "name") or "").lower(), "savings_plan"),
-            _json(_scope(connection, properties)),
+            compact(_scope(connection, properties)),
             None,
             hourly,
             None,
@@ -184,10 +183,6 @@ def _exact(amount: object) -> Decimal:
 
 def _money(amount: Decimal | None) -> Decimal | None:
     return None if amount is None else amount.quantize(Decimal("1e-12"))
-
-
-def _json(scope: Mapping[str, object]) -> str:
-    return json.dumps({k: v for k, v in scope.items() if v is not None}, sort_keys=True, separators=(",", ":"))
 
 
 COMMITMENTS = Stream(

@@ -6,7 +6,6 @@ the file that Advisor's page downloads.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
@@ -15,7 +14,7 @@ from typing import Any
 from connectors.azure import arm
 from connectors.azure.resources import of
 from connectors.azure.session import Connection
-from finops.connect import Part, Rows, Stream
+from finops.connect import Part, Rows, Stream, compact
 from finops.window import Window
 
 COLUMNS = (
@@ -89,7 +88,7 @@ def _advised(found: Mapping[str, Any], at: datetime) -> tuple[object, ...]:
         more.get("targetSku") or said,
         _monthly(more),
         more.get("savingsCurrency"),
-        json.dumps({name: value for name, value in raw.items() if value is not None}, sort_keys=True, separators=(",", ":")),
+        compact(raw),
     )
 
 
@@ -144,7 +143,7 @@ def _plan(found: Mapping[str, Any], scope: str) -> tuple[object, ...] | None:
         f"savings plan {term} {amount.normalize():f} {currency} an hour",
         saved and saved.quantize(Decimal("1e-12")),
         currency,
-        json.dumps(raw, sort_keys=True, separators=(",", ":"), default=str),
+        compact(raw),
     )
 
 

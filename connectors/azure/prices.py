@@ -20,7 +20,7 @@ from connectors.azure.meters import Priced, filters, sold, specs, whole
 from connectors.azure.session import Connection
 from connectors.azure.settings import AzureSettings
 from connectors.azure.sizes import SKUS, Specs, sizes
-from finops.connect import Part, Rows, Stream
+from finops.connect import Part, Rows, Stream, compact
 from finops.errors import SourceError
 from finops.window import Window
 
@@ -106,7 +106,7 @@ def _unambiguous(found: Iterable[Priced]) -> list[Priced]:
 def _row(region: str, priced: Priced, machines: Mapping[str, Specs]) -> tuple[object, ...]:
     what = priced.what
     known = machines.get(what.sku.lower()) if what.product == "vm" else specs(what)
-    text = json.dumps(known, sort_keys=True, separators=(",", ":")) if known else None
+    text = compact(known) if known else None
     amounts = (_exact(priced.price), _exact(priced.upfront), priced.currency, priced.since)
     row = (
         "Microsoft Azure", region, what.product, what.sku, what.operating_system, what.license, what.deployment, priced.begin,

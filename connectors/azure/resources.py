@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,7 +9,7 @@ from typing import Any
 
 from connectors.azure import arm
 from connectors.azure.session import Connection
-from finops.connect import Part, Rows, Stream
+from finops.connect import Part, Rows, Stream, compact
 from finops.window import Window
 
 COLUMNS = (
@@ -113,10 +112,6 @@ def _row(resource: Resource, observed_at: datetime) -> tuple[object, ...]:
         resource.state,
         datetime.fromisoformat(resource.created_at) if resource.created_at else None,
         resource.attached_to or None,
-        _json(tags or {}),
-        _json({key: value for key, value in (resource.properties or {}).items() if value is not None}),
+        compact(tags or {}),
+        compact(resource.properties or {}),
     )
-
-
-def _json(value: Mapping[str, object]) -> str:
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=str)

@@ -19,7 +19,7 @@ from typing import Any
 
 from connectors.azure import arm
 from connectors.azure.session import Connection
-from finops.connect import Part, Rows, Stream
+from finops.connect import Part, Rows, Stream, compact
 from finops.errors import RetriableError, SourceError
 from finops.window import Window
 
@@ -296,7 +296,7 @@ def _values(reading: Reading, resource: str, series: Mapping[str, Any], call: Ca
     for name, value in words.items():
         target = target.replace("{" + name + "}", value)
     labels = {name: words.get(value, value) for name, value in reading.labels}
-    text = json.dumps(labels, sort_keys=True, separators=(",", ":")) if labels else ""
+    text = compact(labels) if labels else ""
     for point in series["data"]:
         at = datetime.fromisoformat(point["timeStamp"])
         if call.window.contains(at):

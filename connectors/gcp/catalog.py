@@ -6,7 +6,6 @@ What `data/skus.csv` does not name by a SKU's description is left out, and so is
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ from connectors.gcp.machines import size, sold, table
 from connectors.gcp.resources import PROVIDER
 from connectors.gcp.rpc import Method, pages
 from connectors.gcp.session import Connection
-from finops.connect import Part, Rows, Stream
+from finops.connect import Part, Rows, Stream, compact
 from finops.errors import SourceError
 from finops.window import Window
 
@@ -220,7 +219,7 @@ def _row(each: Listed) -> tuple[object, ...]:
     known: dict[str, object] = dict(size(each.sku)) if each.product in ("vm", "endpoint") else {}
     if each.product == "object_storage" and each.sku in MIN_DAYS:
         known = {"min_days": MIN_DAYS[each.sku]}
-    specs = json.dumps(known, sort_keys=True, separators=(",", ":")) if known else None
+    specs = compact(known) if known else None
     system = "Linux" if each.product == "vm" else None
     return (
         PROVIDER, each.region, each.product, each.sku, system, each.deployment or None, each.tier_start, each.term,

@@ -6,7 +6,6 @@ only where the export is older. One that is not is left out: with a start that i
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -17,7 +16,7 @@ from connectors.gcp.exports import Table, described
 from connectors.gcp.resources import PROJECT, PROVIDER, Asset, Known, assets, last, when
 from connectors.gcp.rpc import LIST_ASSETS
 from connectors.gcp.session import Connection, Query
-from finops.connect import Part, Rows, Stream
+from finops.connect import Part, Rows, Stream, compact
 from finops.window import Window
 
 COLUMNS = (
@@ -116,7 +115,7 @@ def _resource(asset: Asset, known: Known, start: datetime, end: datetime) -> Row
         PROVIDER,
         project,
         "cud_resource",
-        _json(scope),
+        compact(scope),
         amounts.get(first),
         None,
         "Hours",
@@ -177,13 +176,8 @@ def _subscription(fees: Sequence[tuple[Any, ...]], begin: datetime | None, at: d
     flexible = FLEXIBLE.search(sku) is not None
     scope = {"billing_account": account, "shared": True, **({} if flexible else {"region": region, "service": sku})}
     instrument = "cud_flexible" if flexible else "cud_spend"
-    return (
-        name, PROVIDER, project, instrument, _json(scope), None, hourly, None, start, end, "none", Decimal(0), hourly, currency
-    )  # fmt: skip
-
-
-def _json(scope: Mapping[str, object]) -> str:
-    return json.dumps({k: v for k, v in scope.items() if v is not None}, sort_keys=True, separators=(",", ":"))
+    paid = (start, end, "none", Decimal(0))
+    return (name, PROVIDER, project, instrument, compact(scope), None, hourly, None, *paid, hourly, currency)
 
 
 COMMITMENTS = Stream(

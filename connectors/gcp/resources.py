@@ -6,7 +6,6 @@ read page by page. A thing is named as Cloud Asset names it, but for what the bi
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -16,7 +15,7 @@ from typing import Any
 from connectors.gcp.rpc import LIST_ASSETS, pages
 from connectors.gcp.series import STORED_BYTES, Aggregation, series
 from connectors.gcp.session import Connection
-from finops.connect import Part, Rows, Stream
+from finops.connect import Part, Rows, Stream, compact
 from finops.window import Window
 
 PROVIDER = "Google Cloud"
@@ -220,8 +219,8 @@ def _rows(
             resource.state,
             resource.created_at,
             resource.attached_to,
-            _json(resource.tags or {}),
-            _json({name: value for name, value in (resource.properties or {}).items() if value is not None}),
+            compact(resource.tags or {}),
+            compact(resource.properties or {}),
         )
 
 
@@ -236,7 +235,3 @@ def _stored(connection: Connection, projects: set[str], at: datetime) -> dict[st
             if name and one.points:
                 measured[name] = round(one.points[-1][1])
     return found
-
-
-def _json(value: Mapping[str, object]) -> str:
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=str)

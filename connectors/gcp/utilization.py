@@ -6,7 +6,6 @@ Google aligns and reduces, so that a call answers one value a resource and hour.
 
 from __future__ import annotations
 
-import json
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,7 +17,7 @@ from connectors.gcp.resources import PAGE_ASSETS
 from connectors.gcp.rpc import LIST_ASSETS, pages
 from connectors.gcp.series import LIST, Aggregation, Values, series
 from connectors.gcp.session import Connection
-from finops.connect import Part, Rows, Stream
+from finops.connect import Part, Rows, Stream, compact
 from finops.window import Window
 
 COLUMNS = ("resource_id", "timestamp", "period_s", "metric", "dimensions", "statistic", "value")
@@ -152,7 +151,7 @@ def _named(reading: Reading, number: str, one: Values, jobs: Mapping[str, str]) 
         lambda found: words[found[1]] if found[1].startswith(JOB) else words[found[1]].rpartition(":")[2], reading.id
     )
     labels = {ours: words[theirs] for ours, theirs in reading.labels if words.get(theirs)}
-    return name, json.dumps(labels, sort_keys=True, separators=(",", ":")) if labels else ""
+    return name, compact(labels) if labels else ""
 
 
 UTILIZATION = Stream(

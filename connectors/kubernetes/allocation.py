@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ from connectors.kubernetes.failures import answered
 from connectors.kubernetes.nodes import node_of
 from connectors.kubernetes.session import Connection
 from connectors.kubernetes.utilization import COLUMNS
-from finops.connect import Part, Rows, Stream
+from finops.connect import Part, Rows, Stream, compact
 from finops.window import Window
 
 ALLOCATION = "opencost:allocation"
@@ -105,13 +104,9 @@ def _rows(node: Sequence[Allocated]) -> Iterator[tuple[str, str, str, float]]:
         if each.pod and whole > 0:
             pods[each.namespace, each.pod] += each.cost / whole
     for (metric, namespace), amount in sorted(sums.items()):
-        yield resource, metric, _json(told | {"namespace": namespace}), amount
+        yield resource, metric, compact(told | {"namespace": namespace}), amount
     for (namespace, pod), share in sorted(pods.items()):
-        yield resource, SHARE, _json(told | {"namespace": namespace, "pod": pod}), share
-
-
-def _json(labels: Mapping[str, str]) -> str:
-    return json.dumps(labels, sort_keys=True, separators=(",", ":"))
+        yield resource, SHARE, compact(told | {"namespace": namespace, "pod": pod}), share
 
 
 ALLOCATIONS = Stream(

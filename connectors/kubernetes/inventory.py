@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from connectors.kubernetes.nodes import node_of
 from connectors.kubernetes.prometheus import QUERY, instant
 from connectors.kubernetes.session import Connection
-from finops.connect import Part, Rows, Stream
+from finops.connect import Part, Rows, Stream, compact
 from finops.window import Window
 
 COLUMNS = ("observed_at", "resource_id", "provider", "region", "resource_type", "sku", "state", "attached_to", "properties")
@@ -57,7 +56,7 @@ def nodes(connection: Connection, window: Window) -> Iterator[tuple[object, ...]
         }
         yield (
             f"{cluster}/{name}", node.provider, own.get(LABELS["region"]), "Kubernetes::Node", own.get(LABELS["sku"]),
-            "present", node.machine or None, _json(properties),
+            "present", node.machine or None, compact(properties),
         )  # fmt: skip
 
 
@@ -72,7 +71,7 @@ def claims(connection: Connection, window: Window) -> Iterator[tuple[object, ...
         properties = {"size_gib": size[claim] / GIB if claim in size else None, "pvc": claim, "pvc_phase": phase.get(claim)}
         yield (
             f"{connection.settings.cluster}/{claim}", "Kubernetes", None, "Kubernetes::PersistentVolumeClaim",
-            info.get("storageclass"), phase.get(claim), info.get("volumename") or None, _json(properties),
+            info.get("storageclass"), phase.get(claim), info.get("volumename") or None, compact(properties),
         )  # fmt: skip
 
 
@@ -91,10 +90,6 @@ def _labels(connection: Connection, metric: str, window: Window) -> list[Mapping
         said = element["metric"]
         found.setdefault((said.get("node"), said.get("namespace"), said.get("persistentvolumeclaim")), said)
     return list(found.values())
-
-
-def _json(value: Mapping[str, object]) -> str:
-    return json.dumps({k: v for k, v in value.items() if v is not None}, sort_keys=True, separators=(",", ":"))
 
 
 INVENTORY = Stream(

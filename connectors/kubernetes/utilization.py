@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import tomllib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from connectors.kubernetes.nodes import nodes_of
 from connectors.kubernetes.prometheus import QUERY, QUERY_RANGE, Series, chunks, ranged
 from connectors.kubernetes.session import Connection
 from connectors.kubernetes.settings import KubernetesSettings
-from finops.connect import Part, Rows, Stream
+from finops.connect import Part, Rows, Stream, compact
 from finops.window import Window
 
 COLUMNS = ("resource_id", "timestamp", "period_s", "metric", "dimensions", "statistic", "value")
@@ -70,7 +69,7 @@ def fetch(connection: Connection, part: Part, window: Window) -> Iterator[Rows]:
             for series in ranged(connection, written(query, connection.settings), chunk, step_s):
                 resource, more = nodes.of(_node(series)) if query.of == "node" else (_pool(series, connection.settings), {})
                 labels = {name: series.labels.get(label, "") for name, label in query.dimensions}
-                dimensions = json.dumps(more | labels, sort_keys=True, separators=(",", ":")) if more or labels else ""
+                dimensions = compact(more | labels) if more or labels else ""
                 if (key := (resource, dimensions)) in seen or key in told:
                     continue
                 told.add(key)

@@ -10,9 +10,6 @@ import hashlib
 import ipaddress
 import json
 import re
-import socket
-import ssl
-import struct
 import threading
 import urllib.parse
 from collections import Counter, defaultdict
@@ -21,7 +18,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import escape
@@ -33,7 +29,7 @@ from cryptography.x509.oid import NameOID
 
 from tests.live import azure_arm
 from tests.live.azure_arm import Plane
-from tests.live.faults import Fault, Reset
+from tests.live.faults import Answering, Fault, Reset, serving
 
 TENANT = "4f1c2a10-0d52-4a7e-9a1b-5f3c7e90aa01"
 CLIENT = "9b7d3a52-1c44-4e0b-8a2f-6d5e4c3b2a10"
@@ -70,8 +66,8 @@ class Answer:
 class Azure:
     """The server's state: blobs, scripted answers and faults by operation, and what was asked."""
 
-    url: str
     certificate: Path
+    url: str = ""
     containers: dict[str, dict[str, Stored]] = field(default_factory=lambda: defaultdict(dict))
     page: int = 5000
     tokens: dict[str, str] = field(default_factory=dict)
@@ -119,20 +115,8 @@ class Azure:
 def contract(folder: Path) -> Iterator[Azure]:
     """The server. Raises AssertionError at the end where a request broke the description."""
     certificate, key = certified(folder)
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
-    server.daemon_threads = True
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate, key)
-    server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
-    azure = Azure(f"https://127.0.0.1:{server.server_address[1]}", certificate)
-    server.azure = azure  # type: ignore[attr-defined]
-    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
-    try:
+    with serving(_Handler, Azure(certificate), (certificate, key)) as azure:
         yield azure
-        assert not azure.violations, azure.violations
-    finally:
-        server.shutdown()
-        server.server_close()
 
 
 def certified(folder: Path) -> tuple[Path, Path]:
@@ -158,14 +142,9 @@ def certified(folder: Path) -> tuple[Path, Path]:
     return certificate, private
 
 
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def log_message(self, *_: object) -> None:
-        """Nobody reads it."""
-
+class _Handler(Answering):
     def handle_any(self) -> None:
-        azure: Azure = self.server.azure  # type: ignore[attr-defined]
+        azure: Azure = self.state
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         path, _, query = self.path.partition("?")
         path = urllib.parse.unquote(path)
@@ -190,19 +169,7 @@ class _Handler(BaseHTTPRequestHandler):
     do_GET = do_POST = handle_any
 
     def _send(self, answer: Answer, *, cut: bool = False) -> None:
-        self.send_response(answer.status)
-        for name, value in answer.headers.items():
-            self.send_header(name, value)
-        self.send_header("Content-Length", str(len(answer.body)))
-        self.end_headers()
-        if not cut:
-            self.wfile.write(answer.body)
-            return
-        self.wfile.write(answer.body[: len(answer.body) // 2])
-        self.wfile.flush()
-        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        self.connection.close()
-        self.close_connection = True
+        self.answer(answer.status, answer.body, answer.headers, cut=cut)
 
 
 def _operation(method: str, path: str, parameters: Mapping[str, str]) -> str:

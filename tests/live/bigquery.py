@@ -19,7 +19,8 @@ import duckdb
 import sqlglot
 from sqlglot import exp
 
-from tests.live.google_rest import Refused, Rest, State, serving
+from tests.live.faults import serving
+from tests.live.google_rest import Refused, Rest, State
 
 LEAST = 10 << 20
 
@@ -125,7 +126,7 @@ def bigquery() -> Iterator[BigQuery]:
         state.database.close()
 
 
-class _Handler(Rest[BigQuery]):
+class _Handler(Rest):
     methods = METHODS
     prefix = "/bigquery/v2/"
     broken = (ValueError, KeyError, duckdb.Error)

@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from tests.live.google_rest import Refused, Rest, State, serving
+from tests.live.faults import serving
+from tests.live.google_rest import Refused, Rest, State
 
 METHODS = {
     "storage.objects.list": (
@@ -42,7 +43,7 @@ class Gcs(State):
         self.buckets[bucket][name] = (content, int(self.clock.timestamp() * 1e6), self.clock)
 
 
-class _Handler(Rest[Gcs]):
+class _Handler(Rest):
     methods = METHODS
     prefix = "/storage/v1/"
 

@@ -8,18 +8,13 @@ from __future__ import annotations
 
 import json
 import re
-import socket
-import struct
 import threading
 import urllib.parse
 from collections import Counter, defaultdict
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar
 
-from tests.live.faults import Fault, Reset
+from tests.live.faults import Answering, Fault, Reset
 
 TOKEN = "ya29.SECRETACCESSTOKENMATERIAL"
 IMPERSONATED = "ya29.IMPERSONATEDSECRETMATERIAL"
@@ -41,44 +36,16 @@ class State:
         self.faults[method] += faults
 
 
-Kind = TypeVar("Kind", bound=State)
-
-
 class Refused(Exception):
     def __init__(self, status: int, reason: str, message: str) -> None:
         super().__init__(message)
         self.status, self.reason = status, reason
 
 
-@contextmanager
-def serving(handler: type[Rest[Kind]], state: Kind) -> Iterator[Kind]:
-    """Raises AssertionError at the end where a request broke the description."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    server.daemon_threads = True
-    state.url = f"http://127.0.0.1:{server.server_address[1]}"
-    server.state = state  # type: ignore[attr-defined]
-    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
-    try:
-        yield state
-        assert not state.violations, state.violations
-    finally:
-        server.shutdown()
-        server.server_close()
-
-
-class Rest(BaseHTTPRequestHandler, Generic[Kind]):
-    protocol_version = "HTTP/1.1"
+class Rest(Answering):
     methods: ClassVar[dict[str, tuple[str, str, set[str]]]] = {}
     prefix: ClassVar[str] = "/"
     broken: ClassVar[tuple[type[Exception], ...]] = (ValueError, KeyError)
-
-    def log_message(self, *_: object) -> None:
-        """Nobody reads it."""
-
-    @property
-    def state(self) -> Kind:
-        state: Kind = self.server.state  # type: ignore[attr-defined]
-        return state
 
     def handle_any(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
@@ -140,14 +107,4 @@ class Rest(BaseHTTPRequestHandler, Generic[Kind]):
 
     def _send(self, status: int, answer: Any, headers: dict[str, str] | None = None, *, cut: bool = False) -> None:
         content = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
-        self.send_response(status)
-        for name, value in {"Content-Type": "application/json", **(headers or {})}.items():
-            self.send_header(name, value)
-        self.send_header("Content-Length", str(len(content)))
-        self.end_headers()
-        self.wfile.write(content[: len(content) // 2] if cut else content)
-        if cut:
-            self.wfile.flush()
-            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            self.connection.close()
-            self.close_connection = True
+        self.answer(status, content, {"Content-Type": "application/json", **(headers or {})}, cut=cut)

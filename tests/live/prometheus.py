@@ -9,18 +9,15 @@ from __future__ import annotations
 
 import json
 import re
-import socket
-import struct
 import threading
 import urllib.parse
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from tests.live.faults import Fault, Reset
+from tests.live.faults import Answering, Fault, Reset, serving
 
 TOKEN = "eyJhbGciOiJSUzI1NiJ9.SECRETSERVICEACCOUNT"
 MOST = 11_000
@@ -71,14 +68,9 @@ class Prometheus:
         self.faults[operation] += faults
 
 
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def log_message(self, *_: object) -> None:
-        """Nobody reads it."""
-
+class _Handler(Answering):
     def do_GET(self) -> None:
-        state: Prometheus = self.server.state  # type: ignore[attr-defined]
+        state: Prometheus = self.state
         path, _, query = self.path.partition("?")
         parameters = dict(urllib.parse.parse_qsl(query))
         try:
@@ -99,19 +91,7 @@ class _Handler(BaseHTTPRequestHandler):
         return self._send(200, _answer(state, path, parameters), cut=fault is not None)
 
     def _send(self, status: int, document: Any, headers: Mapping[str, str] | None = None, *, cut: bool = False) -> None:
-        body = json.dumps(document).encode()
-        self.send_response(status)
-        for name, value in (headers or {}).items():
-            self.send_header(name, value)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body[: len(body) // 2] if cut else body)
-        if cut:
-            self.wfile.flush()
-            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            self.connection.close()
-            self.close_connection = True
+        self.answer(status, json.dumps(document).encode(), {"Content-Type": "application/json", **(headers or {})}, cut=cut)
 
 
 def _checked(state: Prometheus, path: str, parameters: Mapping[str, str], headers: Mapping[str, str]) -> None:
@@ -166,14 +146,5 @@ def _answer(state: Prometheus, path: str, parameters: Mapping[str, str]) -> Any:
 @contextmanager
 def prometheus() -> Iterator[Prometheus]:
     """The server. Raises AssertionError at the end where a request broke the documentation."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
-    server.daemon_threads = True
-    state = Prometheus(f"http://127.0.0.1:{server.server_address[1]}")
-    server.state = state  # type: ignore[attr-defined]
-    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
-    try:
+    with serving(_Handler, Prometheus()) as state:
         yield state
-        assert not state.violations, state.violations
-    finally:
-        server.shutdown()
-        server.server_close()

@@ -8,18 +8,16 @@ from __future__ import annotations
 
 import json
 import re
-import ssl
-import threading
 import urllib.parse
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 from tests.live import azure_contract
 from tests.live.azure_contract import TENANT
+from tests.live.faults import Answering, serving
 
 ACCOUNT = re.compile(
     r"/subscriptions/[\w-]+/resourceGroups/[\w.()-]+/providers/Microsoft\.Storage/storageAccounts/([a-z0-9]{3,24})"
@@ -46,15 +44,10 @@ class Stores:
     violations: list[str] = field(default_factory=list)
 
 
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def log_message(self, *_: object) -> None:
-        """Nobody reads it."""
-
+class _Handler(Answering):
     @property
     def stores(self) -> Stores:
-        stores: Stores = self.server.stores  # type: ignore[attr-defined]
+        stores: Stores = self.state
         return stores
 
     def handle_any(self) -> None:
@@ -67,11 +60,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.stores.violations.append(f"{self.command} {self.path}: {error!r}")
             status, answer = 400, {"error": {"code": "Broken", "message": str(error)}}
         text = b"" if answer is None else json.dumps(answer).encode()
-        self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(text)))
-        self.end_headers()
-        self.wfile.write(text)
+        self.answer(status, text, {"Content-Type": "application/json"})
 
     do_GET = do_POST = do_PUT = do_DELETE = do_PATCH = handle_any
 
@@ -160,33 +149,14 @@ class _Gcs(_Handler):
 
 
 @contextmanager
-def _serving(handler: type[_Handler], tls: Path | None = None) -> Iterator[Stores]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    server.daemon_threads = True
-    if tls is not None:
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(*azure_contract.certified(tls))
-        server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
-    stores = Stores(f"http{'s' if tls else ''}://127.0.0.1:{server.server_address[1]}")
-    server.stores = stores  # type: ignore[attr-defined]
-    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
-    try:
-        yield stores
-        assert not stores.violations, stores.violations
-    finally:
-        server.shutdown()
-        server.server_close()
-
-
-@contextmanager
 def azure_rules(folder: Path) -> Iterator[Stores]:
     """A resource manager and its sign-in; its certificate is `folder`/certificate.pem."""
-    with _serving(_Azure, folder) as stores:
+    with serving(_Azure, Stores(), azure_contract.certified(folder)) as stores:
         yield stores
 
 
 @contextmanager
 def gcs_rules() -> Iterator[Stores]:
     """Cloud Storage and Google's sign-in."""
-    with _serving(_Gcs) as stores:
+    with serving(_Gcs, Stores()) as stores:
         yield stores
