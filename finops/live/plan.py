@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import logging
+import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -169,10 +170,10 @@ def _planned(made: Plan, opened: Opened, stream: Stream, reads: Reads, root: Pat
 
 
 def said(error: Exception) -> str:
-    """An error of ours in its words. Of any other only the kind: its text may hold what must not be printed."""
+    """An error of ours in its words. Of any other only the kind and the place: its text may hold what must not be printed."""
     if isinstance(error, FinopsError):
         return str(error)
-    log.debug("unforeseen", exc_info=error)
+    log.debug("unforeseen %s\n%s", type(error).__name__, "".join(traceback.format_tb(error.__traceback__)))
     return str(SourceError(f"{type(error).__name__}: this is a defect of finops", hint="finops --debug load"))
 
 

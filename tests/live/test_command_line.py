@@ -18,6 +18,7 @@ from tests.conftest import Ran
 from tests.live.aws_company import BUCKET, cached
 from tests.live.aws_contract import Aws
 from tests.live.aws_estate import put_estate
+from tests.live.aws_list import product, serve
 from tests.live.conftest import KEY_ID, SECRET
 from tests.live.faults import Fault
 
@@ -58,6 +59,27 @@ def test_a_failed_stream_is_exit_code_1_and_the_others_are_loaded(estate: Aws, t
     assert again.code == 0
     assert "calls for 0." in again.out
     assert "at list price" in again.out
+
+
+def test_no_failure_repeats_a_secret(estate: Aws, tmp_path: Path, finops: Call, caplog: pytest.LogCaptureFixture) -> None:
+    """Denied, refused, wrong credentials, broken and unforeseen, each with secrets in its text, logged as much as can be."""
+    held = f"key {KEY_ID}, {SECRET}, https://x?X-Amz-Signature=0a1b2c&X-Amz-Credential={KEY_ID}"
+    estate.fail("ce:GetCostAndUsage", *[Fault(403, "AccessDeniedException", held)] * 9)
+    estate.fail("ce:GetReservationUtilization", *[Fault(400, "ValidationException", held)] * 90)
+    estate.fail("cloudwatch:ListMetrics", *[Fault(403, "InvalidClientTokenId", held)] * 90)
+    estate.fail("savingsplans:DescribeSavingsPlans", *[Fault(500, "InternalFailure", held)] * 90)
+    listed = product("AmazonEC2", "Storage", "us-east-1", "0.08", volumeApiName="gp3")
+    listed["terms"]["OnDemand"]["t"]["effectiveDate"] = held  # no date: an error that nobody foresaw has it in its text
+    serve(estate, [listed])
+    streams = ("totals", "benefits", "utilization", "commitments", "prices")
+    ran = finops("--config", configured(tmp_path, estate, *streams, more="retries = 2\n"), "--debug", "load")
+    estate.faults.clear()
+    assert ran.code == 1
+    assert all(f"error: aws {stream}" in ran.err for stream in streams)
+    assert "ValueError: this is a defect of finops" in ran.err
+    assert "price_list.py" in caplog.text  # where it arose is told
+    for secret in (SECRET, KEY_ID, "0a1b2c"):
+        assert secret not in ran.out + ran.err + caplog.text
 
 
 @pytest.mark.parametrize(("limit", "code"), [("0", 2), ("5", 0), ("a", 2), ("-1", 2), ("NaN", 2)])
