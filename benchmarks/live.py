@@ -122,7 +122,7 @@ def _load(url: str, folder: str, days: int, told: Any) -> None:
     """One load of `utilization`, in this process."""
     settings = {"endpoint_url": url, "regions": ["us-east-1"], "streams": ["utilization"], "history_days": days}
     source = Source(name="aws", connector="aws", settings=settings)
-    warehouse = Warehouse.open(folder, memory_limit=os.environ.get("LIMIT", "160MB"))
+    warehouse = Warehouse.open(folder, memory_limit=os.environ.get("LIMIT"))
     peaks: dict[str, float] = {}
     report = load_sources(
         warehouse, Config(sources=[source]), [], now=NOW, progress=lambda step: peaks.setdefault(step.split(",")[0], _peak())

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from connectors.aws.utilization import Series, batches, readings
-from finops.connect import Stream
+from connectors.aws.utilization import STATISTICS, UTILIZATION, Series, batches, readings
 from finops.errors import ConfigError
+from finops.live.windows import lost
 from finops.warehouse.warehouse import Warehouse
 from finops.window import Window
 from tests.live.aws_company import cached, calls, client, fetched, rows, source
@@ -200,11 +200,22 @@ def test_batches_are_as_few_as_the_quotas_allow(days: float, series: int, least:
     assert all(len(batch) <= 500 and len(batch) * days * 24 <= 100_800 for batch in made)
 
 
-def test_readings_fill_their_places() -> None:
-    from connectors.aws.utilization import STATISTICS, UTILIZATION
+@pytest.mark.parametrize(
+    ("period_s", "days", "said"),
+    [
+        (60, 14, ""),
+        (60, 16, "measurements finer than 300 s from before 2026-10-17 are gone: they are kept for 15 days"),
+        (300, 62, ""),
+        (300, 64, "measurements finer than 3600 s from before 2026-08-30 are gone: they are kept for 63 days"),
+        (3600, 400, ""),
+    ],
+)
+def test_what_is_lost_follows_how_fine_it_is(period_s: int, days: int, said: str) -> None:
+    assert lost(UTILIZATION, Window(NOW - timedelta(days=days), NOW), NOW, period_s) == said
 
-    stream: Stream = UTILIZATION
-    assert stream.kept
+
+def test_readings_fill_their_places() -> None:
+    assert UTILIZATION.kept
     for reading in (reading for several in readings().values() for reading in several):
         known = {*reading.dimensions, "partition", "region", "account"}
         places = {place.split("}")[0] for place in reading.resource.split("{")[1:]}
