@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
+from dataclasses import replace
 from datetime import date
 from typing import TypeVar
 
@@ -132,7 +133,13 @@ def costs(at: Snapshot, query: queries.CostQuery) -> list[queries.CostRow]:
 
 def changes(at: Snapshot, query: queries.CostQuery) -> list[queries.Change]:
     """Why spend changed, and what provisional days are expected to gain yet."""
-    return [*queries.changes(at.reader, query), *queries.pending(at.reader, at.as_of or date.min, query)]
+    # by whatever it is grouped, the same is late
+    late = at.ask(_pending, replace(query, by=("service",)))
+    return [*queries.changes(at.reader, query), *late]
+
+
+def _pending(at: Snapshot, query: queries.CostQuery) -> list[queries.Change]:
+    return queries.pending(at.reader, at.as_of or date.min, query)
 
 
 def months(at: Snapshot, where: tuple[queries.Condition, ...]) -> list[queries.MonthEnd]:
