@@ -32,7 +32,17 @@ def staged(fmt: Format, *paths: Path | str) -> Iterator[duckdb.DuckDBPyConnectio
         vocabulary = vocabulary_of(connection, fmt, files, least_rows=1)
         create_raw(connection, fmt, files, vocabulary)
         create_staged(connection, fmt, vocabulary)
+        _as_written(connection)
         yield connection
+
+
+def _as_written(connection: duckdb.DuckDBPyConnection) -> None:
+    """`staged` as a table has it: ENUMs are the texts that they stand for, which statements on JSON tell apart."""
+    enums = [row[0] for row in connection.execute("describe staged").fetchall() if row[1].startswith("ENUM(")]
+    texts = ", ".join(f'"{name}"::varchar as "{name}"' for name in enums)
+    every = f"* replace ({texts})" if texts else "*"
+    connection.execute(f"create temp table written as select {every} from staged")
+    connection.execute("create or replace temp view staged as select * from written")
 
 
 def stage(fmt: Format, *paths: Path | str, query: str = "select * from staged") -> list[dict[str, Any]]:
