@@ -176,7 +176,7 @@ def _operation(method: str, path: str, parameters: Mapping[str, str]) -> str:
     """Raises ValueError: no operation of Azure is asked so."""
     if method == "GET" and path.endswith("/v2.0/.well-known/openid-configuration"):
         return "login:Discover"
-    if method == "POST" and path == f"/{TENANT}/oauth2/v2.0/token":
+    if method == "POST" and re.fullmatch(r"/[\w-]{36}/oauth2/v2\.0/token", path):
         return "login:Token"
     if method == "GET" and path == "/api/retail/prices":
         return "prices:List"
@@ -197,7 +197,7 @@ def _answered(
     azure: Azure, operation: str, path: str, parameters: Mapping[str, str], headers: Mapping[str, str], body: bytes
 ) -> Answer:
     if operation == "login:Discover":
-        return _json(_discovered(azure))
+        return _json(_discovered(azure, path.split("/")[1]))
     if operation == "login:Token":
         return _token(azure, body)
     if operation == "prices:List":
@@ -227,8 +227,8 @@ def _answered(
     return _list(azure, path, parameters) if operation == "blob:ListBlobs" else _blob(azure, path, headers)
 
 
-def _discovered(azure: Azure) -> dict[str, object]:
-    base = f"{azure.url}/{TENANT}"
+def _discovered(azure: Azure, tenant: str) -> dict[str, object]:
+    base = f"{azure.url}/{tenant}"
     return {
         "issuer": f"{base}/v2.0",
         "token_endpoint": f"{base}/oauth2/v2.0/token",
