@@ -55,17 +55,24 @@ def test_each_metric_has_the_names_of_the_open_format(cloud: Aws, warehouse: War
     put(cloud.url, "CWAgent", "mem_used_percent", 41, InstanceId="i-1", ImageId="ami-1", InstanceType="m5.large")
     put(cloud.url, "CWAgent", "mem_used_percent", 43, InstanceId="i-1", ImageId="ami-1", InstanceType="m5.xlarge")
     put(cloud.url, "CWAgent", "nvidia_smi_memory_used", 2048, InstanceId="i-1", index="0", name="A10G", arch="Ampere", host="h")
+    put(
+        cloud.url, "ContainerInsights", "node_memory_utilization", 44, ClusterName="c", InstanceId="i-1", NodeName="ip-10-0-0-1"
+    )
+    put(cloud.url, "ContainerInsights", "node_memory_utilization", 60, ClusterName="c")  # of the cluster: not a node's own
+    put(cloud.url, "AWS/ECS", "CPUUtilization", 21, ClusterName="c", ServiceName="web")
     put(cloud.url, "Custom", "CPUUtilization", 1, InstanceId="i-9")
     report = fetched(warehouse, metrics(cloud.url))
     assert report.failures == ()
     endpoint = "arn:aws:sagemaker:us-east-1:123456789012:endpoint/x4"
     found = [row for row in loaded(warehouse) if row[3] not in ("max", "p99")]
     assert found == [
+        ("arn:aws:ecs:us-east-1:123456789012:service/c/web", "cpu_utilization", None, "avg", 21.0),
         ("arn:aws:lambda:us-east-1:123456789012:function:resize", "requests", None, "sum", 9.0),
         ("arn:aws:rds:us-east-1:123456789012:db:db", "disk_read_ops", None, "sum", 7200.0),
         (endpoint, "gpu_utilization", '{"variant":"AllTraffic"}', "sum", 310.0),
         ("i-1", "cpu_utilization", None, "avg", 12.5),
         ("i-1", "gpu_memory_used_gib", '{"device":"0"}', "avg", 2.0),
+        ("i-1", "memory_utilization", '{"source":"container-insights"}', "avg", 44.0),
         ("i-1", "memory_utilization", None, "avg", 41.0),
         ("i-1", "network_out_bytes", None, "sum", 3600.0),
     ]
