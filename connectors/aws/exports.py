@@ -18,7 +18,7 @@ from typing import Any
 from connectors.aws.billing import MANIFESTS
 from connectors.aws.failures import errors
 from connectors.aws.session import Connection
-from finops.connect import Blob, Manifest, Part, Stream
+from finops.connect import Blob, Manifest, Part, ReadManifest, Stream
 from finops.errors import ConfigError, RetriableError, SourceError
 from finops.window import Window
 
@@ -58,14 +58,17 @@ def plan(connection: Connection, window: Window) -> Sequence[Part]:
 
 
 def fetch(connection: Connection, part: Part, _: Window) -> Iterator[Blob]:
-    """The manifest, and its files with the tags that the bucket has for them now."""
-    export: Export = part.handle
+    yield from named(connection, part.handle, MANIFESTS, "a billing export")
+
+
+def named(connection: Connection, export: Export, readers: Iterable[ReadManifest], what_it_is: str) -> Iterator[Blob]:
+    """The manifest, and its files with the tags that the bucket has for them now. Raises SourceError."""
     content = _manifest(connection, export)
-    manifest = _read(export, content)
+    manifest = _read(export, content, readers, what_it_is)
     keys = {_key(file.uri, export) for file in manifest.files}
     listed: dict[str, dict[str, Any]] = {}
     for folder in sorted({key.rpartition("/")[0] for key in keys}):
-        listed |= {entry["Key"]: entry for entry in _objects(connection, export.bucket, f"{folder}/")}
+        listed |= {entry["Key"]: entry for entry in objects(connection, export.bucket, f"{folder}/")}
     yield Blob(export.key[len(export.folder) :], export.tag, len(content), lambda start: iter((content[start:],)))
     for key in sorted(keys):
         if key not in listed:
@@ -92,22 +95,22 @@ def first_manifest(connection: Connection, uri: str) -> list[Export]:
     return list(_months(connection, *location(uri)).values())[-1:]
 
 
-def location(uri: str) -> tuple[str, str]:
-    """Bucket and folder of an `exports` setting. Raises ConfigError."""
+def location(uri: str, setting: str = "exports") -> tuple[str, str]:
+    """Bucket and folder of a setting. Raises ConfigError."""
     match = re.fullmatch(r"s3://([a-z0-9][a-z0-9.-]+)(?:/(.*?))?/?", uri)
     if not match:
-        raise ConfigError(f"`{uri}` is no S3 location", where="exports", hint="s3://bucket/prefix/export")
+        raise ConfigError(f"`{uri}` is no S3 location", where=setting, hint="s3://bucket/prefix/export")
     return match[1], f"{match[2]}/" if match[2] else ""
 
 
 def _months(connection: Connection, bucket: str, folder: str, depth: int = DEPTH) -> dict[tuple[str, str], Export]:
     """(export's folder, month) → its newest manifest, in this folder or below it."""
-    children = _folders(connection, bucket, folder)
+    children = folders(connection, bucket, folder)
     names = {child[len(folder) :].rstrip("/") for child in children}
     if "metadata" in names:
-        return _newest(bucket, folder, _objects(connection, bucket, f"{folder}metadata/"))
+        return _newest(bucket, folder, objects(connection, bucket, f"{folder}metadata/"))
     if dated := [child for child in children if PERIOD.search(f"/{child}")]:
-        return _newest(bucket, folder, (entry for child in dated for entry in _objects(connection, bucket, child, flat=True)))
+        return _newest(bucket, folder, (entry for child in dated for entry in objects(connection, bucket, child, flat=True)))
     found: dict[tuple[str, str], Export] = {}
     for child in children if depth else ():
         found |= _months(connection, bucket, child, depth - 1)
@@ -127,12 +130,12 @@ def _newest(bucket: str, folder: str, entries: Iterable[dict[str, Any]]) -> dict
     return {key: export for key, (_, export) in found.items()}
 
 
-def _folders(connection: Connection, bucket: str, folder: str) -> list[str]:
+def folders(connection: Connection, bucket: str, folder: str) -> list[str]:
     pages = _list(connection, bucket, folder, Delimiter="/")
     return [common["Prefix"] for page in pages for common in page.get("CommonPrefixes", ())]
 
 
-def _objects(connection: Connection, bucket: str, folder: str, *, flat: bool = False) -> Iterator[dict[str, Any]]:
+def objects(connection: Connection, bucket: str, folder: str, *, flat: bool = False) -> Iterator[dict[str, Any]]:
     """Objects below a folder; of a flat listing those directly in it."""
     for page in _list(connection, bucket, folder, **({"Delimiter": "/"} if flat else {})):
         yield from page.get("Contents", ())
@@ -153,15 +156,15 @@ def _manifest(connection: Connection, export: Export) -> bytes:
     return b"".join(_content(connection, export.bucket, export.key, export.tag, 0))
 
 
-def _read(export: Export, content: bytes) -> Manifest:
+def _read(export: Export, content: bytes, readers: Iterable[ReadManifest], what_it_is: str) -> Manifest:
     where = f"s3://{export.bucket}/{export.key}"
     try:
         document = json.loads(content)
     except ValueError:
         raise SourceError("the manifest is no JSON", where=where, hint="AWS may be writing it: run the load again") from None
-    manifest = next((read for reader in MANIFESTS if (read := reader(document, export.key)) is not None), None)
+    manifest = next((read for reader in readers if (read := reader(document, export.key)) is not None), None)
     if manifest is None or not manifest.files:
-        raise SourceError("the manifest names no file of a billing export", where=where, hint="is it another document?")
+        raise SourceError(f"the manifest names no file of {what_it_is}", where=where, hint="is it another document?")
     return manifest
 
 

@@ -10,6 +10,7 @@ from connectors.aws.costs import COSTS
 from connectors.aws.exports import BILLING
 from connectors.aws.hub import ADVICE
 from connectors.aws.lifecycle import LIFECYCLE
+from connectors.aws.objects import OBJECTS
 from connectors.aws.prices import PRICES
 from connectors.aws.probes import probe
 from connectors.aws.resources import inventory
@@ -25,7 +26,7 @@ from finops.connect import Connector, Counts
 
 RESOURCES = inventory((*EC2, *SERVICES, *DATA))
 STREAMS = (
-    BILLING, COSTS, TOTALS, UTILIZATION, RESOURCES, COMMITMENTS, BENEFITS, PRICES, SPOT, SPOT_BANDS, ADVICE
+    BILLING, COSTS, TOTALS, UTILIZATION, RESOURCES, OBJECTS, COMMITMENTS, BENEFITS, PRICES, SPOT, SPOT_BANDS, ADVICE
 )  # fmt: skip
 
 

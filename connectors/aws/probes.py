@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from connectors.aws.exports import first_manifest, location
+from connectors.aws.objects import newest_lists
 from connectors.aws.session import Connection
 from finops.errors import AccessError, RetriableError, SourceError
 
@@ -102,13 +103,15 @@ PERMISSIONS = frozenset((*CALLS, *OF_A_BUCKET, "s3:ListBucket", "s3:GetObject"))
 def probe(connection: Connection, permission: str) -> None:
     """Raises AccessError where the permission is missing, SourceError or RetriableError where it cannot be tried."""
     if permission == "s3:ListBucket":
-        for uri in connection.settings.exports:
+        for uri in (*connection.settings.exports, *connection.settings.inventories):
             bucket, prefix = location(uri)
             connection.call("s3", "ListObjectsV2", Bucket=bucket, Prefix=prefix, MaxKeys=1)
     elif permission == "s3:GetObject":
-        for uri in connection.settings.exports:
-            for export in first_manifest(connection, uri):
-                connection.call("s3", "GetObject", Bucket=export.bucket, Key=export.key, Range="bytes=0-0")["Body"].close()
+        settings = connection.settings
+        manifests = [export for uri in settings.exports for export in first_manifest(connection, uri)]
+        manifests += [export for uri in settings.inventories for export in newest_lists(connection, uri)]
+        for export in manifests:
+            connection.call("s3", "GetObject", Bucket=export.bucket, Key=export.key, Range="bytes=0-0")["Body"].close()
     elif permission in OF_A_BUCKET:
         for bucket in connection.call("s3", "ListBuckets")["Buckets"][:1]:
             _reached(connection, "s3", OF_A_BUCKET[permission], {"Bucket": bucket["Name"]})

@@ -39,6 +39,13 @@ class AwsSettings(ConnectorSettings):
             examples=[["s3://bills/exports"]],
         ),
     ] = ()
+    inventories: Annotated[
+        tuple[str, ...],
+        Field(
+            description="Folders that S3 Inventory writes to: `s3://bucket/prefix` of its destination.",
+            examples=[["s3://lists/inventory"]],
+        ),
+    ] = ()
     spot_advisor: Annotated[
         str, Field(description="Where the Spot Instance Advisor's interruption bands lie (public, no API); '' for none.")
     ] = "s3://spot-bid-advisor/spot-advisor-data.json"

@@ -5,15 +5,33 @@ from __future__ import annotations
 import json
 from datetime import timedelta
 from io import BytesIO
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pyarrow.parquet as pq
 
+from tests.intake.test_inventories import s3 as write_list
+from tests.intake.test_inventories import s3_rows
 from tests.live.aws_company import BUCKET, EXPORT, client, put_export
 from tests.live.conftest import NOW
+
+LISTS = "inventories"
+
+
+def put_lists(url: str) -> None:
+    """One list of S3 Inventory as its destination has it, and a newer one that is still being written."""
+    s3 = client(url, "s3")
+    s3.create_bucket(Bucket=LISTS)
+    with TemporaryDirectory() as folder:
+        write_list(Path(folder), s3_rows(("a/1.bin", True, False, 4000, 10, "STANDARD")))
+        for file in sorted(path for path in Path(folder).rglob("*") if path.is_file()):
+            s3.put_object(Bucket=LISTS, Key=f"listings/{file.relative_to(folder)}", Body=file.read_bytes())
+    s3.put_object(Bucket=LISTS, Key="listings/media/all/2026-11-07T01-00Z/manifest.checksum", Body=b"")
 
 
 def put_estate(url: str) -> None:
     put_export(url, ("2026-10",))
+    put_lists(url)
     key = "nordlicht-cur2/data/BILLING_PERIOD=2026-10/nordlicht-cur2-00001.parquet"
     few = BytesIO()  # enough to be staged: the whole month is loaded elsewhere
     pq.write_table(pq.read_table(EXPORT.parent / key).slice(0, 40), few)

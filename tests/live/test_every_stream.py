@@ -26,7 +26,7 @@ from finops.warehouse.warehouse import Warehouse
 from finops.window import Window
 from tests.live.aws_company import BUCKET, fetched, rows, source
 from tests.live.aws_contract import Aws
-from tests.live.aws_estate import put_estate, put_resources
+from tests.live.aws_estate import LISTS, put_estate, put_resources
 from tests.live.aws_list import serve
 from tests.live.conftest import KEY_ID, NOW, SECRET
 from tests.live.faults import Fault, Reset
@@ -42,7 +42,8 @@ DENIAL = f"User: arn:aws:iam::1:user/{KEY_ID} with {SECRET} is not authorized"
 
 def of(cloud: Aws, *streams: str, **settings: Any) -> Any:
     exports = [] if streams == ("costs",) else [f"s3://{BUCKET}"]
-    return source(cloud.url, **{"streams": streams, "exports": exports, "history_days": 40, **settings})
+    given = {"streams": streams, "exports": exports, "inventories": [f"s3://{LISTS}/listings"], "history_days": 40}
+    return source(cloud.url, **{**given, **settings})
 
 
 def held(warehouse: Warehouse, stream: str) -> list[dict[str, Any]]:
@@ -74,7 +75,7 @@ def test_a_stream_says_what_it_is(name: str) -> None:
 
 @pytest.mark.parametrize("name", STREAMS)
 def test_nothing_there_is_no_error_and_a_replay_changes_nothing(cloud: Aws, warehouse: Warehouse, name: str) -> None:
-    if name == "billing":
+    if name in ("billing", "objects"):
         put_estate(cloud.url)
     for _ in range(2):
         assert fetched(warehouse, of(cloud, name)).failures == ()

@@ -15,8 +15,10 @@ from finops.warehouse.warehouse import Warehouse
 from tests.intake import test_inventories
 from tests.intake.delivery import deliver
 from tests.intake.test_inventories import bands
-from tests.live import azure_company
+from tests.live import aws_company, azure_company
 from tests.live.aws_company import fetched
+from tests.live.aws_contract import Aws
+from tests.live.aws_estate import LISTS, put_lists
 from tests.live.azure_contract import Azure
 from tests.live.faults import Fault, Reset
 from tests.live.gcp_company import write_credentials
@@ -71,6 +73,19 @@ def test_azures_newest_run_gives_the_rows_of_its_files(azure: Azure, warehouse: 
     read = azure.asked["blob:GetBlob"]
     assert fetched(warehouse, azures(azure)).failures == ()
     assert azure.asked["blob:GetBlob"] == read + 1  # the manifest says again what is there
+
+
+def test_awss_newest_list_gives_the_rows_of_its_files(cloud: Aws, warehouse: Warehouse, tmp_path: Path) -> None:
+    put_lists(cloud.url)  # the newer one has no manifest yet
+    lists = aws_company.source(cloud.url, streams=["objects"], inventories=[f"s3://{LISTS}/listings"])
+    assert fetched(warehouse, lists).failures == ()
+    test_inventories.s3(tmp_path / "run", test_inventories.s3_rows(("a/1.bin", True, False, 4000, 10, "STANDARD")))
+    files = Warehouse.open(str(tmp_path / "files"))
+    deliver(files, tmp_path / "run")
+    assert bands(warehouse) == bands(files) != []
+    read = cloud.asked["s3:GetObject"]
+    assert fetched(warehouse, lists).failures == ()
+    assert cloud.asked["s3:GetObject"] == read + 1  # the manifest says again what is there
 
 
 def test_googles_newest_report_gives_the_rows_of_its_files(store: Gcs, warehouse: Warehouse, tmp_path: Path) -> None:
