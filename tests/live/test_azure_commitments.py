@@ -40,6 +40,16 @@ def test_the_sample_companys_commitments_come_out_as_its_files_have_them(azure: 
         assert row["scope"].items() <= json.loads(live["scope"]).items()
 
 
+def test_a_plan_is_of_machines_of_databases_or_of_what_nobody_knows(azure: Azure, warehouse: Warehouse) -> None:
+    put_commitments(azure)
+    plans = azure.plane.lists["/providers/microsoft.billingbenefits/savingsplans"]
+    for name in ("Database_Savings_Plan", "Another_Savings_Plan"):
+        plans.append(plans[0] | {"id": f"{plans[0]['id']}-{name}", "sku": {"name": name}})
+    assert fetched(warehouse, of(azure, "commitments")).failures == ()
+    found = rows(warehouse, "select distinct instrument as i from commitments where hourly_commitment is not null order by all")
+    assert [row["i"] for row in found] == ["savings_plan", "savings_plan_compute", "savings_plan_database"]
+
+
 def test_an_order_is_asked_for_once(azure: Azure, warehouse: Warehouse) -> None:
     put_sample(azure)
     put_commitments(azure)
