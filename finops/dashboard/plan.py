@@ -33,7 +33,7 @@ NOTHING = (
 MOST = 10
 """What is unknown, of each currency; the file has all."""
 
-SHORT = 26
+SHORT = 24
 """Characters of a resource that its column has room for."""
 
 EVIDENCE_DAYS = 90
@@ -79,7 +79,7 @@ def _recommendations(at: state.Snapshot, scope: Scope) -> None:
     wanted = st.query_params.get("id")
     at_first = next((n for n, (_, r) in enumerate(listed) if r.finding.id == wanted), None)
     rows = [_row(*pair) for pair in listed]
-    brief = [row | {"resource": short(str(row["resource"]), SHORT)} for row in rows]
+    brief = [_brief(row) for row in rows]
     everything = [(view, r) for view in views for r in view.plan.recommendations]
     empty = "Nothing of the plan is in this choice." if everything else NOTHING
     picked = panel.choice(brief, key=key, command=_command(selection), opened=at_first, listed=rows, empty=empty)
@@ -180,7 +180,7 @@ def _set_aside(report: queries.SavingsReport, scope: Scope) -> None:
         panel.table([_ended(row) for row in gone], key="gone", command="finops savings", listed=gone)
 
 
-HIDDEN = ("kind", "low", "high", "measured_at")
+HIDDEN = ("kind", "low", "high", "how", "measured_at")
 """What a line has no room for; the file has it."""
 
 
@@ -209,6 +209,12 @@ def _row(view: PlanView, recommendation: Recommendation) -> dict[str, object]:
         "status": recommendation.status,
         "first_seen": str(recommendation.first_seen),
     }
+
+
+def _brief(row: Mapping[str, object]) -> dict[str, object]:
+    """A row as the list has room for it; the file and the open recommendation say since when."""
+    told = {name: value for name, value in row.items() if name != "first_seen"}
+    return told | {"resource": short(str(row["resource"]), SHORT)}
 
 
 def _detail(at: state.Snapshot, view: PlanView, recommendation: Recommendation) -> None:
