@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from finops.commitment import mix
 from finops.commitment.levels import best_level, evaluate
 from finops.commitment.mix import Choice, Stretch, best_mix, schedule, whole_units
 from finops.commitment.plan import Product, Purchase, best_plan, spent
@@ -93,6 +94,25 @@ def test_later_purchases_are_for_what_becomes_free_alone() -> None:
     stretches = [Stretch(0, demand), Stretch(50, demand + 3)]
     ((now, then),) = schedule(stretches, [Choice(np.array([0.5]), most=1.0)], 365)
     assert (now, then) == pytest.approx((1.0, 1.5))
+
+
+def test_merged_hours_lose_nothing_to_speak_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three families, each with whole machines, a family plan and the plan across, on hours that all differ."""
+    rng = np.random.default_rng(0)
+    hours = np.arange(120)
+    demand = np.column_stack([rng.uniform(2, 20) * (1 + 0.4 * np.sin(2 * np.pi * hours / 24 + k)) for k in range(3)])
+    demand *= rng.uniform(0.9, 1.1, demand.shape)
+    locks = [np.where(np.arange(3) == k, 1.0, np.nan) for k in range(3)]
+    choices = [Choice(0.4 * lock, unit=rng.uniform(0.2, 2)) for lock in locks]
+    choices += [*(Choice(0.37 * lock) for lock in locks), Choice(rng.uniform(0.2, 0.3, 3))]
+    exact = cost_of(demand, choices, best_mix([demand], choices))
+    monkeypatch.setattr(mix, "WHOLE_VARIABLES", 100)
+    amounts = best_mix([demand], choices)
+    whole = [amount / choice.unit for amount, choice in zip(amounts, choices, strict=True) if choice.unit]
+    assert whole == pytest.approx(np.rint(whole))
+    assert exact * (1 - 1e-9) <= cost_of(demand, choices, amounts) <= exact * 1.001
+    monkeypatch.setattr(mix, "improved", lambda demand, choices, amounts: amounts)
+    assert cost_of(demand, choices, best_mix([demand], choices)) > exact * 1.003
 
 
 def test_beside_a_lock_the_plan_covers_the_rest() -> None:
