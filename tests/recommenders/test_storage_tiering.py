@@ -91,6 +91,18 @@ def test_cold_video_goes_to_the_class_that_reads_at_once() -> None:
     assert rules(plan)[0]["Filter"] == {"Prefix": "raw/"}
 
 
+def test_where_a_list_has_prices_by_redundancy_it_is_the_buckets_own() -> None:
+    """Another redundancy's prices lie beside them: without the bucket's own they are ambiguous, and so unknown."""
+    band = ("raw/", "STANDARD", 120, 900, 500_000, 10 * TIB, 10_000, 0.02 * TIB)
+    for redundancy, told in (("LRS", True), (None, False)):
+        estate = bucket(band, **({"redundancy": redundancy} if redundancy else {}))
+        for name, price in S3.items():
+            estate.price("object_storage", name, 2 * price, "GB-Months", deployment="RAGRS")
+            estate.price("object_storage", name, price, "GB-Months", deployment="LRS")
+        plan = plan_of(estate, "storage_tiering")
+        assert bool(plan.recommendations) is told
+
+
 def test_the_range_is_of_reads() -> None:
     """Low: twice the reads. High: none."""
     estate = bucket(("raw/", "STANDARD", 120, None, 1000, TIB, 100, 0.1 * TIB))
