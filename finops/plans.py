@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, nullcontext
 from dataclasses import asdict, dataclass, replace
 from datetime import date
 from decimal import Decimal
@@ -18,7 +19,7 @@ from finops.commitment.levels import commitment_of_row
 from finops.config import Config
 from finops.document import plan_document
 from finops.errors import ConfigError, DataError
-from finops.intake.reconcile import Trust, trust
+from finops.intake.reconcile import Trust, red_sources, trust
 from finops.ledger import kept
 from finops.ledger.entries import History
 from finops.model import KINDS, Act, Delete, Recommendation, Stop, Unknown
@@ -87,7 +88,7 @@ class Shown:
 
 @dataclass(frozen=True, slots=True)
 class PlanView:
-    """A plan with what it stands on."""
+    """A plan with what it stands on; `left_out` are the sources that it does not see, their bills being red."""
 
     plan: Plan
     trust: Trust
@@ -95,6 +96,7 @@ class PlanView:
     opinions: tuple[Opinion, ...] = ()
     others: tuple[Unshared, ...] = ()
     shown: Shown | None = None
+    left_out: tuple[str, ...] = ()
 
     @property
     def to_do(self) -> Decimal:
@@ -116,8 +118,8 @@ class PlanView:
 def make_plans(
     reader: Reader, config: Config, *, kinds: tuple[str, ...] = (), as_of: date | None = None, force: bool = False
 ) -> list[PlanView]:
-    """One plan a currency, largest spend first; a currency whose bill is red has none unless `force`. `kinds` limits what is
-    planned: without the others an action may save more.
+    """One plan a currency, largest spend first, of the sources whose bills are not red (with `force` of all). `kinds` limits
+    what is planned: without the others an action may save more.
 
     Raises DataError where that leaves no plan; ConfigError for an unknown kind, or
     where nothing was loaded up to `as_of`.
@@ -125,48 +127,85 @@ def make_plans(
     day = as_of or queries.as_of(reader)
     if day is None:
         raise ConfigError("no bill is loaded", where=config.warehouse, hint="finops load PATH… or finops demo")
-    owners = Owners(tuple(config.tags.owner), tuple(config.tags.environment))
+    replayed = replayed_bills(reader, day)
+    red = {} if force else red_bills(reader, day, replayed)
     proved = proofs_in_force(reader, day, config.recommenders)
-    unproven = {currency: watched(found) for currency, found in proved.items()}
-    made = plans(reader, day, kinds=kinds, thresholds=config.recommenders, owners=owners, unproven=unproven)
+    with closing(reader.without(red)) if red else nullcontext(reader) as standing:
+        made = _made(standing, config, day, kinds, {currency: watched(found) for currency, found in proved.items()})
+    of_currency = queries.sources_by_currency(reader)
+    _left_out(red, of_currency, [plan.currency for plan in made], config.warehouse)
     if not made:
         raise ConfigError(f"no bill is loaded of the 30 days up to {day}", where=config.warehouse, hint="finops status")
     calculation = queries.calculation(reader, reader.published.content)
-    of_currency = queries.sources_by_currency(reader)
-    replayed = replayed_bills(reader, day)
     advice = reader.rows("select * from vendor_recommendations")
     known = kept.history(reader, day)
     views = []
     for plan in (standing_in(known, plan) for plan in noted(made, proved, kinds)):
-        tied = trust(reader, day, sources=of_currency.get(plan.currency, ()))
-        mine = [replay for replay in replayed if replay.currency == plan.currency]
+        sources = of_currency.get(plan.currency, ())
+        out = tuple(source for source in sources if source in red)
+        tied = trust(reader, day, sources=[source for source in sources if source not in red])
+        mine = [replay for replay in replayed if replay.currency == plan.currency and replay.source not in red]
+        tied = gated(tied, mine)
+        left = tuple(f"left out of the plan, its bill is red: {note}" for source in out for note in red[source])
         opinions, others = _opinions(advice, plan)
-        views.append(PlanView(plan, gated(tied, mine), calculation, opinions, others))
-    return views if force else _tied(views, config.warehouse)
+        views.append(PlanView(plan, replace(tied, notes=(*left, *tied.notes)), calculation, opinions, others, left_out=out))
+    return views
+
+
+def shown_plans(reader: Reader, config: Config, day: date | None = None) -> list[PlanView]:
+    """One plan a currency for whoever shows them all: where none can stand on its bills, that of the red ones, which says so.
+
+    Raises ConfigError as `make_plans` does.
+    """
+    try:
+        views = make_plans(reader, config, as_of=day)
+    except DataError:
+        return make_plans(reader, config, as_of=day, force=True)
+    planned = {view.plan.currency for view in views}
+    if planned >= queries.sources_by_currency(reader).keys():
+        return views
+    forced = make_plans(reader, config, as_of=day, force=True)
+    return [*views, *(view for view in forced if view.plan.currency not in planned)]
+
+
+def _made(
+    reader: Reader, config: Config, day: date, kinds: tuple[str, ...], unproven: Mapping[str, Mapping[str, str]]
+) -> list[Plan]:
+    owners = Owners(tuple(config.tags.owner), tuple(config.tags.environment))
+    return plans(reader, day, kinds=kinds, thresholds=config.recommenders, owners=owners, unproven=unproven)
+
+
+def red_bills(reader: Reader, day: date, replayed: Sequence[Replay]) -> dict[str, tuple[str, ...]]:
+    """Each source on whose bill no recommendation can stand, and why: it does not reconcile, or cannot be replayed."""
+    found = red_sources(reader, day)
+    for replay in replayed:
+        if not replay.reproduces:
+            found[replay.source] = (*found.get(replay.source, ()), missed(replay))
+    return found
+
+
+def _left_out(
+    red: Mapping[str, Sequence[str]], of_currency: Mapping[str, Sequence[str]], planned: Sequence[str], where: str
+) -> None:
+    """Say which bills the plan does not stand on. Raises DataError where that are all."""
+    if not red:
+        return
+    notes = "; ".join(note for source in sorted(red) for note in red[source])
+    if not planned:
+        raise DataError(
+            f"no recommendation can stand on this bill: {notes}",
+            where=where,
+            hint="finops status names a residual; load what is missing, or recommend --force",
+        )
+    wholly = sorted(currency for currency, sources in of_currency.items() if set(sources) <= red.keys())
+    none = f"; no plan in {', '.join(wholly)}" if wholly else ""
+    log.warning("left out of the plan, their bills are red: %s%s (--force takes them in)", ", ".join(sorted(red)), none)
 
 
 def noted(made: Sequence[Plan], proved: Mapping[str, Mapping[str, Proof]], kinds: Sequence[str]) -> Iterator[Plan]:
     """The plans, each with what replays say of its kinds."""
     for plan in made:
         yield replace(plan, notes=(*plan.notes, proof_note(proved.get(plan.currency, {}), kinds or sorted(KINDS))))
-
-
-def _tied(views: Sequence[PlanView], where: str) -> list[PlanView]:
-    """Those whose bill is not red. Raises DataError where none is left."""
-    stopped = [view for view in views if view.trust.status == "red"]
-    if stopped:
-        notes = "; ".join(f"{view.plan.currency}: {note}" for view in stopped for note in view.trust.notes)
-        log.warning(
-            "no plan in %s: the bill does not reconcile, or cannot be replayed",
-            ", ".join(view.plan.currency for view in stopped),
-        )
-        if len(stopped) == len(views):
-            raise DataError(
-                f"no recommendation can stand on this bill: {notes}",
-                where=where,
-                hint="finops status names a residual; load what is missing, or recommend --force",
-            )
-    return [view for view in views if view not in stopped]
 
 
 def as_known(view: PlanView, known: History) -> PlanView:
@@ -211,15 +250,19 @@ def replayed_bills(reader: Reader, day: date) -> list[Replay]:
 
 def gated(trusted: Trust, replayed: Sequence[Replay]) -> Trust:
     """The trust with how far the rater reproduces the bill; red where it does not, since it prices what is recommended."""
-    missed = [replay for replay in replayed if not replay.reproduces]
-    notes = [
-        f"the replay of {replay.source} {replay.period} misses the bill by {replay.error:+.2%}:"
-        " it was charged in a way that the rater does not know"
-        for replay in missed
-    ]
+    notes = [missed(replay) for replay in replayed if not replay.reproduces]
+    status = "red" if notes else trusted.status
     right = [f"{replay.source} {replay.period} within {abs(replay.error):.2%}" for replay in replayed if replay.reproduces]
     notes += [f"replayed: {', '.join(right)} of the bill"] if right else []
-    return replace(trusted, status="red" if missed else trusted.status, notes=(*notes, *trusted.notes))
+    return replace(trusted, status=status, notes=(*notes, *trusted.notes))
+
+
+def missed(replay: Replay) -> str:
+    """What a replay that does not reproduce its bill says."""
+    return (
+        f"the replay of {replay.source} {replay.period} misses the bill by {replay.error:+.2%}:"
+        " it was charged in a way that the rater does not know"
+    )
 
 
 def _opinions(advice: Sequence[dict[str, Any]], plan: Plan) -> tuple[tuple[Opinion, ...], tuple[Unshared, ...]]:

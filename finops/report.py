@@ -12,7 +12,7 @@ from finops import queries
 from finops.config import Config
 from finops.errors import ConfigError
 from finops.intake.reconcile import PROVISIONAL_DAYS, Trust, trust
-from finops.plans import Instrument, PlanView, gated, instrument_first, make_plans, replayed_bills
+from finops.plans import Instrument, PlanView, gated, instrument_first, replayed_bills, shown_plans
 from finops.queries import configured
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def weekly(reader: Reader, config: Config, where: Sequence[str] = ()) -> Weekly:
         raise ConfigError("no bill is loaded", where=config.warehouse, hint="finops load PATH… or finops demo")
     conditions = tuple(queries.Condition.parse(text) for text in where)
     last = day - timedelta(days=PROVISIONAL_DAYS)
-    plans = tuple(make_plans(reader, config, as_of=day, force=True))
+    plans = tuple(shown_plans(reader, config, day))
     ml = queries.ml(reader, day, configured.allocation(config), conditions)
     week = queries.CostQuery((), first=last - timedelta(days=WEEK_DAYS - 1), last=last, where=conditions)
     return Weekly(

@@ -16,7 +16,7 @@ from finops.errors import FinopsError
 from finops.intake.reconcile import Trust, trust
 from finops.ledger.kept import history
 from finops.ledger.record import decide
-from finops.plans import Instrument, PlanView, as_known, instrument_first, make_plans
+from finops.plans import Instrument, PlanView, as_known, instrument_first, shown_plans
 from finops.queries import configured
 from finops.warehouse.warehouse import Reader, Warehouse
 
@@ -96,7 +96,7 @@ def snapshot() -> Snapshot:
 
 
 def _made(at: Snapshot) -> list[PlanView]:
-    return make_plans(at.reader, at.config, force=True)
+    return shown_plans(at.reader, at.config)
 
 
 def plans(at: Snapshot) -> list[PlanView]:

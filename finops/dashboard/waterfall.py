@@ -9,7 +9,7 @@ import streamlit as st
 from finops.dashboard import figures, panel
 from finops.plans import PlanView
 from finops.portfolio import waterfall_bars
-from finops.render import amount
+from finops.render import amount, printable
 from finops.summary.plan import step_rows
 
 WHOLE = "Of the whole bill, whatever the scope."
@@ -23,6 +23,12 @@ def standing(views: Sequence[PlanView]) -> list[PlanView]:
             f"No recommendation in {', '.join(red)} can stand on this bill: it does not reconcile, or cannot be replayed (the"
             " notes say where). Data health names each residual."
         )
+    for view in views:
+        if view.left_out:
+            st.warning(
+                printable(f"Left out of the plan in {view.plan.currency}, their bills are red: {', '.join(view.left_out)}.")
+                + " Data health names each residual."
+            )
     return [view for view in views if view.trust.status != "red"]
 
 

@@ -217,6 +217,16 @@ def trust(reader: Reads, as_of: date | None = None, *, sources: Iterable[str] = 
     return Trust(status, largest, tuple(dict.fromkeys(notes)))
 
 
+def red_sources(reader: Reads, as_of: date) -> dict[str, tuple[str, ...]]:
+    """Each source of which something is red up to `as_of`, and what."""
+    rows = reader.rows(
+        "select x_source, x_billing_period, against, residual, currency, status from reconciliation"
+        " where status = 'red' and x_billing_period <= strftime($day::date, '%Y-%m') order by all",
+        {"day": as_of},
+    )
+    return {source: tuple(_reds([r for r in rows if r["x_source"] == source])) for source in {r["x_source"] for r in rows}}
+
+
 def _unit_status(rows: list[dict[str, Any]]) -> str:
     if any(row["status"] == "red" for row in rows):
         return "red"

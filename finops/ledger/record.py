@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from finops import CALCULATION_VERSION, queries
 from finops.config import Config
-from finops.errors import ConfigError, FinopsError
+from finops.errors import ConfigError, DataError, FinopsError
 from finops.intake.reconcile import PROVISIONAL_DAYS
 from finops.ledger import kept
 from finops.ledger.bill import Usage, lines_of, seen_on_bill
@@ -51,10 +51,12 @@ def record(
     """Record the plan as of a day (default: the last complete loaded day); the same plan twice changes nothing.
 
     views  the whole plans of that day, where they are at hand
-    Raises ConfigError, DataError as `make_plans` does: no bill, or none that a plan can stand on.
+    Raises ConfigError, DataError as `make_plans` does: no bill, or none that a plan can stand on; DataError, too, where a
+    bill is left out of the plan: what it would have recommended is not gone.
     """
     with warehouse.reader() as reader:
         made = views if views is not None else make_plans(reader, config, as_of=day)
+        _whole(made)
         asked = made[0].plan.as_of
         known = kept.history(reader, asked)
         entries = [entry for view in made for entry in _entries(reader, view, known)]
@@ -67,6 +69,12 @@ def record(
     new = [entry for entry in opened if not any(e.as_of < asked for e in known.entries(entry.finding_id))]
     of_state = {state: sum(1 for entry in entries if entry.state == state) for state in ("applied", "gone")}
     return Recorded(asked, len(opened), len(new), of_state["applied"], of_state["gone"], changed)
+
+
+def _whole(views: Sequence[PlanView]) -> None:
+    out = sorted({source for view in views for source in view.left_out})
+    if out:
+        raise DataError(f"{', '.join(out)} left out of it", hint="finops status names what is red")
 
 
 def recorded(warehouse: Warehouse, config: Config, views: Sequence[PlanView]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from typing import Any
 
@@ -23,6 +23,9 @@ from finops.warehouse.views import relation, with_tags
 
 EXAMPLE = "finops sql 'select * from charges limit 5'"
 WORD = re.compile(r"[A-Za-z_]\w*")
+BILLED = {"x_source", "x_billing_period"}
+"""Columns of the tables that hold bills, and of what is summed from them."""
+
 CALL = re.compile(r"\b([a-z_]\w*)\(\$(\w+)\)")
 
 
@@ -32,14 +35,19 @@ class Reader:
     Statements are functions of the tables that they read and their parameters (no clock, no chance): each is run once.
     """
 
-    def __init__(self, storage: Storage, published: Published, memory_limit: str) -> None:
+    def __init__(self, storage: Storage, published: Published, memory_limit: str, left_out: Iterable[str] = ()) -> None:
         self.published = published
+        self._left_out = tuple(sorted(left_out))
         self._storage = storage
         self._memory_limit = memory_limit
-        self._results = Results(storage, published)
+        self._results = Results(storage, published, self._left_out)
         self._models: dict[str, Model] = {model.name: model for model in models()}
         self._known = {name.lower(): name for name in (*BY_NAME, *published.tables, *self._models)}
         self._made: set[str] = set()
+
+    def without(self, sources: Iterable[str]) -> Reader:
+        """A reader of the same snapshot to which the bills of these sources are unknown; `close` it when done."""
+        return Reader(self._storage, self.published, self._memory_limit, sources)
 
     def rows(self, sql: str, params: Mapping[str, object] | None = None) -> list[dict[str, Any]]:
         """The result as dictionaries. `params` are bound by name (`$name`)."""
@@ -140,7 +148,10 @@ class Reader:
         return sql
 
     def _relation(self, name: str) -> str:
-        stored = relation(self._storage, name, self.published.tables.get(name))
+        state = self.published.tables.get(name)
+        stored = relation(self._storage, name, state)
+        if self._left_out and state and {column for column, _ in state.columns} >= BILLED:
+            stored = f"select * from ({stored}) where x_source not in ({', '.join(map(literal, self._left_out))})"
         if name != "charges":
             return stored
         return with_tags(stored, relation(self._storage, "tag_sets", self.published.tables.get("tag_sets")))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -26,16 +26,25 @@ MOST = 256 * 2**20
 
 
 class Results:
-    """Results by statement, parameters and what the statement reads. Who may not write to the warehouse has none kept."""
+    """Results by statement, parameters and what the statement reads. Who may not write to the warehouse has none kept.
 
-    def __init__(self, storage: Storage, published: Published) -> None:
+    left_out  sources whose bills the statements do not see
+    """
+
+    def __init__(self, storage: Storage, published: Published, left_out: Sequence[str] = ()) -> None:
+        self._left_out = left_out
         self._folder = storage.root / FOLDER
         self._there = published.number > 0 and storage.root.is_dir()
         self._published = published
 
     def path(self, sql: str, params: Mapping[str, object], reads: Iterable[str]) -> Path:
         """Where the result is, if it is kept. `reads`: the tables and models that the statement comes to read."""
-        asked = [pa.__version__, sql, *(f"{name} = {value!r}" for name, value in sorted(params.items()))]
+        asked = [
+            pa.__version__,
+            sql,
+            *(f"without {source}" for source in self._left_out),
+            *(f"{name} = {value!r}" for name, value in sorted(params.items())),
+        ]
         asked += [f"{name} {self._version(name)}" for name in sorted(reads)]
         return self._folder / f"{hashlib.sha256(chr(10).join(asked).encode()).hexdigest()}.arrow"
 

@@ -314,7 +314,7 @@ def test_a_small_bill_without_a_plan_on_record_teaches(tmp_path: Path, monkeypat
         assert words in told
 
 
-def test_a_red_bill_has_no_plan_and_says_why(copied: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_red_bill_is_left_out_of_the_plan(copied: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     lines = (sample_company() / "open" / "invoices.csv").read_text().splitlines()
     number = next(n for n, line in enumerate(lines) if ",2026-09,usage," in line and line.endswith(",USD"))
     cells = lines[number].split(",")
@@ -324,9 +324,23 @@ def test_a_red_bill_has_no_plan_and_says_why(copied: Path, tmp_path: Path, monke
     for page in ("overview", "plan"):
         app = shown(page, copied, monkeypatch)
         assert not app.exception
+        assert any(w.value.startswith("Left out of the plan in USD, their bills are red: aws-cur2") for w in app.warning)
+        saved = [metric.label for metric in app.metric if "can be saved" in metric.label]
+        assert saved == ["can be saved a month, EUR", "can be saved a month, USD"]
+    assert not any(str(resource).startswith("arn:aws:") for resource in frame(app, "effort")["resource"])
+
+
+def test_a_bill_that_is_red_alone_has_no_plan_and_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    bill = tmp_path / "bill.csv"
+    bill.write_text(text())
+    invoice = tmp_path / "invoices.csv"
+    invoice.write_text("invoice_id,issuer,period,category,amount,currency\nINV-1,Cloud Inc.,2026-09,usage,12.00,USD\n")
+    load(Warehouse.open(str(tmp_path / "w")), [bill], invoice=invoice)
+    for page in ("overview", "plan"):
+        app = shown(page, tmp_path / "w", monkeypatch)
+        assert not app.exception
         assert app.error[0].value.startswith("No recommendation in USD can stand on this bill")
-        assert [metric.label for metric in app.metric if "can be saved" in metric.label] == ["can be saved a month, EUR"]
-    assert set(frame(app, "effort")["currency"]) == {"EUR"}
+        assert not [metric.label for metric in app.metric if "can be saved" in metric.label]
     assert any("Trust (USD): red" in words.value for words in app.markdown)
 
 
@@ -395,7 +409,7 @@ def test_a_dismissal_makes_no_plan_anew(copied: Path, monkeypatch: pytest.Monkey
 
     app = opened("plan", copied, monkeypatch)
     made: list[object] = []
-    monkeypatch.setattr(state, "make_plans", lambda *a, **k: made.append(a))
+    monkeypatch.setattr(state, "shown_plans", lambda *a, **k: made.append(a))
     wanted = frame(app, "effort")["id"][0]
     monkeypatch.setenv("FINOPS_WAREHOUSE", str(copied))
     state.decide(Warehouse.open(str(copied)), load_config(), wanted, "dismissed", by="ana", why="audit", until=date(2027, 3, 1))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
@@ -117,3 +118,28 @@ def test_a_residual_stops_the_plan_unless_forced(warehouse: Warehouse, tmp_path:
     assert (stopped.code != 0, stopped.out) == (True, "")
     assert "differs by 2.00 USD" in stopped.err
     assert finops(*asked, "--force").code == 0
+
+
+def test_the_other_bills_have_a_plan_and_it_is_not_recorded(
+    warehouse: Warehouse, tmp_path: Path, finops: Callable[..., Ran]
+) -> None:
+    """What the red bill's plan recommended before is not gone: it was not asked for."""
+    bill, other, invoice = tmp_path / "bill.csv", tmp_path / "other.csv", tmp_path / "invoice.csv"
+    bill.write_text(text())
+    other.write_text(text(BillingAccountId="acc-2", InvoiceId="INV-2"))
+    invoice.write_text(HEADER + CASES["a residual"][0])
+    deliver(warehouse, other)
+    whole = Decimal(current(finops("recommend", "--format", "json", "--warehouse", tmp_path / "warehouse").out))
+    deliver(warehouse, bill, invoice=invoice)
+    made = finops("recommend", "--format", "json", "--warehouse", tmp_path / "warehouse")
+    assert made.code == 0
+    assert Decimal(current(made.out)) == whole
+    assert json.loads(made.out)["trust"]["notes"][0].startswith("left out of the plan, its bill is red: focus:acc-1 2026-09")
+    assert "the plan is not on record: focus:acc-1 left out of it" in made.err
+    forced = finops("recommend", "--force", "--format", "json", "--warehouse", tmp_path / "warehouse")
+    assert Decimal(current(forced.out)) == 2 * whole
+
+
+def current(out: str) -> str:
+    step: dict[str, str] = json.loads(out)["waterfall"][0]
+    return step["monthly"]
