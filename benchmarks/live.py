@@ -12,18 +12,17 @@ import math
 import multiprocessing
 import os
 import re
-import resource
 import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+from benchmarks.process import peak, run
 from connectors.aws.exports import _content
 from connectors.aws.session import Connection
 from connectors.aws.settings import AwsSettings
@@ -125,7 +124,7 @@ def _load(url: str, folder: str, days: int, told: Any) -> None:
     warehouse = Warehouse.open(folder, memory_limit=os.environ.get("LIMIT"))
     peaks: dict[str, float] = {}
     report = load_sources(
-        warehouse, Config(sources=[source]), [], now=NOW, progress=lambda step: peaks.setdefault(step.split(",")[0], _peak())
+        warehouse, Config(sources=[source]), [], now=NOW, progress=lambda step: peaks.setdefault(step.split(",")[0], peak())
     )
     with warehouse.reader() as reader:
         rows = reader.rows("select count(*)::bigint as n from metrics")[0]["n"]
@@ -133,7 +132,7 @@ def _load(url: str, folder: str, days: int, told: Any) -> None:
         rows=rows,
         failures=report.failures,
         spent=", ".join(map(str, report.api.spent)),
-        peak=_peak(),
+        peak=peak(),
         fetched=peaks["aws: loading CloudWatch metrics"],
     )
 
@@ -141,24 +140,10 @@ def _load(url: str, folder: str, days: int, told: Any) -> None:
 def _download(url: str, folder: str, size: int, told: Any) -> None:
     """One object of `size` bytes into the cache."""
     connection = Connection(AwsSettings(endpoint_url=url), lambda *_: None)
-    before = _peak()
+    before = peak()
     blob = Blob("data/part.parquet", "tag", size, partial(_content, connection, "bucket", "key", "tag"))
     store_blobs(Path(folder), iter([blob]), NOW)
-    told.update(peak=_peak(), before=before)
-
-
-def _peak() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-
-
-def _run(work: Callable[..., None], *arguments: object) -> float:
-    process = multiprocessing.get_context("spawn").Process(target=work, args=arguments)
-    start = time.perf_counter()
-    process.start()
-    process.join()
-    if process.exitcode:
-        raise SystemExit(f"the load ended with {process.exitcode}")
-    return time.perf_counter() - start
+    told.update(peak=peak(), before=before)
 
 
 def main() -> None:
@@ -178,7 +163,7 @@ def main() -> None:
         while not port.value:
             time.sleep(0.05)
         url = f"http://127.0.0.1:{port.value}"
-        seconds = _run(_load, url, f"{folder}/warehouse", given.days, told)
+        seconds = run(_load, url, f"{folder}/warehouse", given.days, told)
         calls = Counter(re.sub(r"^$", "?", operation) for operation in asked)
         series = given.resources * SERIES
         least = {
@@ -189,7 +174,7 @@ def main() -> None:
         print(f"{given.resources:,} resources × {len(METRICS)} metrics × {given.days} days of hours: {told['rows']:,} rows")
         print(f"calls {dict(calls)}, fewest {least}: {made / sum(least.values()):.2f} ×; {told['spent']} at list price")
         print(f"{seconds:.1f} s, peak {told['peak']:.0f} MiB, {told['fetched']:.0f} when all was fetched; {told['failures']}")
-        seconds = _run(_download, url, f"{folder}/blobs", size, told)
+        seconds = run(_download, url, f"{folder}/blobs", size, told)
         print(f"{given.gib:g} GiB downloaded in {seconds:.1f} s, peak {told['peak']:.0f} MiB, {told['before']:.0f} before")
         server.terminate()
 

@@ -22,7 +22,7 @@ from xml.sax.saxutils import escape
 import duckdb
 
 from benchmarks.cur import write
-from benchmarks.live import _peak, _run
+from benchmarks.process import peak, run
 from finops.config import Config, Source
 from finops.ingest import load_sources
 from finops.warehouse.warehouse import Warehouse
@@ -119,17 +119,17 @@ def _load(url: str, folder: str, told: Any) -> None:
     """One load of `billing`, in this process."""
     settings = {"endpoint_url": url, "regions": ["us-east-1"], "streams": ["billing"], "exports": [f"s3://{BUCKET}/{EXPORT}"]}
     source = Source(name="aws", connector="aws", settings=settings)
-    before, start = _peak(), time.perf_counter()
+    before, start = peak(), time.perf_counter()
     steps: dict[str, tuple[float, float]] = {}
 
     def tell(step: str) -> None:
-        steps.setdefault(step.partition(",")[0], (_peak(), time.perf_counter() - start))
+        steps.setdefault(step.partition(",")[0], (peak(), time.perf_counter() - start))
 
     warehouse = Warehouse.open(folder, memory_limit=os.environ.get("LIMIT"))
     report = load_sources(warehouse, Config(sources=[source]), [], progress=tell)
     with warehouse.reader() as reader:
         rows = reader.rows("select count(*)::bigint as n from charges")[0]["n"]
-    told.update(rows=rows, failures=report.failures, before=before, fetched=steps["aws: loading billing exports"], peak=_peak())
+    told.update(rows=rows, failures=report.failures, before=before, fetched=steps["aws: loading billing exports"], peak=peak())
 
 
 def main() -> None:
@@ -143,14 +143,14 @@ def main() -> None:
     context = multiprocessing.get_context("spawn")
     with context.Manager() as manager, tempfile.TemporaryDirectory() as folder:
         bucket = Path(folder, "bucket")
-        _run(_exported, bucket, given.parts, given.lines, given.padding)
+        run(_exported, bucket, given.parts, given.lines, given.padding)
         size = sum(path.stat().st_size for path in bucket.rglob("*.parquet"))
         port, told = manager.Value("i", 0), manager.dict()
         server = context.Process(target=_serve, args=(str(bucket), port), daemon=True)
         server.start()
         while not port.value:
             time.sleep(0.05)
-        seconds = _run(_load, f"http://127.0.0.1:{port.value}", f"{folder}/warehouse", told)
+        seconds = run(_load, f"http://127.0.0.1:{port.value}", f"{folder}/warehouse", told)
         peak, after = told["fetched"]
         print(f"{size / 2**30:.2f} GiB in {given.parts} parts, {told['rows']:,} charges; {told['failures']}")
         print(f"downloaded in {after:.1f} s, peak {peak:.0f} MiB ({told['before']:.0f} before)")
