@@ -1,4 +1,4 @@
-"""The bill as FOCUS files: one a source and billing period."""
+"""The bill as FOCUS files: one a provider and billing period."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class ExportedFile:
 def export_focus(
     reader: export.Bill, out: Path, version: str = focus.CANONICAL, container: Container = "parquet"
 ) -> list[ExportedFile]:
-    """Write every source's every period. A file appears under its name when it is whole; one of that name is replaced.
+    """Write every provider's every period. A file appears under its name when it is whole; one of that name is replaced.
 
     Values are the bill's own, also where a spreadsheet would take a cell for a formula: the files are data.
     Raises ConfigError where `out` cannot be written.
@@ -47,9 +47,9 @@ def export_focus(
         raise ConfigError(f"cannot be written to ({error.strerror})", where=str(out), hint="--out names a folder") from None
     names: set[str] = set()
     written = []
-    for provider, source, period in export.units(reader.connection):
+    for provider, sources, period in export.units(reader.connection):
         path = out / _name(provider, period, version, container, names)
-        schema, batches = export.batches(reader.connection, source, period, version, text=container == "csv")
+        schema, batches = export.batches(reader.connection, sources, period, version, text=container == "csv")
         rows = _write(path, schema, batches, container)
         written.append(ExportedFile(str(path), provider, period, version, rows, path.stat().st_size))
     return written

@@ -38,7 +38,7 @@ def export_focus(
     warehouse: WarehouseOption = None,
     fmt: FormatOption = "table",
 ) -> None:
-    """FOCUS files that pass the official validator: one a source and billing period."""
+    """FOCUS files that pass the official validator: one a provider and billing period."""
     from finops import render
     from finops.export import export_focus as write
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
 import duckdb
@@ -49,7 +49,7 @@ with counted as (
 
     select ServiceName, ServiceCategory, ServiceSubcategory, count(*) as row_count
     from charges
-    where x_source = $source and x_billing_period = $period
+    where list_contains($sources, x_source) and x_billing_period = $period
     group by ServiceName, ServiceCategory, ServiceSubcategory
 
 ),
@@ -74,7 +74,7 @@ exported as (
         charges.PricingCurrency is not null and charges.PricingCurrencyEffectiveCost is not null as priced_apart
     from charges
     left join services on charges.ServiceName is not distinct from services.service
-    where charges.x_source = $source and charges.x_billing_period = $period
+    where list_contains($sources, charges.x_source) and charges.x_billing_period = $period
 
 ),
 
@@ -97,10 +97,10 @@ class Bill(Protocol):
     def connection(self) -> duckdb.DuckDBPyConnection: ...
 
 
-def units(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, str, str]]:
-    """(provider, source, billing period) of everything that is charged, in order.
+def units(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, list[str], str]]:
+    """(provider, its sources, billing period) of everything that is charged, in order.
 
-    The provider is whose rows are most in its source: sellers on a marketplace are on the bill of who runs it, and a file a
+    A source's provider is the one of most of its rows: sellers on a marketplace are on the bill of who runs it, and a file a
     seller would be refused as a second export of one account and month.
     """
     return connection.execute(
@@ -117,20 +117,24 @@ def units(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, str, str]]:
             qualify row_number() over (partition by x_source order by row_count desc, provider) = 1
         )
 
-        select distinct named.provider, charges.x_source, charges.x_billing_period
+        select
+            named.provider,
+            list(distinct charges.x_source order by charges.x_source) as sources,
+            charges.x_billing_period
         from charges
         inner join named on charges.x_source = named.x_source
+        group by all
         order by all
         """
     ).fetchall()
 
 
 def batches(
-    connection: duckdb.DuckDBPyConnection, source: str, period: str, version: str, *, text: bool
+    connection: duckdb.DuckDBPyConnection, sources: Sequence[str], period: str, version: str, *, text: bool
 ) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
     """One file's rows. `text`: times as ISO 8601 in UTC and decimals without trailing zeros, for CSV."""
     sql = ROWS.format(columns=",\n        ".join(_columns(connection, version, text)))
-    parameters: dict[str, Any] = {"source": source, "period": period}
+    parameters: dict[str, Any] = {"sources": list(sources), "period": period}
     reader: pa.RecordBatchReader = connection.sql(sql, params=parameters).to_arrow_reader(BATCH_ROWS)
     return reader.schema, iter(reader)
 
