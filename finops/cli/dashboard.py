@@ -37,6 +37,7 @@ def dashboard(
     page = Path(str(finops.__file__)).resolve().parent.parent / "app.py"
     options = {"server.address": host, "server.port": port, "server.headless": "true", "browser.gatherUsageStats": "false"}
     options |= {"client.toolbarMode": "minimal"}  # no button that would deploy the bill elsewhere
+    options |= {"server.fileWatcherType": "none"}  # who reads a bill edits no page; each session would walk what is installed
     flags = [f"--{name}={value}" for name, value in options.items()]
     say(f"http://{host}:{port} shows {config.warehouse}; Ctrl+C stops it")
     command = [sys.executable, "-m", "streamlit", "run", str(page), *flags]
