@@ -12,12 +12,14 @@ import sys
 import tempfile
 import time
 import venv
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
 
 from benchmarks import cur
+from benchmarks.process import run as apart
 
 REPORT = Path(__file__).parents[1] / "docs" / "benchmarks.md"
 FLOOR = (
@@ -29,7 +31,7 @@ CONVERTER = ("focus-converter==1.0.0", "multimethod<1.12", "click<8.2", "setupto
 """The last release and the pins without which it does not start (2026-11)."""
 
 CONVERTER_LINES = 1_000_000
-"""It holds all of them: at its defaults 9 GB of memory for these, so that more do not fit an ordinary machine."""
+"""It holds all of them: at its defaults 9 GB of memory for these, so that few more fit an ordinary machine."""
 
 CONVERTER_OPTIONS = {
     "its defaults (the source's columns, and FOCUS's)": [],
@@ -74,20 +76,45 @@ def timed(command: list[str]) -> Run:
 def measure(lines: int, runs: int, memory_limit: str, folder: Path) -> Size:
     """Write the lines once, then floor and load `runs` times."""
     file = folder / "cur.parquet"
-    columns = cur.write(file, lines)
+    apart(cur.write, file, lines)
+    columns = len(duckdb.read_parquet(str(file)).columns)
     floors, loads = [], []
-    for number in range(runs):
+    for _ in range(runs):
         floors.append(timed([sys.executable, "-c", FLOOR, str(file), str(folder / "floor.parquet")]))
-        warehouse = folder / f"warehouse-{number}"
-        command = [str(Path(sys.executable).parent / "finops"), "load", str(file), "--warehouse", str(warehouse)]
-        loads.append(timed([*command, "--memory-limit", memory_limit]))
-        shutil.rmtree(warehouse)
+        loads.append(load(file, folder / "warehouse", memory_limit))
     return Size(lines, columns, tuple(floors), tuple(loads))
 
 
-def converter_runs(folder: Path) -> dict[str, Run]:
-    """focus-converter on the same lines in the older layout that it knows (flat columns), by its options."""
+def load(file: Path, warehouse: Path, memory_limit: str) -> Run:
+    """`finops load` of a file into a new warehouse, which is gone afterwards."""
+    command = [str(Path(sys.executable).parent / "finops"), "load", str(file), "--warehouse", str(warehouse)]
+    run = timed([*command, "--memory-limit", memory_limit])
+    shutil.rmtree(warehouse)
+    return run
+
+
+def converter_runs(runs: int, memory_limit: str, folder: Path) -> dict[str, tuple[tuple[Run, Run], ...]]:
+    """focus-converter on lines in the older layout that it knows (flat columns) and `finops load` of the same lines as
+    they are delivered today, one after the other: pairs, by the converter's options."""
     wide, flat = folder / "wide.parquet", folder / "flat.parquet"
+    apart(lines_for_both, wide, flat)
+    home = folder / "converter"
+    venv.create(home, with_pip=True)
+    subprocess.run([str(home / "bin" / "pip"), "install", "-q", *CONVERTER], check=True)
+    command = [str(home / "bin" / "focus-converter"), "convert", "--provider", "aws", "--data-format", "parquet"]
+    command += ["--parquet-data-format", "file", "--data-path", str(flat), "--export-format", "parquet", "--export-path"]
+    converted = folder / "converted"
+
+    def pair(options: Sequence[str]) -> tuple[Run, Run]:
+        theirs = timed([*command, str(converted), *options])
+        shutil.rmtree(converted)
+        return theirs, load(wide, folder / "warehouse", memory_limit)
+
+    return {name: tuple(pair(options) for _ in range(runs)) for name, options in CONVERTER_OPTIONS.items()}
+
+
+def lines_for_both(wide: Path, flat: Path) -> None:
+    """The same lines twice: as delivered today, and in the layout before."""
     cur.write(wide, CONVERTER_LINES)
     duckdb.sql(f"""
         copy (
@@ -100,15 +127,6 @@ def converter_runs(folder: Path) -> dict[str, Run]:
             from '{wide}'
         ) to '{flat}' (format parquet)
     """)
-    home = folder / "converter"
-    venv.create(home, with_pip=True)
-    subprocess.run([str(home / "bin" / "pip"), "install", "-q", *CONVERTER], check=True)
-    command = [str(home / "bin" / "focus-converter"), "convert", "--provider", "aws", "--data-format", "parquet"]
-    command += ["--parquet-data-format", "file", "--data-path", str(flat), "--export-format", "parquet", "--export-path"]
-    return {
-        name: timed([*command, str(folder / f"converted-{number}"), *options])
-        for number, (name, options) in enumerate(CONVERTER_OPTIONS.items())
-    }
 
 
 def everyday(folder: Path) -> list[str]:
@@ -131,7 +149,7 @@ def everyday(folder: Path) -> list[str]:
     ]
 
 
-def report(sizes: list[Size], converter: dict[str, Run], memory_limit: str, commands: list[str]) -> str:
+def report(sizes: list[Size], converter: dict[str, tuple[tuple[Run, Run], ...]], memory_limit: str, commands: list[str]) -> str:
     """`docs/benchmarks.md`."""
     lines = [
         "# Benchmarks",
@@ -157,21 +175,28 @@ def report(sizes: list[Size], converter: dict[str, Run], memory_limit: str, comm
             f" | {statistics.median(size.ratios):.2f} ({min(size.ratios):.2f}–{max(size.ratios):.2f}) | {cpu:.2f}"
             f" | {max(run.peak_mib for run in size.loads):,.0f} | {statistics.median(run.seconds for run in size.floors):.1f} |"
         )
-    same = next((size for size in sizes if size.lines == CONVERTER_LINES), None)
-    if converter and same:
-        own = statistics.median(run.seconds for run in same.loads)
+    if converter:
         lines += [
             "",
-            f"focus-converter 1.0.0 on {CONVERTER_LINES:,} of the same lines (flat columns). It maps and writes one file: it"
-            " reconciles and stores nothing.",
+            f"focus-converter 1.0.0 on {CONVERTER_LINES:,} of the same lines (flat columns), each run followed by a load of"
+            " them. It maps and writes one file: it reconciles and stores nothing.",
             "",
-            "| options | s | lines/s | peak, MiB | its time ÷ `finops load`'s |",
-            "| --- | ---: | ---: | ---: | ---: |",
+            "| options | runs | s | lines/s | peak, MiB | `finops load`, s | its time ÷ `finops load`'s (min–max) |",
+            "| --- | ---: | ---: | ---: | ---: | ---: | --- |",
         ]
-        for name, run in converter.items():
-            rate, times = CONVERTER_LINES / run.seconds, run.seconds / own
-            lines.append(f"| {name} | {run.seconds:.1f} | {rate:,.0f} | {run.peak_mib:,.0f} | {times:.1f} |")
+        lines += [_compared(name, pairs) for name, pairs in converter.items()]
     return "\n".join([*lines, "", *commands]) + "\n"
+
+
+def _compared(name: str, pairs: Sequence[tuple[Run, Run]]) -> str:
+    """The converter's row of the table."""
+    theirs, ours = (statistics.median(run.seconds for run in runs) for runs in zip(*pairs, strict=True))
+    times = [a.seconds / b.seconds for a, b in pairs]
+    peak = max(run.peak_mib for run, _ in pairs)
+    return (
+        f"| {name} | {len(pairs)} | {theirs:.1f} | {CONVERTER_LINES / theirs:,.0f} | {peak:,.0f} | {ours:.1f}"
+        f" | {statistics.median(times):.1f} ({min(times):.1f}–{max(times):.1f}) |"
+    )
 
 
 def main() -> None:
@@ -191,7 +216,7 @@ def main() -> None:
     converter = {}
     if not options.no_converter:
         with tempfile.TemporaryDirectory(prefix="finops-bench-") as folder:
-            converter = converter_runs(Path(folder))
+            converter = converter_runs(options.runs, options.memory_limit, Path(folder))
     with tempfile.TemporaryDirectory(prefix="finops-bench-") as folder:
         commands = everyday(Path(folder))
     text = report(sizes, converter, options.memory_limit, commands)

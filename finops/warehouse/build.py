@@ -5,10 +5,8 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from typing import TypeVar
 
 import duckdb
 
@@ -17,7 +15,7 @@ from finops.models import Audit, Model, audits
 from finops.warehouse.layout import BY_NAME, PARTITION, Columns, Layout, mart_layout
 from finops.warehouse.names import identifier
 from finops.warehouse.published import DataFile, TableState
-from finops.warehouse.store import AT_ONCE, Landed, Store
+from finops.warehouse.store import AT_ONCE, Landed, Store, side_by_side
 from finops.warehouse.views import relation
 from finops.warehouse.vocabulary import NO_TEXTS, everywhere, replaced
 
@@ -26,7 +24,6 @@ AMOUNT = re.compile(r"(^|_)(cost|price|amount|credit|saving|quantity)$")
 """Columns that hold money, or quantities that money is computed from."""
 
 Part = tuple[str, str]
-T = TypeVar("T")
 
 SLICE_ROWS = 500_000
 """Rows that a model with slices aggregates at once: what it holds of them does not grow with the table (decision 145)."""
@@ -47,17 +44,18 @@ class Bench:
         self.connection.execute(f"create schema {schema}")
         self.connection.execute(f"set search_path = '{schema},main'")
 
-    def view(self, name: str, files: list[DataFile] | None, where: str = "true") -> None:
+    def view(self, name: str, files: list[DataFile] | None, where: str = "true", *, enums: bool = False) -> None:
         """The table of that name is these files, or all of its own, and of those the rows for which `where` holds.
 
-        What this writer wrote as ENUMs is read as such.
+        With `enums`, what this writer wrote as such is read as such: it pays where texts are written again.
         """
         state = self._store.states.get(name)
-        shown = (where, state and state.columns, tuple(files if files is not None else state.files if state else ()))
+        shown = (enums, where, state and state.columns, tuple(files if files is not None else state.files if state else ()))
         if self._shown.get(name) == shown:
             return
         self._shown[name] = shown
-        few = replaced(self.connection, everywhere([self._store.texts.get(file.path, NO_TEXTS) for file in files or ()]))
+        texts = everywhere([self._store.texts.get(file.path, NO_TEXTS) for file in files or ()]) if enums else NO_TEXTS
+        few = replaced(self.connection, texts)
         sql = relation(self._store.storage, name, state, files, few)
         chosen = sql if where == "true" else f"select * from ({sql}) where {where}"
         self.connection.execute(f"create or replace view {self._schema}.{identifier(name)} as {chosen}")
@@ -90,7 +88,7 @@ class Builder:
         for generation in _generations([model for model in self._models if not model.is_macro]):
             plans = [plan for model in generation if (plan := self._planned(model)) is not None]
             jobs = [partial(self._built, plan, part) for plan in plans for part in plan.parts]
-            landed = iter(self._side_by_side(jobs))
+            landed = iter(side_by_side(self._benches, jobs))
             for plan in plans:
                 new = [file for _ in plan.parts for file in next(landed)]
                 name = plan.layout.name
@@ -107,19 +105,8 @@ class Builder:
         ]
         jobs: list[Callable[[Bench], str]] = [partial(self._audited, check) for check in asked]
         jobs += [partial(self._conserved, model) for model in self._models]
-        said = self._side_by_side(jobs)
+        said = side_by_side(self._benches, jobs)
         return [warning for warning in said if warning]
-
-    def _side_by_side(self, jobs: Sequence[Callable[[Bench], T]]) -> list[T]:
-        """What each job makes on a bench, in the order of the jobs. Raises what the first job that fails raises."""
-        count = len(self._benches)
-
-        def of_bench(number: int) -> list[Future[T]]:
-            return [_settled(job, self._benches[number]) for job in jobs[number::count]]
-
-        with ThreadPoolExecutor(max_workers=count) as pool:
-            done = list(pool.map(of_bench, range(count)))
-        return [done[place % count][place // count].result() for place in range(len(jobs))]
 
     def _audited(self, check: Audit, bench: Bench) -> str:
         """The warning of an audit, '' where it finds nothing. Raises DataError where it is an error."""
@@ -163,7 +150,7 @@ class Builder:
 
         def of_slice(where: str) -> str:
             for name, several in files.items():
-                bench.view(name, several, where)
+                bench.view(name, several, where, enums=True)
             return select
 
         return self._store.land(bench.connection, plan.layout, map(of_slice, wheres))
@@ -242,16 +229,6 @@ def _generations(ordered: Sequence[Model]) -> list[list[Model]]:
             found.append([])
         found[-1].append(model)
     return found
-
-
-def _settled(job: Callable[[Bench], T], bench: Bench) -> Future[T]:
-    """The job's outcome, be it an error."""
-    outcome: Future[T] = Future()
-    try:
-        outcome.set_result(job(bench))
-    except BaseException as error:
-        outcome.set_exception(error)
-    return outcome
 
 
 def _conservation(model: Model) -> str:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import TypeAlias
+from typing import Self, TypeAlias, TypeVar
 from uuid import uuid4
 
 import duckdb
@@ -29,6 +30,9 @@ PARQUET = "compression zstd, compression_level 1, row_group_size 61440"
 Part: TypeAlias = tuple[str, str, tuple[tuple[str, str], ...]]
 """(source, partition, units)."""
 
+W = TypeVar("W")
+T = TypeVar("T")
+
 
 @dataclass(frozen=True, slots=True)
 class Landed:
@@ -36,6 +40,19 @@ class Landed:
 
     file: DataFile
     stats: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A connection, and a SELECT over a file for it: the texts of few columns as ENUMs."""
+
+    connection: duckdb.DuckDBPyConnection
+    select: str
+
+    @classmethod
+    def of(cls, connection: duckdb.DuckDBPyConnection, path: Path, texts: Vocabulary) -> Self:
+        columns = every_column(replaced(connection, texts))
+        return cls(connection, f"select {columns} from read_parquet({literal(str(path))})")
 
 
 @dataclass(slots=True)
@@ -65,9 +82,8 @@ class Store:
         parts = _parts(connection, layout, path)
         if len(parts) == 1:
             return [self._adopt(layout, path, rows, stats, parts[0], texts)]
-        copied = f"select {every_column(replaced(connection, texts))} from read_parquet({literal(str(path))})"
-        with ThreadPoolExecutor(max_workers=AT_ONCE) as pool:
-            own = list(pool.map(lambda part: self._part(connection.cursor(), layout, copied, part), parts))
+        readers = [Reading.of(connection.cursor(), path, texts) for _ in range(AT_ONCE)]
+        own = side_by_side(readers, [partial(self._part, layout, part) for part in parts])
         path.unlink()
         both = zip(own, parts, strict=True)
         return [self._adopt(layout, *written, part, texts) for written, part in both if written is not None]
@@ -84,11 +100,9 @@ class Store:
             path.unlink()
         return whole
 
-    def _part(
-        self, connection: duckdb.DuckDBPyConnection, layout: Layout, copied: str, part: Part
-    ) -> tuple[Path, int, str] | None:
+    def _part(self, layout: Layout, part: Part, reading: Reading) -> tuple[Path, int, str] | None:
         where = f"x_source = {literal(part[0])} and {identifier(layout.partition_by[1])} = {literal(part[1])}"
-        return self._copy(connection, layout, f"{copied} where {where}")
+        return self._copy(reading.connection, layout, f"{reading.select} where {where}")
 
     def swap(
         self, layout: Layout, landed: Sequence[Landed], gone: Iterable[DataFile], units: Iterable[str], *, restated: bool = True
@@ -155,6 +169,28 @@ class Store:
         """The rows of one file that `where` does not match, as a new file."""
         rows = scan(self.storage, layout.name, layout.columns, [file])
         return self.land(connection, layout, [f"select * from ({rows}) where not coalesce(({where}), false)"])
+
+
+def side_by_side(workers: Sequence[W], jobs: Sequence[Callable[[W], T]]) -> list[T]:
+    """What each job makes with a worker, in the order of the jobs. Raises what the first job that fails raises."""
+    count = len(workers)
+
+    def of_worker(number: int) -> list[Future[T]]:
+        return [_settled(job, workers[number]) for job in jobs[number::count]]
+
+    with ThreadPoolExecutor(max_workers=count) as pool:
+        done = list(pool.map(of_worker, range(count)))
+    return [done[place % count][place // count].result() for place in range(len(jobs))]
+
+
+def _settled(job: Callable[[W], T], worker: W) -> Future[T]:
+    """The job's outcome, be it an error."""
+    outcome: Future[T] = Future()
+    try:
+        outcome.set_result(job(worker))
+    except BaseException as error:
+        outcome.set_exception(error)
+    return outcome
 
 
 def _parts(connection: duckdb.DuckDBPyConnection, layout: Layout, path: Path) -> list[Part]:

@@ -103,11 +103,13 @@ def enum(connection: duckdb.DuckDBPyConnection, texts: frozenset[str]) -> str:
 
 
 def looked_up(connection: duckdb.DuckDBPyConnection, value: str, texts: frozenset[str]) -> str:
-    """SQL: a text of a scan, one of these, as their ENUM; null where it is ''."""
+    """SQL for this connection: a text of a scan, one of these, as their ENUM; null where it is ''."""
     if not texts:
         return "null::VARCHAR"
-    listed = "[" + ", ".join(map(literal, sorted(texts))) + "]"
-    return f"map({listed}, {listed}::{enum(connection, texts)}[])[{value}]"
+    listed, kind = "[" + ", ".join(map(literal, sorted(texts))) + "]", enum(connection, texts)
+    # A variable: the map written out would be parsed and folded again by every statement that reads the view.
+    connection.execute(f"set variable {kind} = map({listed}, {listed}::{kind}[])")
+    return f"getvariable({literal(kind)})[{value}]"
 
 
 def replaced(connection: duckdb.DuckDBPyConnection, vocabulary: Vocabulary) -> dict[str, str]:
