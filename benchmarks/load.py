@@ -186,8 +186,8 @@ def report(sizes: list[Size], converter: list[Rivals], memory_limit: str, comman
     if converter:
         lines += [
             "",
-            "focus-converter 1.0.0 on the same lines (flat columns), each run followed by a load of them. It maps and writes one"
-            " file: it reconciles and stores nothing.",
+            "focus-converter 1.0.0 on the same lines (flat columns), each run followed by a load of them. It maps and writes"
+            " one file: it reconciles and stores nothing.",
             "",
             "| lines | options | runs | s | lines/s | peak, MiB | `finops load`, s | its time ÷ `finops load`'s (min–max) |",
             "| ---: | --- | ---: | ---: | ---: | ---: | ---: | --- |",
@@ -202,8 +202,8 @@ def _compared(rivals: Rivals) -> str:
     times = [a.seconds / b.seconds for a, b in rivals.pairs]
     peak = max(run.peak_mib for run, _ in rivals.pairs)
     return (
-        f"| {rivals.lines:,} | {rivals.options} | {len(rivals.pairs)} | {theirs:.1f} | {rivals.lines / theirs:,.0f} | {peak:,.0f}"
-        f" | {ours:.1f} | {statistics.median(times):.1f} ({min(times):.1f}–{max(times):.1f}) |"
+        f"| {rivals.lines:,} | {rivals.options} | {len(rivals.pairs)} | {theirs:.1f} | {rivals.lines / theirs:,.0f}"
+        f" | {peak:,.0f} | {ours:.1f} | {statistics.median(times):.1f} ({min(times):.1f}–{max(times):.1f}) |"
     )
 
 
