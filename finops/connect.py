@@ -324,7 +324,8 @@ class Connector:
     """How a provider's API is read.
 
     open     (settings, counts) → the connection that streams get; imports the SDK, calls nothing
-    probe    (connection, permission) → calls what needs it once, read-only. Raises AccessError where it is missing
+    probe    (connection, permission) → calls what needs it once, read-only. Raises AccessError where it is missing. A sentence
+             says why it was not called: no stream needs it here
     package  holds `data/api_prices.csv` (operation, unit, per, price, currency, source, date), `permissions.json` (the least
              privilege) and `setup.md` (how the export is made)
     lifecycle  how lifecycle rules are put, where it can
@@ -338,6 +339,6 @@ class Connector:
     settings: type[ConnectorSettings]
     open: Callable[[Any, Counts], Any]
     streams: tuple[Stream, ...]
-    probe: Callable[[Any, str], None]
+    probe: Callable[[Any, str], str | None]
     lifecycle: Lifecycle | None = None
     signs: tuple[str, ...] = ()

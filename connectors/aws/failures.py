@@ -10,8 +10,12 @@ from typing import Any
 from finops.errors import AccessError, FinopsError, RetriableError, SourceError, redacted
 
 DENIED = re.compile(
-    r"AccessDenied|UnauthorizedOperation|UnauthorizedAccess|NotAuthorized|AuthorizationError|OptInRequired|^40[13]$|^Forbidden$"
+    r"AccessDenied|UnauthorizedOperation|UnauthorizedAccess|NotAuthorized|AuthorizationError|^40[13]$|^Forbidden$"
 )
+OPT_IN = re.compile(r"OptInRequired|opt-in only feature")
+"""A feature that nobody has switched on in the account: `OptInRequiredException` of Compute Optimizer, and the words in which
+Cost Explorer refuses rightsizing (AccessDeniedException). No permission is missing."""
+
 WRONG = re.compile(
     r"ExpiredToken|InvalidClientTokenId|UnrecognizedClient|SignatureDoesNotMatch|AuthFailure|InvalidAccessKeyId|InvalidToken"
     r"|IncompleteSignature|MissingAuthenticationToken"
@@ -22,6 +26,10 @@ LATER = re.compile(
 )
 ORGANISATION = re.compile(r"service control policy|resource control policy|organizations? polic", re.IGNORECASE)
 KEYS = re.compile(r"\b(AKIA|ASIA)[A-Z0-9]{12,}\b|(?i:(X-Amz-(Signature|Security-Token|Credential))=[^&\s]+)")
+
+
+class OptInError(SourceError):
+    """The account has not opted in to what was asked."""
 
 
 @contextmanager
@@ -63,6 +71,10 @@ def _answered(error: Any, permission: str, where: str, secrets: tuple[str, ...])
         return AccessError(f"{permission}: {code}", where=where, hint="set this machine's clock: it and AWS differ by minutes")
     if WRONG.search(code):
         return AccessError(f"{permission}: {code}: the credentials are expired or wrong", where=where, hint="sign in again")
+    if OPT_IN.search(f"{code} {message}"):
+        return OptInError(
+            f"{permission}: {message or code}", where=where, hint="opt in to it in this account; finops doctor says how"
+        )
     if DENIED.search(code) or DENIED.search(status):
         hint = f"allow `{permission}`: finops doctor prints the policy"
         if ORGANISATION.search(message):

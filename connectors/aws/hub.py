@@ -1,4 +1,9 @@
-"""Second opinions: what Cost Optimization Hub recommends, Compute Optimizer's and Cost Explorer's findings among it."""
+"""Second opinions: what Cost Optimization Hub recommends, Compute Optimizer's and Cost Explorer's findings among it.
+
+Where the account is not enrolled in it, those two are asked themselves (`optimizer.py`, `explorer.py`). One finding has one
+source: the three streams ask the same question before they plan, and those whose turn it is not have no parts, which
+empties what they held.
+"""
 
 from __future__ import annotations
 
@@ -20,6 +25,8 @@ COLUMNS = (
     "current_setting", "target_setting", "saving_monthly", "currency", "raw",
 )  # fmt: skip
 SOURCES = ("ComputeOptimizer", "CostExplorer")
+TOKENS = ("nextToken", "nextToken")
+ENROLLED = "cost-optimization-hub:ListEnrollmentStatuses"
 
 
 @cache
@@ -29,20 +36,31 @@ def actions() -> dict[str, tuple[str, str]]:
     return {row["action_type"]: (row["kind"], row["action"]) for row in csv.DictReader(text.splitlines())}
 
 
-def plan(_: Connection, __: Window) -> Sequence[Part]:
+def is_hub(connection: Connection) -> bool:
+    """Whether the hub is the one source: as `advice_from` says, else where the hub calls the account enrolled."""
+    if connection.settings.advice_from:
+        return connection.settings.advice_from == "hub"
+    return bool(connection.once("hub", lambda: _is_enrolled(connection)))
+
+
+def _is_enrolled(connection: Connection) -> bool:
+    """The account's own enrolment: of an organisation the hub names the members only where it is asked for them."""
+    pages = connection.pages("cost-optimization-hub", "ListEnrollmentStatuses", token=TOKENS)
+    return any(item.get("status") == "Active" for page in pages for item in page["items"])
+
+
+def plan(connection: Connection, _: Window) -> Sequence[Part]:
     """One list holds the whole organisation."""
-    return (Part("recommendations"),)
+    return (Part("recommendations"),) if is_hub(connection) else ()
 
 
 def fetch(connection: Connection, _: Part, window: Window) -> Iterator[Rows]:
-    pages = ("nextToken", "nextToken")
-    for page in connection.pages("cost-optimization-hub", "ListRecommendations", token=pages, maxResults=1000):
+    for page in connection.pages("cost-optimization-hub", "ListRecommendations", token=TOKENS, maxResults=1000):
         yield Rows(COLUMNS, [_row(item, window.end) for item in page["items"]])
 
 
 def _row(item: Mapping[str, Any], at: datetime) -> tuple[object, ...]:
     kind, action = actions().get(item.get("actionType", ""), (None, item.get("actionType")))
-    saving = item.get("estimatedMonthlySavings")
     raw = {
         "recommendation_id": item["recommendationId"],
         "action_type": item.get("actionType"),
@@ -51,7 +69,7 @@ def _row(item: Mapping[str, Any], at: datetime) -> tuple[object, ...]:
     }
     return (
         item.get("lastRefreshTimestamp") or at,
-        f"AWS {item.get('source', SOURCES[0])}",
+        vendor(item.get("source", SOURCES[0])),
         item["recommendationId"],
         "AWS",
         item.get("accountId"),
@@ -61,10 +79,25 @@ def _row(item: Mapping[str, Any], at: datetime) -> tuple[object, ...]:
         action,
         item.get("currentResourceSummary"),
         item.get("recommendedResourceSummary"),
-        None if saving is None else Decimal(repr(saving)).quantize(Decimal("1e-12")),
+        saving(item.get("estimatedMonthlySavings")),
         item.get("currencyCode"),
-        json.dumps(raw, sort_keys=True, separators=(",", ":")),
+        raw_of(raw),
     )
+
+
+def vendor(source: str) -> str:
+    """The advisor's name in the table: the same whoever was asked for its finding."""
+    return f"AWS {source}"
+
+
+def saving(amount: float | str | None) -> Decimal | None:
+    """A monthly saving as it was written, in the warehouse's scale; None is unknown."""
+    return None if amount in (None, "") else Decimal(str(amount)).quantize(Decimal("1e-12"))
+
+
+def raw_of(said: Mapping[str, object]) -> str:
+    """What the advisor says beside, as JSON."""
+    return json.dumps(said, sort_keys=True, separators=(",", ":"))
 
 
 ADVICE = Stream(
@@ -72,8 +105,8 @@ ADVICE = Stream(
     title="Cost Optimization Hub recommendations",
     table="vendor_recommendations",
     divided="snapshot",
-    permissions=("cost-optimization-hub:ListRecommendations",),
+    permissions=(ENROLLED, "cost-optimization-hub:ListRecommendations"),
     plan=plan,
     fetch=fetch,
-    units=tuple(f"AWS {source}" for source in SOURCES),
+    units=tuple(vendor(source) for source in SOURCES),
 )

@@ -7,10 +7,12 @@ import logging
 from connectors.aws.benefits import BENEFITS
 from connectors.aws.commitments import COMMITMENTS
 from connectors.aws.costs import COSTS
+from connectors.aws.explorer import EXPLORER
 from connectors.aws.exports import BILLING
 from connectors.aws.hub import ADVICE
 from connectors.aws.lifecycle import LIFECYCLE
 from connectors.aws.objects import OBJECTS
+from connectors.aws.optimizer import OPTIMIZER
 from connectors.aws.prices import PRICES
 from connectors.aws.probes import probe
 from connectors.aws.resources import inventory
@@ -26,7 +28,8 @@ from finops.connect import Connector, Counts
 
 RESOURCES = inventory((*EC2, *SERVICES, *DATA))
 STREAMS = (
-    BILLING, COSTS, TOTALS, UTILIZATION, RESOURCES, OBJECTS, COMMITMENTS, BENEFITS, PRICES, SPOT, SPOT_BANDS, ADVICE
+    BILLING, COSTS, TOTALS, UTILIZATION, RESOURCES, OBJECTS, COMMITMENTS, BENEFITS, PRICES, SPOT, SPOT_BANDS, ADVICE,
+    OPTIMIZER, EXPLORER,
 )  # fmt: skip
 
 

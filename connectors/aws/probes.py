@@ -9,14 +9,20 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from connectors.aws import hub, optimizer
+from connectors.aws.benefits import RESERVED
+from connectors.aws.explorer import EXPLORER, MACHINES, PLANS, TERMS
 from connectors.aws.exports import first_manifest, location
+from connectors.aws.failures import OptInError
 from connectors.aws.objects import newest_lists
 from connectors.aws.session import Connection
+from connectors.aws.spot import SPOT_BANDS, advisor
 from finops.errors import AccessError, RetriableError, SourceError
 
 ABSENT = "finops-doctor-absent"
 HOUR = {"StartTime": datetime(2026, 1, 1, tzinfo=UTC), "EndTime": datetime(2026, 1, 1, 1, tzinfo=UTC)}
 DAY = {"Start": "2026-01-01", "End": "2026-01-02"}
+REGIONS = "ec2:DescribeRegions"
 METRIC = {"Metric": {"Namespace": "AWS/EC2", "MetricName": "CPUUtilization"}, "Period": 3600, "Stat": "Average"}
 GROUP = "arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/finops-doctor-absent/0123456789abcdef"
 
@@ -84,6 +90,20 @@ CALLS: Mapping[str, tuple[str, str, Mapping[str, Any]]] = {
     "redshift:DescribeReservedNodes": ("redshift", "DescribeReservedNodes", {"MaxRecords": 20}),
     "ec2:DescribeSpotPriceHistory": ("ec2", "DescribeSpotPriceHistory", {"MaxResults": 5, **HOUR}),
     "cost-optimization-hub:ListRecommendations": ("cost-optimization-hub", "ListRecommendations", {"maxResults": 1}),
+    hub.ENROLLED: ("cost-optimization-hub", "ListEnrollmentStatuses", {}),
+    optimizer.STATUS: ("compute-optimizer", "GetEnrollmentStatus", {}),
+    **{f"compute-optimizer:{name}": ("compute-optimizer", name, {}) for name in optimizer.OPERATIONS},
+    "ce:GetReservationPurchaseRecommendation": (
+        "ce",
+        "GetReservationPurchaseRecommendation",
+        {"Service": RESERVED[0], **TERMS},
+    ),
+    "ce:GetSavingsPlansPurchaseRecommendation": (
+        "ce",
+        "GetSavingsPlansPurchaseRecommendation",
+        {"SavingsPlansType": PLANS[0], **TERMS},
+    ),
+    "ce:GetRightsizingRecommendation": ("ce", "GetRightsizingRecommendation", {"Service": MACHINES, "PageSize": 1}),
     "s3:ListAllMyBuckets": ("s3", "ListBuckets", {}),
 }
 """Permission → service, operation, parameters."""
@@ -100,8 +120,47 @@ OF_A_BUCKET = {
 PERMISSIONS = frozenset((*CALLS, *OF_A_BUCKET, "s3:ListBucket", "s3:GetObject"))
 
 
-def probe(connection: Connection, permission: str) -> None:
-    """Raises AccessError where the permission is missing, SourceError or RetriableError where it cannot be tried."""
+OF_THE_HUB = frozenset(hub.ADVICE.permissions) - {hub.ENROLLED}
+OF_ITS_ADVISORS = (frozenset(optimizer.OPTIMIZER.permissions) | frozenset(EXPLORER.permissions)) - {hub.ENROLLED, REGIONS}
+OPT_IN = "aws compute-optimizer update-enrollment-status --status Active"
+
+
+def probe(connection: Connection, permission: str) -> str | None:
+    """Why it was not tried, where no stream needs it here.
+
+    Raises AccessError where the permission is missing, SourceError or RetriableError where it cannot be tried.
+    """
+    if unneeded := _unneeded(connection, permission):
+        return unneeded
+    try:
+        _tried(connection, permission)
+    except OptInError as error:
+        return error.what
+    return None
+
+
+def _unneeded(connection: Connection, permission: str) -> str | None:
+    """Second opinions come from the hub or from its advisors; and only of accounts that have opted in."""
+    if permission not in OF_THE_HUB | OF_ITS_ADVISORS | {hub.ENROLLED}:
+        return None
+    if permission == hub.ENROLLED:
+        return "advice_from says who gives second opinions" if connection.settings.advice_from else None
+    try:
+        if hub.is_hub(connection) is not (permission in OF_THE_HUB):
+            return (
+                "Cost Optimization Hub gives these"
+                if permission in OF_ITS_ADVISORS
+                else "not enrolled in Cost Optimization Hub"
+            )
+        watched = [optimizer.has_opted_in(connection, account) for account in connection.accounts()]
+    except SourceError:
+        return None  # what decides it is refused: that is said of its own permission
+    if permission.startswith("compute-optimizer:") and permission != optimizer.STATUS and not any(watched):
+        return f"no account has opted in to Compute Optimizer: {OPT_IN}"
+    return None
+
+
+def _tried(connection: Connection, permission: str) -> None:
     if permission == "s3:ListBucket":
         for uri in (*connection.settings.exports, *connection.settings.inventories):
             bucket, prefix = location(uri)
@@ -112,6 +171,8 @@ def probe(connection: Connection, permission: str) -> None:
         manifests += [export for uri in settings.inventories for export in newest_lists(connection, uri)]
         for export in manifests:
             connection.call("s3", "GetObject", Bucket=export.bucket, Key=export.key, Range="bytes=0-0")["Body"].close()
+        if settings.spot_advisor and (not settings.streams or SPOT_BANDS.name in settings.streams):
+            advisor(connection, Range="bytes=0-0").close()
     elif permission in OF_A_BUCKET:
         for bucket in connection.call("s3", "ListBuckets")["Buckets"][:1]:
             _reached(connection, "s3", OF_A_BUCKET[permission], {"Bucket": bucket["Name"]})

@@ -85,6 +85,8 @@ def spaces(place: Place) -> Iterator[Resource]:
 
 
 def provisioned_models(place: Place) -> Iterator[Resource]:
+    if not place.connection.offers("bedrock", place.region):
+        return
     pages = ("nextToken", "nextToken")
     for model in place.each("bedrock", "ListProvisionedModelThroughputs", "provisionedModelSummaries", pages):
         duration = model.get("commitmentDuration")

@@ -172,6 +172,14 @@ class Connection:
         every = ((account, region) for account in self.accounts() for region in self.regions(account.role))
         return [(account, region) for account, region in every if self.only in ("", region)]
 
+    def offers(self, service: str, region: str) -> bool:
+        """Whether the service is in the region, as far as this SDK knows; an endpoint of one's own is everywhere."""
+        if self._endpoint(service):
+            return True
+        partition = self.partition
+        with self._lock:
+            return region in self._session(self.settings.role_arn or "").get_available_regions(service, partition)
+
     @property
     def is_global(self) -> bool:
         """Whether what lies in no region is read."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -49,6 +49,13 @@ class AwsSettings(ConnectorSettings):
     spot_advisor: Annotated[
         str, Field(description="Where the Spot Instance Advisor's interruption bands lie (public, no API); '' for none.")
     ] = "s3://spot-bid-advisor/spot-advisor-data.json"
+    advice_from: Annotated[
+        Literal["hub", "advisors"] | None,
+        Field(
+            description="Who gives second opinions: `hub` (Cost Optimization Hub) or `advisors` (Compute Optimizer and Cost"
+            " Explorer). Default: the hub where the account is enrolled in it, else the advisors."
+        ),
+    ] = None
     endpoint_url: Annotated[
         str | None, Field(description="Endpoint of every service (an emulator, say).", examples=["http://127.0.0.1:5000"])
     ] = None

@@ -71,15 +71,22 @@ def fetch_bands(connection: Connection, part: Part, window: Window) -> Iterator[
     yield Rows(BANDS, [("AWS", place.region, sku, window.end, known[sku]) for sku in chosen])
 
 
+def advisor(connection: Connection, **part: Any) -> Any:
+    """The advisor's object, opened, or a part of it (`Range`). Errors name it: it is not the account's own."""
+    bucket, key = location(connection.settings.spot_advisor)
+    try:
+        return connection.call("s3", "GetObject", Bucket=bucket, Key=key.rstrip("/"), **part)["Body"]
+    except SourceError as error:
+        hint = f"{error.hint}; or do without it: spot_advisor = ''"
+        raise type(error)(error.what, where=connection.settings.spot_advisor, hint=hint) from None
+
+
 def _advised(connection: Connection) -> dict[str, dict[str, str]]:
     """Region → Linux machine → band. Raises SourceError where the object is no such list."""
 
     def read() -> dict[str, dict[str, str]]:
-        bucket, key = location(connection.settings.spot_advisor)
-        key = key.rstrip("/")
-        where = f"s3://{bucket}/{key}"
-        answer = connection.call("s3", "GetObject", Bucket=bucket, Key=key)
-        with errors("s3:GetObject", where, connection.secrets), closing(answer["Body"]) as body:
+        where = connection.settings.spot_advisor
+        with errors("s3:GetObject", where, connection.secrets), closing(advisor(connection)) as body:
             content = body.read()
         try:
             listed = json.loads(content)

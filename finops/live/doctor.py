@@ -69,7 +69,8 @@ def _wanted(opened: Opened) -> dict[str, str]:
 def _tried(opened: Opened, permission: str, streams: str) -> Check:
     status, detail = "ok", ""
     try:
-        opened.connector.probe(opened.connection, permission)
+        if unneeded := opened.connector.probe(opened.connection, permission):
+            status, detail = "untried", unneeded
     except AccessError as error:
         status, detail = "missing", str(error)
     except Exception as error:

@@ -10,11 +10,13 @@ from typing import Any
 import duckdb
 
 from finops import queries
+from finops.live.doctor import examine
 from finops.warehouse.warehouse import Warehouse
 from tests.conftest import Ran
 from tests.live.aws_company import EXPORT, billing, client, fetched, put_export, rows, source
 from tests.live.aws_contract import Aws
 from tests.live.aws_estate import put_advisor
+from tests.live.faults import Fault
 
 OCTOBER = f"'{EXPORT}/data/BILLING_PERIOD=2026-10/*.parquet'"
 
@@ -101,10 +103,14 @@ def test_requests_are_charged_and_said_before(cloud: Aws, warehouse: Warehouse) 
     assert str(report.api.estimated[0]) == str(report.api.spent[0]) == "0.18 USD"
 
 
+def bands(cloud: Aws) -> Any:
+    return source(cloud.url, streams=["bands"])
+
+
 def test_bands_come_from_the_advisor_for_families_that_run(cloud: Aws, warehouse: Warehouse) -> None:
     client(cloud.url, "ec2").run_instances(ImageId="ami-03cf127a", InstanceType="m5.xlarge", MinCount=1, MaxCount=1)
     put_advisor(cloud.url, {"m5.xlarge": 0, "m5.2xlarge": 2, "c5.large": 4})
-    assert fetched(warehouse, source(cloud.url, streams=["bands"])).failures == ()
+    assert fetched(warehouse, bands(cloud)).failures == ()
     found = rows(warehouse, "select region, zone, sku, price, interruption_band as band from spot_market order by sku")
     assert [tuple(row.values()) for row in found] == [
         ("us-east-1", None, "m5.2xlarge", None, "10-15%"),
@@ -112,6 +118,12 @@ def test_bands_come_from_the_advisor_for_families_that_run(cloud: Aws, warehouse
     ]
     s3 = client(cloud.url, "s3")
     s3.put_object(Bucket="spot-bid-advisor", Key="spot-advisor-data.json", Body=b'{"ranges": []}')
-    later = fetched(Warehouse.open(f"{warehouse.storage.root}-2"), source(cloud.url, streams=["bands"]))
+    (check,) = [each for each in examine([bands(cloud)], lambda _: None) if each.permission == "s3:GetObject"]
+    assert check.status == "ok"
+    cloud.fail("s3:GetObject", Fault(403, "AccessDenied"))
+    (check,) = [each for each in examine([bands(cloud)], lambda _: None) if each.permission == "s3:GetObject"]
+    assert (check.status, check.detail.split(": ")[0]) == ("missing", "s3://spot-bid-advisor/spot-advisor-data.json")
+    assert "spot_advisor = ''" in check.detail
+    later = fetched(Warehouse.open(f"{warehouse.storage.root}-2"), bands(cloud))
     assert "has another form" in later.failures[0]
     assert "spot_advisor" in later.failures[0]

@@ -12,6 +12,7 @@ import botocore.session
 import pytest
 
 from connectors.aws.live import CONNECTOR
+from connectors.aws.optimizer import ADVICES, IDLE
 from connectors.aws.probes import PERMISSIONS
 from connectors.aws.resources_data import DATA
 from connectors.aws.resources_ec2 import EC2
@@ -41,6 +42,9 @@ DENIAL = f"User: arn:aws:iam::1:user/{KEY_ID} with {SECRET} is not authorized"
 
 
 def of(cloud: Aws, *streams: str, **settings: Any) -> Any:
+    advisors = streams in (("optimizer",), ("explorer",))  # which are asked where the hub does not hold the account
+    enrolled = {"accountId": "123456789012", "status": "Inactive" if advisors else "Active"}
+    cloud.answer("cost-optimization-hub:ListEnrollmentStatuses", {"items": [enrolled]})
     exports = [] if streams == ("costs",) else [f"s3://{BUCKET}"]
     given = {"streams": streams, "exports": exports, "inventories": [f"s3://{LISTS}/listings"], "history_days": 40}
     return source(cloud.url, **{**given, **settings})
@@ -122,8 +126,8 @@ def parts(opened: Opened, name: str, permission: str) -> None:
 
 @pytest.mark.parametrize("name", STREAMS)
 def test_a_denial_names_the_permission(estate: Aws, tmp_path: Path, name: str) -> None:
-    opened = open_source(of(estate, name))
     for permission in sorted(asked(estate, name, tmp_path) - FREE):
+        opened = open_source(of(estate, name))
         estate.fail(permission, *[Fault(403, "AccessDenied", DENIAL)] * 40)
         with pytest.raises(AccessError) as denied:
             parts(opened, name, permission)
@@ -166,11 +170,12 @@ def test_a_throttle_or_a_broken_connection_is_survived(estate: Aws, tmp_path: Pa
 
 @pytest.mark.parametrize("name", STREAMS)
 def test_a_page_token_that_comes_twice_is_an_error(estate: Aws, tmp_path: Path, name: str) -> None:
-    opened, used = open_source(of(estate, name)), asked(estate, name, tmp_path)
+    used = asked(estate, name, tmp_path)
     paged = {
         action(service, operation): page for service, operation, page in pagination() if action(service, operation) in used
     }
     for permission, (field, result) in sorted(paged.items()):
+        opened = open_source(of(estate, name))
         estate.answer(permission, {field: "again", **({} if permission == "s3:ListBucket" else {result: []})})
         with pytest.raises(SourceError, match="one page token twice"):
             parts(opened, name, permission)
@@ -183,6 +188,9 @@ PAGED = (
 )  # fmt: skip
 
 
+OPTIMIZED = {IDLE[0]: IDLE[1]} | {advice.operation: advice.field for advice in ADVICES}
+
+
 def pagination() -> list[tuple[str, str, tuple[str, str]]]:
     """Service, operation, (token of the answer, list of the answer) of every operation that botocore pages, and more."""
     loader = botocore.session.get_session().get_component("data_loader")
@@ -190,6 +198,9 @@ def pagination() -> list[tuple[str, str, tuple[str, str]]]:
         ("ce", "GetCostAndUsage", ("NextPageToken", "ResultsByTime")),
         ("ce", "GetReservationUtilization", ("NextPageToken", "UtilizationsByTime")),
         ("ce", "GetSavingsPlansUtilizationDetails", ("NextToken", "SavingsPlansUtilizationDetails")),
+        ("ce", "GetReservationPurchaseRecommendation", ("NextPageToken", "Recommendations")),
+        ("ce", "GetRightsizingRecommendation", ("NextPageToken", "RightsizingRecommendations")),
+        *(("compute-optimizer", operation, ("nextToken", field)) for operation, field in OPTIMIZED.items()),
         ("savingsplans", "DescribeSavingsPlans", ("nextToken", "savingsPlans")),
         ("savingsplans", "DescribeSavingsPlansOfferingRates", ("nextToken", "searchResults")),
     ]
@@ -230,7 +241,10 @@ def test_a_doctor_tries_every_permission_once(estate: Aws) -> None:
     estate.fail("eks:ListNodegroups", Fault(404, "ResourceNotFoundException"))  # the emulator breaks on an absent cluster
     checks = examine([of(estate)], lambda _: None)
     assert {check.permission for check in checks} == {p for s in STREAMS.values() for p in s.permissions} == PERMISSIONS
-    assert [check.detail for check in checks if check.status != "ok"] == []
+    assert {check.detail for check in checks if check.status != "ok"} == {"Cost Optimization Hub gives these"}
+    alone = examine([of(estate, "optimizer"), of(estate, "explorer")], lambda _: None)
+    assert {check.status for check in alone} == {"ok"}
+    assert {check.permission for check in alone} >= {check.permission for check in checks if check.status == "untried"}
     estate.fail("ce:GetCostAndUsage", Fault(400, "AccessDeniedException"))
     estate.fail("s3:GetObject", Fault(500, "InternalError"), *[Fault(500, "InternalError")] * 9)
     again = examine([of(estate, "totals", "billing")], lambda _: None)
