@@ -26,5 +26,10 @@ class Table:
     open: bool = False
 
     @property
+    def by_day(self) -> bool:
+        """Whether a unit is a day."""
+        return self.unit.startswith("strftime(") and self.unit.endswith("'%Y-%m-%d')")
+
+    @property
     def types(self) -> dict[str, str]:
         return dict(self.columns)

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from datetime import date, datetime, timedelta
 
 from finops.connect import Stream
+from finops.tables import table
 from finops.window import Window, midnight, next_month
 
 DAY = timedelta(days=1)
@@ -50,7 +51,9 @@ def units(stream: Stream, window: Window) -> tuple[str, ...]:
 
 
 def unit_of(stream: Stream, window: Window) -> str:
-    return f"{window.start:%Y-%m}" if stream.divided == "month" else f"{window.start:%Y-%m-%d}"
+    """Of a month too the day, where the table's units are days: what is said of a month stands at its first."""
+    by_month = stream.divided == "month" and not table(stream.table).by_day
+    return f"{window.start:%Y-%m}" if by_month else f"{window.start:%Y-%m-%d}"
 
 
 def joined(windows: Iterable[Window]) -> list[Window]:

@@ -103,6 +103,18 @@ def test_requests_are_charged_and_said_before(cloud: Aws, warehouse: Warehouse) 
     assert str(report.api.estimated[0]) == str(report.api.spent[0]) == "0.18 USD"
 
 
+def test_a_month_that_loses_all_its_use_loses_its_row(cloud: Aws, warehouse: Warehouse) -> None:
+    of_benefits = source(cloud.url, streams=["benefits"])
+    serve(cloud, {"arn:aws:savingsplans::1:savingsplan/p": 80.0}, {})
+    assert fetched(warehouse, of_benefits).failures == ()
+    assert len(rows(warehouse, "from metrics")) == 1
+    serve(cloud, {}, {})
+    assert fetched(warehouse, of_benefits).failures == ()
+    assert rows(warehouse, "from metrics") == []
+    covered = rows(warehouse, "select distinct unit from coverage where x_source = 'aws/benefits' order by unit")
+    assert [row["unit"] for row in covered] == ["2026-08-01", "2026-09-01", "2026-10-01", "2026-11-01"]
+
+
 def bands(cloud: Aws) -> Any:
     return source(cloud.url, streams=["bands"])
 
