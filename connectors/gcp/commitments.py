@@ -157,7 +157,7 @@ def _spend(connection: Connection, table: Table, window: Window) -> Iterator[Row
 
 
 def _answer(connection: Connection, query: Query) -> list[tuple[Any, ...]]:
-    return [row for page in connection.pages(connection.run(query), query.where) for row in page]
+    return list(connection.rows(query))
 
 
 def _subscription(fees: Sequence[tuple[Any, ...]], begin: datetime | None, at: datetime) -> Row | None:

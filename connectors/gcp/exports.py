@@ -6,24 +6,32 @@ Each is a file of the export, with that as its tag, so that an open month's new 
 
 from __future__ import annotations
 
-import json
+import io
 import re
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from decimal import Decimal
 from functools import partial
 from itertools import groupby
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
+
 from connectors.gcp.billing import BILLING_EXPORT
+from connectors.gcp.results import CREATE, READ, Result, batches
 from connectors.gcp.session import LEAST_BYTES, Connection, Query, table_name
 from finops.connect import Blob, Format, Part, Stream
-from finops.errors import ConfigError, RetriableError, SourceError
+from finops.errors import RetriableError, SourceError
 from finops.window import Window, midnight
 
 DAY = timedelta(days=1)
+GROUP_ROWS = 20_000
+"""Rows of a row group of the files: what a read holds at once, some ten megabytes."""
+PERMISSIONS = ("bigquery.tables.get", "bigquery.jobs.create", "bigquery.tables.getData", CREATE.permission, READ)
+"""What reading an export's lines needs; without the last two they come over REST."""
+
 NAMES = "gcp_billing_export_resource_v1_… or gcp_billing_export_v1_…"
 
 CHANGES = """
@@ -80,7 +88,7 @@ class Table:
 
 @dataclass(slots=True)
 class Partition:
-    """Rows that were appended on one day: `month` of which invoice month, '' of all. `job`: the query, once it was run."""
+    """Rows that were appended on one day: `month` of which invoice month, '' of all. `result`: the query's, once it was run."""
 
     table: Table
     month: str
@@ -88,11 +96,11 @@ class Partition:
     line_count: int
     newest: datetime
     query: Query
-    job: Any = field(default=None)
+    result: Result | None = field(default=None)
 
     @property
     def path(self) -> str:
-        return "_".join(filter(None, (self.table.name.rpartition(".")[2], self.month, f"{self.day:%Y%m%d}.json.gz")))
+        return "_".join(filter(None, (self.table.name.rpartition(".")[2], self.month, f"{self.day:%Y%m%d}.parquet")))
 
     @property
     def tag(self) -> str:
@@ -124,7 +132,7 @@ BILLING = Stream(
     title="billing exports",
     table="charges",
     divided="export",
-    permissions=("bigquery.tables.get", "bigquery.jobs.create", "bigquery.tables.getData"),
+    permissions=PERMISSIONS,
     plan=plan,
     fetch=fetch,
     reach_days=400,
@@ -162,11 +170,10 @@ def _partitions(connection: Connection, table: Table, since: date) -> list[Parti
     query = table.changes(since)
     connection.bytes(query)
     found = []
-    for page in connection.pages(connection.run(query), query.where):
-        for month, day, line_count, newest in page:
-            if not re.fullmatch(r"\d{6}", month):
-                raise SourceError(f"an invoice month is {month!r}", where=table.name, hint="is it a billing export?")
-            found.append(Partition(table, month, day, line_count, newest, table.lines(month, day, day)))
+    for month, day, line_count, newest in connection.rows(query):
+        if not re.fullmatch(r"\d{6}", month):
+            raise SourceError(f"an invoice month is {month!r}", where=table.name, hint="is it a billing export?")
+        found.append(Partition(table, month, day, line_count, newest, table.lines(month, day, day)))
     return found
 
 
@@ -182,33 +189,68 @@ def _part(connection: Connection, table: Table, month: str, partitions: tuple[Pa
 
 
 def _read(connection: Connection, partition: Partition, start: int) -> Iterator[bytes]:
-    """The rows as JSON lines, compressed. What was read before a break is read again from the same job, in the same order."""
-    if partition.job is None:
-        partition.job = connection.run(partition.query)
-    for chunk in _compressed(connection, partition, partition.query.where):
+    """The rows as Parquet. What was read before a break is read again from the same result, in the same order."""
+    if partition.result is None:
+        partition.result = Result(connection.run(partition.query), partition.query.where)
+    for chunk in _parquet(connection, partition, partition.result):
         if start < len(chunk):
             yield chunk[start:]
         start = max(0, start - len(chunk))
+    partition.result = None
 
 
-def _compressed(connection: Connection, partition: Partition, where: str) -> Iterator[bytes]:
-    packing = zlib.compressobj(6, wbits=31)  # gzip, without a time: the same rows are the same bytes
-    names = [name.replace(".", "_") for name in partition.table.columns]
-    count = 0
-    for page in connection.pages(partition.job, where):
-        lines = (json.dumps(dict(zip(names, row, strict=True)), default=_text, ensure_ascii=False) for row in page)
-        yield packing.compress("".join(f"{line}\n" for line in lines).encode())
-        count += len(page)
+def _parquet(connection: Connection, partition: Partition, result: Result) -> Iterator[bytes]:
+    """Row groups of one size, however the rows came: the same rows are the same bytes."""
+    sink, writer, count = Sink(), None, 0
+    for table in _groups(batches(connection, result)):
+        if writer is None:
+            writer = pq.ParquetWriter(sink, table.schema, compression="zstd")
+        writer.write_table(table, GROUP_ROWS)
+        count += len(table)
+        yield from sink.taken()
     if count < partition.line_count:
         what = f"{partition.path} has {partition.line_count:,} lines, {count:,} came"
-        raise RetriableError(what, where=where, hint="run the load again")
-    yield packing.flush()
+        raise RetriableError(what, where=result.where, hint="run the load again")
+    if writer is not None:
+        writer.close()
+    yield from sink.taken()
 
 
-def _text(value: object) -> str:
-    """NUMERIC and times as text, exactly."""
-    if isinstance(value, Decimal):
-        return format(value, "f")
-    if isinstance(value, datetime | date):
-        return value.isoformat()
-    raise ConfigError(f"a column of the export is a {type(value).__name__}", where="billing_exports")
+def _groups(found: Iterator[pa.RecordBatch]) -> Iterator[pa.Table]:
+    """So many rows at a time, the last ones fewer."""
+    held: list[pa.RecordBatch] = []
+    for batch in found:
+        held.append(_written(batch))
+        while sum(map(len, held)) >= GROUP_ROWS:
+            table = pa.Table.from_batches(held)
+            yield table.slice(0, GROUP_ROWS)
+            held = table.slice(GROUP_ROWS).to_batches()
+    if any(map(len, held)):
+        yield pa.Table.from_batches(held)
+
+
+def _written(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """FLOAT64 as text, the shortest that is the number: as a decimal it is then what the bill says."""
+    columns = {
+        name: column.cast(pa.string()) if pa.types.is_float64(column.type) else column
+        for name, column in zip(batch.schema.names, batch.columns, strict=True)
+    }
+    return pa.RecordBatch.from_pydict(columns)
+
+
+class Sink(io.RawIOBase):
+    """What a writer has written and nobody has taken."""
+
+    def __init__(self) -> None:
+        self._chunks: list[bytes] = []
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, chunk: Any) -> int:
+        self._chunks.append(bytes(chunk))
+        return len(chunk)
+
+    def taken(self) -> Iterator[bytes]:
+        chunks, self._chunks = self._chunks, []
+        yield from chunks

@@ -24,6 +24,10 @@ KEYS = re.compile(
 )
 
 
+class Denied(AccessError):
+    """403: these credentials may not, or the service is not switched on. Others may."""
+
+
 @contextmanager
 def errors(permission: str, where: str, secrets: Callable[[], tuple[str, ...]]) -> Iterator[None]:
     """Raise ours instead of the SDK's. `permission`: what the calls inside need."""
@@ -97,12 +101,18 @@ def _answered(error: Any, permission: str, where: str, secrets: tuple[str, ...])
     if code == 401:
         return AccessError(f"{permission}: the credentials are expired or wrong", where=where, hint="sign in again")
     if code == 403 and OFF.search(message):
-        service = permission.partition(".")[0] if "." in permission else "cloudbilling"  # the catalog needs no permission
-        hint = f"gcloud services enable {service}.googleapis.com"
-        return AccessError(f"{permission}: the API is not enabled: {message}", where=where, hint=hint)
+        hint = f"gcloud services enable {_service(permission)}.googleapis.com"
+        return Denied(f"{permission}: the API is not enabled: {message}", where=where, hint=hint)
     if code == 403:
         named = NAMED.search(message)
         needed = named[1] if named else ("bigquery.tables.getData" if OF_A_TABLE.search(message) else permission)
         hint = f"allow `{needed}`: finops doctor prints the role"
-        return AccessError(f"{needed} is denied: {message}", where=where, hint=hint)
+        return Denied(f"{needed} is denied: {message}", where=where, hint=hint)
     return SourceError(f"{permission}: {code}: {message}", where=where)
+
+
+def _service(permission: str) -> str:
+    """What is switched on for it."""
+    if permission.startswith("bigquery.readsessions."):
+        return "bigquerystorage"
+    return permission.partition(".")[0] if "." in permission else "cloudbilling"  # the catalog needs no permission

@@ -27,7 +27,7 @@ def connect(settings: GcpSettings, counts: Counts) -> Connection:
     """Raises ImportError without the SDK. Its packages are imported by what needs them: all of them are a hundred megabytes."""
     import google.auth  # noqa: F401
 
-    for name in ("asset_v1", "bigquery", "billing_v1", "monitoring_v3", "recommender_v1"):
+    for name in ("asset_v1", "bigquery", "bigquery_storage_v1", "billing_v1", "monitoring_v3", "recommender_v1"):
         if find_spec(f"google.cloud.{name}") is None:
             raise ImportError(f"no google.cloud.{name}", name=f"google.cloud.{name}")
     return Connection(settings, counts)

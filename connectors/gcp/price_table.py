@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
 
-from connectors.gcp.exports import DAY, Partition, Table, described, read
+from connectors.gcp.exports import DAY, PERMISSIONS, Partition, Table, described, read
 from connectors.gcp.prices import PRICING_EXPORT
 from connectors.gcp.session import Connection, Query
 from finops.connect import Blob, Part, Stream
@@ -57,7 +57,7 @@ def newest(table: Table, since: date) -> Query:
 def _newest(connection: Connection, table: Table, today: date) -> Part | None:
     query = newest(table, today - LATEST_DAYS * DAY)
     connection.bytes(query)
-    found = [row for page in connection.pages(connection.run(query), query.where) for row in page]
+    found = list(connection.rows(query))
     if not found:
         return None
     day, line_count, appended = found[0]
@@ -76,7 +76,7 @@ PRICE_TABLE = Stream(
     title="the pricing export",
     table="prices",
     divided="export",
-    permissions=("bigquery.tables.get", "bigquery.jobs.create", "bigquery.tables.getData"),
+    permissions=PERMISSIONS,
     plan=plan,
     fetch=fetch,
     reach_days=int(timedelta(days=LATEST_DAYS) / DAY),

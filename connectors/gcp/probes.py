@@ -16,6 +16,7 @@ from connectors.gcp.price_table import newest, priced
 from connectors.gcp.recommendations import probe as recommended
 from connectors.gcp.recommendations import recommenders
 from connectors.gcp.resources import PROJECT
+from connectors.gcp.results import CREATE, READ, Result, opened, streamed
 from connectors.gcp.rpc import LIST_ASSETS, Method, pages
 from connectors.gcp.series import LIST as LIST_SERIES
 from connectors.gcp.series import STORED_BYTES, Aggregation, asked
@@ -46,7 +47,22 @@ def _dry(connection: Connection, table: str) -> None:
 
 def _read(connection: Connection, table: str) -> None:
     query = _nothing(connection, table)
-    for _ in connection.pages(connection.run(query), query.where):
+    for _ in connection.rows(query):
+        return
+
+
+def _one(connection: Connection, table: str) -> Result:
+    """A result of one row, of no table: nothing is billed for it."""
+    query = Query("select 1 as one", (), str(connection.table(table).location), table)
+    return Result(connection.run(query), table)
+
+
+def _session(connection: Connection, table: str) -> None:
+    opened(connection, _one(connection, table))
+
+
+def _streamed(connection: Connection, table: str) -> None:
+    for _ in streamed(connection, _one(connection, table)):
         return
 
 
@@ -90,6 +106,8 @@ OF_A_TABLE: Mapping[str, Callable[[Connection, str], None]] = {
     "bigquery.tables.get": _described,
     "bigquery.jobs.create": _dry,
     "bigquery.tables.getData": _read,
+    CREATE.permission: _session,
+    READ: _streamed,
 }
 PERMISSIONS = frozenset((*OF_A_TABLE, *CALLS))
 

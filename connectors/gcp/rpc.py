@@ -10,6 +10,7 @@ from typing import Any
 
 from connectors.gcp.failures import errors, later, unsigned
 from connectors.gcp.session import Connection
+from connectors.gcp.settings import GcpSettings
 from finops.errors import SourceError
 
 FIRST_WAIT_S = 0.2
@@ -18,7 +19,7 @@ LONGEST_WAIT_S = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Method:
-    """A listing. `permission`: what it needs; `service`: also the name of its setting in `endpoint_urls`."""
+    """A call. `permission`: what it needs; `service`: also the name of its setting in `endpoint_urls`."""
 
     service: str
     package: str
@@ -62,25 +63,41 @@ def pages(
 
 
 def _answered(connection: Connection, method: Method, request: Mapping[str, Any]) -> Any:
-    """One page. What may succeed later is asked again, after as long as the answer says, else after ever longer."""
-    from google.api_core.exceptions import GoogleAPICallError
+    """One page."""
+    call = getattr(client(connection, method), method.name)
 
-    call = getattr(_client(connection, method), method.name)
-    end = time.monotonic() + connection.settings.timeout_s
-    wait = FIRST_WAIT_S
-    for attempt in range(connection.settings.retries + 1):
-        try:
-            pager = call(request=dict(request), retry=None, timeout=connection.settings.timeout_s)
-            page = next(iter(pager.pages))
-            return type(page).pb(page)
-        except GoogleAPICallError as error:
-            pause = _told(error, wait)
-            last = attempt == connection.settings.retries or time.monotonic() + pause > end
-            if last or not later(error) or unsigned(error):
-                raise
+    def page() -> Any:
+        pager = call(request=dict(request), retry=None, timeout=connection.settings.timeout_s)
+        found = next(iter(pager.pages))
+        return type(found).pb(found)
+
+    return Patience(connection.settings).call(page)
+
+
+class Patience:
+    """What may succeed later is asked again, after as long as the answer says, else after ever longer."""
+
+    def __init__(self, settings: GcpSettings) -> None:
+        self._left, self._wait = settings.retries, FIRST_WAIT_S
+        self._end = time.monotonic() + settings.timeout_s
+
+    def call(self, once: Callable[[], Any]) -> Any:
+        """What it gives, once it gives something. Raises the SDK's errors."""
+        from google.api_core.exceptions import GoogleAPICallError
+
+        while True:
+            try:
+                return once()
+            except GoogleAPICallError as error:
+                self.after(error)
+
+    def after(self, error: Any) -> None:
+        """Wait until the next attempt. Raises the error where it is the last one's, or where nothing would change."""
+        pause = _told(error, self._wait)
+        if not self._left or time.monotonic() + pause > self._end or not later(error) or unsigned(error):
+            raise error
+        self._left, self._wait = self._left - 1, min(2 * self._wait, LONGEST_WAIT_S)
         time.sleep(pause)
-        wait = min(2 * wait, LONGEST_WAIT_S)
-    raise AssertionError("the last attempt returns or raises")
 
 
 def _told(error: Any, otherwise: float) -> float:
@@ -89,7 +106,9 @@ def _told(error: Any, otherwise: float) -> float:
     return delays[0].seconds + delays[0].nanos / 1e9 if delays else otherwise
 
 
-def _client(connection: Connection, method: Method) -> Any:
+def client(connection: Connection, method: Method) -> Any:
+    """The client of a service, made once a connection. Errors are the SDK's."""
+
     def made() -> Any:
         kind = getattr(import_module(method.package), method.client)
         endpoint = connection.settings.endpoint_urls.get(method.service)

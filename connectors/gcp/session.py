@@ -39,10 +39,15 @@ class Query:
 
 @dataclass(slots=True)
 class Connection:
-    """One source. Clients are made when first used, and shared by threads. `heavy`: who may hold a page of points."""
+    """One source. Clients are made when first used, and shared by threads.
+
+    heavy     who may hold a page of points
+    read_api  whether results may be read through the Storage Read API: until it is denied
+    """
 
     settings: GcpSettings
     counts: Counts
+    read_api: bool = True
     heavy: BoundedSemaphore = field(default_factory=lambda: BoundedSemaphore(HEAVY_PAGES))
     _known: dict[str, Any] = field(default_factory=dict)
     _lock: RLock = field(default_factory=RLock)
@@ -83,18 +88,28 @@ class Connection:
                 query.sql, job_config=self._config(query), location=query.location, retry=self._retry(), job_retry=None
             )
         with errors("bigquery.tables.getData", query.where, self.secrets):
-            self._result(job)
+            job.result(retry=self._retry(), job_retry=None)  # without rows: a job keeps what came with its end
         self.counts("bigquery.jobs.create", int(job.total_bytes_billed or 0))
         return job
 
-    def pages(self, job: Any, where: str) -> Iterator[list[tuple[Any, ...]]]:
-        """Every page of a job's result. Raises SourceError where a token comes twice."""
+    def total(self, job: Any, where: str) -> int:
+        """Rows of a job's result."""
+        with errors("bigquery.tables.getData", where, self.secrets):
+            return int(self._result(job).total_rows)
+
+    def rows(self, query: Query) -> Iterator[tuple[Any, ...]]:
+        """All rows of a query's small result."""
+        for _, page in self.pages(self.run(query), query.where):
+            yield from page
+
+    def pages(self, job: Any, where: str) -> Iterator[tuple[Sequence[Any], list[tuple[Any, ...]]]]:
+        """Every page of a job's result, with its schema. Raises SourceError where a token comes twice."""
         seen: set[str] = set()
         with errors("bigquery.tables.getData", where, self.secrets):
             result = self._result(job)
             for page in result.pages:
                 self.counts("bigquery.tables.getData")
-                yield [row.values() for row in page]
+                yield result.schema, [row.values() for row in page]
                 token = result.next_page_token
                 if token in seen:
                     what = "bigquery.tables.getData answered with one page token twice: its pages have no end"

@@ -61,12 +61,16 @@ class GcpSettings(ConnectorSettings):
     max_bytes_billed: Annotated[
         int, Field(gt=0, description="Bytes that one query may be billed for. A query that would read more is not run.")
     ] = 1 << 40
+    read_api_rows: Annotated[
+        int,
+        Field(ge=1, description="Rows of a query's result from which on the Storage Read API reads it: fewer come over REST."),
+    ] = 1_000
     endpoint_urls: Annotated[
         dict[str, str],
         Field(
             default_factory=dict,
-            description="Endpoints by service: `bigquery`, `cloudasset`, `cloudbilling`, `iamcredentials`, `monitoring`, "
-            "`recommender`, `storage`.",
+            description="Endpoints by service: `bigquery`, `bigquerystorage`, `cloudasset`, `cloudbilling`, `iamcredentials`, "
+            "`monitoring`, `recommender`, `storage`.",
             examples=[{"bigquery": "https://bigquery-restricted.p.googleapis.com"}],
         ),
     ]

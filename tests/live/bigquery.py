@@ -16,6 +16,8 @@ from decimal import Decimal
 from typing import Any
 
 import duckdb
+import pyarrow as pa
+import pyarrow.compute as pc
 import sqlglot
 from sqlglot import exp
 
@@ -43,7 +45,14 @@ DUCK = {
     "NUMERIC": "DECIMAL(38, 9)",
     "TIMESTAMP": "TIMESTAMPTZ",
 }
-BIG = {"VARCHAR": "STRING", "DOUBLE": "FLOAT", "BIGINT": "INTEGER", "DATE": "DATE", "TIMESTAMP WITH TIME ZONE": "TIMESTAMP"}
+BIG = {
+    "VARCHAR": "STRING",
+    "DOUBLE": "FLOAT",
+    "BIGINT": "INTEGER",
+    "INTEGER": "INTEGER",
+    "DATE": "DATE",
+    "TIMESTAMP WITH TIME ZONE": "TIMESTAMP",
+}
 
 
 @dataclass(kw_only=True)
@@ -55,6 +64,7 @@ class BigQuery(State):
     statements: list[tuple[str, bool]] = field(default_factory=list)
     jobs: dict[str, dict[str, Any]] = field(default_factory=dict)
     results: dict[str, tuple[list[dict[str, Any]], list[Any]]] = field(default_factory=dict)
+    arrow: dict[str, pa.Table] = field(default_factory=dict)
     page_rows: int = 400
     endless: bool = False
 
@@ -114,6 +124,22 @@ def _cell(column: dict[str, Any], value: Any) -> dict[str, Any]:
     return {"v": [] if value is None and column["mode"] == "REPEATED" else big_value(value)}
 
 
+def _never_null(table: pa.Table) -> pa.Table:
+    """The same of a column."""
+    columns = {}
+    for name in table.column_names:
+        column = table[name]
+        repeated = pa.types.is_list(column.type)
+        columns[name] = pa.chunked_array([_filled(chunk) for chunk in column.chunks], column.type) if repeated else column
+    return pa.table(columns)
+
+
+def _filled(column: pa.ListArray) -> pa.ListArray:
+    counts = pc.fill_null(pc.list_value_length(column), 0)
+    offsets = pa.concat_arrays([pa.array([0], pa.int32()), pc.cumulative_sum(counts).cast(pa.int32())])
+    return pa.ListArray.from_arrays(offsets, column.flatten(), type=column.type)
+
+
 @contextmanager
 def bigquery() -> Iterator[BigQuery]:
     """The server. Raises AssertionError at the end where a request broke the description."""
@@ -163,7 +189,7 @@ class _Handler(Rest):
         cursor = self.state.database.cursor()
         cursor.execute("set timezone = 'UTC'")
         tree, read = _translated(self.state, asked, cursor)
-        billed = max(read, LEAST)
+        billed = max(read, LEAST) if read or asked.get("queryParameters") else 0
         job |= {
             "id": f"{given['p']}:US.{identifier}",
             "status": {"state": "DONE"},
@@ -183,7 +209,11 @@ class _Handler(Rest):
         elif not dry:
             relation = cursor.sql(tree.sql("duckdb"))
             schema = [big_field(*each) for each in zip(relation.columns, relation.types, strict=True)]
-            self.state.results[identifier] = schema, [tuple(row.values()) for row in relation.to_arrow_table().to_pylist()]
+            found = relation.to_arrow_table()
+            self.state.results[identifier] = schema, [tuple(row.values()) for row in found.to_pylist()]
+            self.state.arrow[identifier] = _never_null(found)
+            anonymous = {"projectId": given["p"], "datasetId": "_results", "tableId": identifier}
+            job["configuration"]["query"]["destinationTable"] = anonymous
         if dry:
             return job  # type: ignore[no-any-return]
         self.state.jobs[identifier] = job
@@ -196,27 +226,38 @@ class _Handler(Rest):
 
     def _jobs_getQueryResults(self, given: dict[str, str], parameters: dict[str, str], _: bytes) -> dict[str, Any]:
         schema, rows = self.state.results[given["j"]]
-        if parameters.get("formatOptions.useInt64Timestamp") not in ("True", "true"):
+        if parameters.get("maxResults") == "0":  # to wait for the job's end
+            start, end, more = 0, 0, dict[str, str]()
+        elif parameters.get("formatOptions.useInt64Timestamp") in ("True", "true"):
+            start, end, more = self._place(parameters, len(rows))
+        else:
             raise ValueError("times as numbers are floats, which are not exact")
-        start = int(parameters.get("pageToken", "page-0").removeprefix("page-"))
-        most = min(self.state.page_rows, int(parameters.get("maxResults", 1 << 31)))
-        end = start + most
-        more = {"pageToken": "page-1"} if self.state.endless else {"pageToken": f"page-{end}"} if end < len(rows) else {}
+        page = [{"f": [_cell(*each) for each in zip(schema, row, strict=True)]} for row in rows[start:end]]
         return {
             "kind": "bigquery#getQueryResultsResponse",
             "schema": {"fields": schema},
             "jobReference": {"projectId": given["p"], "jobId": given["j"], "location": "US"},
             "totalRows": str(len(rows)),
-            "rows": [{"f": [_cell(*each) for each in zip(schema, row, strict=True)]} for row in rows[start:end]],
+            **({"rows": page} if page else {}),
             "jobComplete": True,
             **more,
         }
+
+    def _place(self, parameters: dict[str, str], count: int) -> tuple[int, int, dict[str, str]]:
+        """The page's rows, and the token of the next one."""
+        start = int(parameters.get("pageToken", "page-0").removeprefix("page-"))
+        end = start + min(self.state.page_rows, int(parameters.get("maxResults", 1 << 31)))
+        if self.state.endless:
+            return start, end, {"pageToken": "page-1"}
+        return start, end, {"pageToken": f"page-{end}"} if end < count else {}
 
 
 def _translated(state: BigQuery, asked: dict[str, Any], cursor: Any) -> tuple[exp.Expression, int]:
     """The statement for DuckDB, and the bytes that it reads: 8 a column and row of the partitions that it names."""
     given = {each["name"]: each for each in asked.get("queryParameters", ())}
     tree = sqlglot.parse_one(asked["query"], read="bigquery")
+    if tree.find(exp.Table) is None:
+        return tree, 0
     (table,) = tree.find_all(exp.Table)
     name = ".".join(part.name for part in table.parts)
     if name not in state.tables:

@@ -36,6 +36,7 @@ from tests.live.google_rest import TOKEN as GOOGLE_TOKEN
 from tests.live.google_things import MACHINES, THINGS
 from tests.live.prometheus import TOKEN as CLUSTER_TOKEN
 from tests.live.prometheus import Prometheus, prometheus
+from tests.live.read_sessions import Sessions
 from tests.live.test_azure_invoices import put_invoices
 from tests.live.test_azure_opinions import put_opinions
 from tests.live.test_azure_totals import COLUMNS, SCOPE
@@ -47,6 +48,7 @@ from tests.live.test_gcp_price_table_live import line
 from tests.live.test_gcp_prices_live import MACHINE, serve_catalog
 from tests.live.test_listings_live import BLOBS, put_blobs, put_report
 
+READ_API = frozenset(("CreateReadSession", "ReadRows"))
 Looping = Callable[[str], Callable[[], None]]
 
 
@@ -60,6 +62,7 @@ class Cloud:
     loops     operation → what makes its next page lead to itself, and gives what undoes that
     one_page  operations without pages
     unsigned  operations that are asked without credentials
+    optional  operations whose denial is no failure: the same is then asked another way
     small     makes pages as small as they can be
     """
 
@@ -72,6 +75,7 @@ class Cloud:
     loops: Mapping[str, Looping]
     one_page: frozenset[str]
     unsigned: frozenset[str] = frozenset()
+    optional: frozenset[str] = frozenset()
     sign_in: frozenset[str] = frozenset()
     small: Callable[[], None] = field(default=lambda: None)
 
@@ -229,6 +233,8 @@ def _google(folder: Path, google: Google) -> Iterator[tuple[Cloud, BigQuery, Gcs
     with ExitStack() as stack:
         bills, store = stack.enter_context(bigquery()), stack.enter_context(gcs())
         google.public = google_contract.public_key(gcp_company.write_credentials(folder / "key.json", bills.url))
+        sessions = Sessions(google, bills)
+        google.beside.append(sessions)
 
         def make(*streams: str, **settings: Any) -> Source:
             given = {
@@ -236,14 +242,15 @@ def _google(folder: Path, google: Google) -> Iterator[tuple[Cloud, BigQuery, Gcs
                 "pricing_exports": [PRICES_TABLE],
                 "inventories": [f"gs://{BLOBS}/reports"],
                 "history_days": 3,
+                "read_api_rows": 2,
                 **settings,
             }
             made = google_source(google, *streams, **given)
-            made.settings["endpoint_urls"] |= {"bigquery": bills.url, "storage": store.url}
+            made.settings["endpoint_urls"] |= {"bigquery": bills.url, "bigquerystorage": google.target, "storage": store.url}
             return made
 
         def small() -> None:
-            google.page, bills.page_rows, store.page = 1, 7, 1
+            google.page, bills.page_rows, store.page, sessions.message_rows = 1, 7, 1, 1
 
         yield (
             Cloud(
@@ -254,7 +261,10 @@ def _google(folder: Path, google: Google) -> Iterator[tuple[Cloud, BigQuery, Gcs
                 denial=Fault(403, "accessDenied", f"The caller with Bearer {GOOGLE_TOKEN} does not have permission"),
                 skewed=Fault(401, "authError", "Invalid JWT: Token used too early, 1793500000 < 1793500600"),
                 loops=_google_loops(google, bills, store),
-                one_page=frozenset(("bigquery.tables.get", "bigquery.jobs.insert", "bigquery.jobs.get", "storage.objects.get")),
+                one_page=frozenset(
+                    ("bigquery.tables.get", "bigquery.jobs.insert", "bigquery.jobs.get", "storage.objects.get", *READ_API)
+                ),
+                optional=READ_API,
                 sign_in=frozenset(("token",)),
                 small=small,
             ),

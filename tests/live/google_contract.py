@@ -86,6 +86,8 @@ class Google:
     endless: set[str] = field(default_factory=set)
     break_next: threading.Event = field(default_factory=threading.Event)
     lock: threading.Lock = field(default_factory=threading.Lock)
+    beside: list[Any] = field(default_factory=list)
+    """Handlers of calls that are no listings."""
 
     def answer(self, call: str, answer: Answer) -> None:
         self.lists[call] = answer
@@ -151,6 +153,10 @@ class _Handler(grpc.GenericRpcHandler):
         self.state = state
 
     def service(self, details: Any) -> Any:
+        for other in self.state.beside:
+            if (handler := other(details)) is not None:
+                return handler
+
         def answered(body: bytes, context: Any) -> bytes:
             return self._answered(details.method, dict(details.invocation_metadata), body, context)
 
@@ -168,7 +174,7 @@ class _Handler(grpc.GenericRpcHandler):
         self.state.requests.append((call, request))
         fault = self.state.next_fault(call)
         if isinstance(fault, Fault):
-            _refuse(context, fault)
+            refuse(context, fault)
         if isinstance(fault, Reset):
             self.state.break_next.set()
         try:
@@ -184,7 +190,7 @@ def _understood(state: Google, path: str, metadata: dict[str, str], body: bytes)
     service, _, call = path.strip("/").rpartition("/")
     if service not in TRANSPORTS or f'"{path}"' not in inspect.getsource(import_module(TRANSPORTS[service])):
         raise Violation("the client sends no such call")
-    _signed(state, metadata.get("authorization", ""))
+    signed(state, metadata.get("authorization", ""))
     package = service.rpartition(".")[0]
     request, answer = (_message(f"{package}.{call}{suffix}") for suffix in ("Request", "Response"))
     request.ParseFromString(body)
@@ -206,7 +212,7 @@ def _message(name: str) -> Any:
     return message_factory.GetMessageClass(descriptor_pool.Default().FindMessageTypeByName(name))()
 
 
-def _signed(state: Google, header: str) -> None:
+def signed(state: Google, header: str) -> None:
     token = header.removeprefix("Bearer ")
     if token in (TOKEN, IMPERSONATED):
         return
@@ -234,7 +240,7 @@ def _page(state: Google, call: str, request: Any, answer: Any) -> Any:
     return answer
 
 
-def _refuse(context: Any, fault: Fault) -> None:
+def refuse(context: Any, fault: Fault) -> None:
     """With RetryInfo where the fault has a Retry-After."""
     details = []
     for name, value in fault.headers:

@@ -11,12 +11,10 @@ from typing import Any
 
 import pytest
 
-from connectors.gcp.exports import BILLING
 from finops.config import connector_settings
 from finops.errors import ConfigError
 from finops.intake.load import load
 from finops.live import run
-from finops.live.doctor import examine, shipped
 from finops.warehouse.warehouse import Warehouse
 from tests.live.aws_company import cached, fetched, rows, whole
 from tests.live.bigquery import BigQuery, bigquery
@@ -166,7 +164,7 @@ def test_a_denial_names_the_permission_and_lands_nothing(
     assert "finops doctor" in report.failures[0]
     assert warehouse.published().number == 0
     assert "SECRET" not in repr(report) + caplog.text
-    assert cached(warehouse, "*.json.gz") == []
+    assert cached(warehouse, "*.parquet") == []
 
 
 def test_pages_make_one_file(october: BigQuery, warehouse: Warehouse, tmp_path: Path) -> None:
@@ -175,7 +173,8 @@ def test_pages_make_one_file(october: BigQuery, warehouse: Warehouse, tmp_path: 
     other = Warehouse.open(str(tmp_path / "small pages"))
     assert fetched(other, source(october)).failures == ()
     assert whole(other, "charges").equals(whole(warehouse, "charges"))
-    assert [path.read_bytes() for path in cached(other, "*.json.gz")] != []
+    files, others = ({path.name: path.read_bytes() for path in cached(each, "*.parquet")} for each in (warehouse, other))
+    assert files == others != {}
 
 
 def test_what_is_no_billing_export_is_refused(server: BigQuery, warehouse: Warehouse) -> None:
@@ -210,20 +209,10 @@ def test_credentials_that_are_refused_say_how(
     assert "gcloud auth application-default login" in report.failures[0]
 
 
-def test_a_doctor_tries_every_permission(october: BigQuery) -> None:
-    checks = examine([source(october)], lambda _: None)
-    assert {check.permission for check in checks} == set(BILLING.permissions)
-    assert [check.detail for check in checks if check.status != "ok"] == []
-    assert "Billing export" in shipped("gcp", "setup")
-    october.fail("bigquery.jobs.insert", Fault(403, "accessDenied", DENIED[2][1]))
-    status = {check.permission: check.status for check in examine([source(october)], lambda _: None)}
-    assert sorted(status.values()) == ["missing", "ok", "ok"]
-
-
 def test_files_hold_no_secret(october: BigQuery, warehouse: Warehouse) -> None:
     fetched(warehouse, source(october))
     held = [path for path in cached(warehouse, "*") if path.is_file()]
     assert not any(b"SECRET" in path.read_bytes() for path in held)
     (index,) = cached(warehouse, "index.json")
-    assert len(json.loads(index.read_text())) == len(cached(warehouse, "*.json.gz"))
+    assert len(json.loads(index.read_text())) == len(cached(warehouse, "*.parquet"))
     assert connector_settings(source(october)).concurrency == 8

@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from finops.intake.load import load
-from finops.live.doctor import examine
 from finops.warehouse.warehouse import Warehouse
 from tests.live import gcp_company
 from tests.live.aws_company import cached, fetched, rows, whole
@@ -103,13 +102,9 @@ def test_a_day_that_is_held_is_not_read_again(server: BigQuery, warehouse: Wareh
     put(server, tmp_path, line(30, "A", "0.05"), line(31, "A", "0.06"))
     fetched(warehouse, of(server))
     assert {str(row["price"]) for row in rows(warehouse, "select price from prices")} == {"0.060000000000"}
-    assert len(cached(warehouse, "*.json.gz")) >= 1
+    assert len(cached(warehouse, "*.parquet")) >= 1
 
 
-def test_what_is_no_pricing_export_is_refused_and_a_doctor_tries_it(
-    server: BigQuery, warehouse: Warehouse, tmp_path: Path
-) -> None:
-    put(server, tmp_path, line(30, "A", "0.05"))
-    assert {check.status for check in examine([of(server)], lambda _: None)} == {"ok"}
+def test_what_is_no_pricing_export_is_refused(server: BigQuery, warehouse: Warehouse) -> None:
     server.tables[TABLE] = {"schema": [{"name": "x", "type": "STRING"}], "partition": None}
     assert "it is no pricing export" in fetched(warehouse, of(server)).failures[0]

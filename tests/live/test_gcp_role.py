@@ -18,6 +18,8 @@ def test_the_role_names_what_the_streams_need_and_only_reads() -> None:
     needed = {permission for stream in CONNECTOR.streams for permission in stream.permissions}
     assert needed == PERMISSIONS
     assert set(allowed) == needed - {PUBLIC}
-    # a query is a job: to make one is the right to read with SQL, and writes nothing without tables.create or updateData
-    assert {each for each in allowed if each.rpartition(".")[2] not in READS} == {"bigquery.jobs.create"}
+    # a query is a job: to make one is the right to read with SQL, and writes nothing without tables.create or updateData;
+    # a read session is what its rows are read through
+    others = {each for each in allowed if each.rpartition(".")[2] not in READS}
+    assert others == {"bigquery.jobs.create", "bigquery.readsessions.create"}
     assert "finops doctor --policy gcp" in shipped("gcp", "setup")
