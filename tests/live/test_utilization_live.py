@@ -81,6 +81,70 @@ def test_each_metric_has_the_names_of_the_open_format(cloud: Aws, warehouse: War
     ]
 
 
+WORDS = {
+    "InstanceId": "i-1", "VolumeId": "vol-1", "DBInstanceIdentifier": "db", "FunctionName": "fn", "function_name": "fn",
+    "EndpointName": "e", "Host": "job/algo-1", "BucketName": "lake", "LoadBalancerName": "old", "NatGatewayId": "nat-1",
+    "TableName": "t", "ClusterIdentifier": "dw", "CacheClusterId": "cache", "ModelId": "m", "ClusterName": "c",
+    "ServiceName": "web",
+}  # fmt: skip
+BALANCERS = {"AWS/ApplicationELB": "app/web/1", "AWS/NetworkELB": "net/web/1", "AWS/GatewayELB": "gwy/web/1"}
+CPU_MEMORY = {"cpu_utilization", "memory_utilization"}
+GPU = {"gpu_utilization", "gpu_memory_utilization"}
+DISK = {"disk_read_ops", "disk_write_ops", "disk_read_bytes", "disk_write_bytes"}
+NETWORK = {"network_in_bytes", "network_out_bytes"}
+EVERY = {
+    "i-1": CPU_MEMORY | GPU | DISK | NETWORK  # the agent's memory and GPUs, and those of Container Insights, among them
+    | {"gpu_memory_used_gib", "cpu_credit_balance", "cpu_surplus_credits_charged"},
+    "vol-1": DISK,
+    "rds:db:db": NETWORK | {"cpu_utilization", "connections", "memory_free_bytes", "storage_free_bytes"}
+    | {"disk_read_ops", "disk_write_ops"},
+    "lambda:function:fn": {"requests", "latency_ms", "concurrency", "memory_used_mb"},
+    "ecs:service/c/web": CPU_MEMORY,
+    "sagemaker:endpoint/e": CPU_MEMORY | GPU | {"requests", "latency_ms"},
+    "sagemaker:training-job/job": CPU_MEMORY | GPU,
+    "sagemaker:processing-job/job": CPU_MEMORY | GPU,
+    "sagemaker:transform-job/job": CPU_MEMORY | GPU,
+    "lake": {"stored_bytes", "object_count", "requests", "get_requests", "network_out_bytes"},
+    "elasticloadbalancing:loadbalancer/app/web/1": {"requests", "network_out_bytes", "healthy_targets"},
+    "elasticloadbalancing:loadbalancer/net/web/1": {"requests", "connections", "network_out_bytes", "healthy_targets"},
+    "elasticloadbalancing:loadbalancer/gwy/web/1": {"requests", "connections", "network_out_bytes", "healthy_targets"},
+    "elasticloadbalancing:loadbalancer/old": {"requests", "healthy_targets"},
+    "ec2:natgateway/nat-1": NETWORK | {"connections"},
+    "dynamodb:table/t": {"consumed_read_units", "consumed_write_units", "provisioned_read_units", "provisioned_write_units"},
+    "redshift:cluster/dw": {"cpu_utilization", "connections"},
+    "elasticache:cluster:cache": CPU_MEMORY | {"connections"},
+    "bedrock:foundation-model/m": {"requests", "tokens_input", "tokens_output", "tokens_cache_read", "tokens_cache_write"},
+}  # fmt: skip
+
+
+def _five(query: dict[str, Any]) -> dict[str, Any]:
+    """The emulator knows no percentiles."""
+    return {"Id": query["Id"], "Timestamps": [HOUR], "Values": [5.0], "StatusCode": "Complete"}
+
+
+def test_every_service_that_is_promised_is_measured(cloud: Aws, warehouse: Warehouse) -> None:
+    """Each line of `data/metrics.csv`, where CloudWatch has it, and what is loaded of each thing."""
+    for reading in (each for several in readings().values() for each in several):
+        words = {name: WORDS.get(name, "0") for name in reading.dimensions if name != "*"}
+        if "LoadBalancer" in words:
+            words["LoadBalancer"] = BALANCERS[reading.namespace]
+        if "*" in reading.dimensions:
+            words["ImageId"] = "ami-1"
+        put(cloud.url, reading.namespace, reading.name, 5, **words)
+    cloud.answer(
+        "cloudwatch:GetMetricData", lambda asked: {"MetricDataResults": [_five(q) for q in asked["MetricDataQueries"]]}
+    )
+    assert fetched(warehouse, metrics(cloud.url)).failures == ()
+    found: dict[str, set[str]] = {}
+    for resource, metric, _, _, value in loaded(warehouse):
+        assert value > 0
+        parts = resource.split(":", 5)
+        found.setdefault(resource if len(parts) == 1 else f"{parts[2]}:{parts[5]}", set()).add(metric)
+    assert found == EVERY
+    devices = rows(warehouse, "select distinct resource_id as r from metrics where dimensions like '%\"device\"%' order by all")
+    assert [row["r"].rpartition("/")[2] for row in devices] == ["e", "i-1"]  # endpoints and machines; of jobs there is a sum
+
+
 def test_days_are_asked_for_until_they_are_final(cloud: Aws, warehouse: Warehouse) -> None:
     put(cloud.url, "AWS/EC2", "CPUUtilization", 12.5, InstanceId="i-1")
     fetched(warehouse, metrics(cloud.url))
