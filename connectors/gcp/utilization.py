@@ -25,7 +25,7 @@ ROWS = 10_000
 KEPT = ((86_401, 42),)
 """(seconds, days): six weeks, however coarse, for what Google itself measures (Cloud Monitoring, "Data retention")."""
 
-JOB = "job:"
+JOB, ONLY = "job:", "only:"
 PLACE = re.compile(r"\{([^}]+)\}")
 
 
@@ -36,7 +36,8 @@ class Reading:
     asset       what must be there for the metric to be asked for
     where       label=value of the metric, where only that is read
     id          with places: `resource.…` and `metric.…` labels, `system.…` and `user.…` metadata, `number` of the project;
-                `job:resource.…` alone: the asset whose name ends with the label (training is not measured by its whole name)
+                `job:resource.…` alone: the asset whose name ends with the label (training is not measured by its whole name);
+                `only:resource.…` alone: the asset that is the only one there (workers of a TPU do not say whose they are)
     statistics  ours:aligner:reducer
     """
 
@@ -54,7 +55,7 @@ class Reading:
     @property
     def places(self) -> tuple[str, ...]:
         """Labels by which series are grouped: those that name the resource, then those that tell its parts apart."""
-        named = [place.removeprefix(JOB) for place in PLACE.findall(self.id) if place != "number"]
+        named = [place.removeprefix(JOB).removeprefix(ONLY) for place in PLACE.findall(self.id) if place != "number"]
         return tuple(dict.fromkeys((*named, *(place for _, place in self.labels))))
 
 
@@ -79,16 +80,27 @@ def readings() -> tuple[Reading, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """What a project holds: asset types and how many there are; of jobs, the last part of their name → all of it."""
+    """What a project holds: asset types and how many there are.
+
+    names  of what is not measured by its name, `job:` with its last part or `only:` with its place → all of it, '' of several
+    """
 
     types: Counter[str]
-    jobs: dict[str, str]
+    names: dict[str, str]
+
+    def add(self, kind: str, name: str, by: Sequence[str]) -> None:
+        self.types[kind] += 1
+        if JOB in by:
+            self.names[f"{JOB}{name.rpartition('/')[2]}"] = name
+        if ONLY in by:
+            place = f"{ONLY}{name.partition('/locations/')[2].partition('/')[0]}"
+            self.names[place] = "" if place in self.names else name
 
 
 def held(connection: Connection) -> dict[str, Held]:
     """Number of each project → what it holds. Without its content: names are enough."""
     types = sorted({reading.asset for reading in readings()})
-    jobs = {reading.asset for reading in readings() if reading.id.startswith(f"{{{JOB}")}
+    by = {each.asset: [kind for kind in (JOB, ONLY) if each.id.startswith(f"{{{kind}")] for each in readings()}
     found: dict[str, Held] = {}
     for scope in connection.scopes():
         request = {"parent": scope, "asset_types": types, "page_size": PAGE_ASSETS}
@@ -96,10 +108,7 @@ def held(connection: Connection) -> dict[str, Held]:
             for asset in page.assets:
                 number = next((a.removeprefix("projects/") for a in asset.ancestors if a.startswith("projects/")), "")
                 if number:
-                    one = found.setdefault(number, Held(Counter(), {}))
-                    one.types[asset.asset_type] += 1
-                    if asset.asset_type in jobs:
-                        one.jobs[asset.name.rpartition("/")[2]] = asset.name
+                    found.setdefault(number, Held(Counter(), {})).add(asset.asset_type, asset.name, by[asset.asset_type])
     return found
 
 
@@ -110,19 +119,19 @@ def plan(connection: Connection, _: Window) -> Sequence[Part]:
         for reading in readings():
             if count := project.types[reading.asset]:
                 calls = ((LIST.permission, count * len(reading.statistics)),)  # at least: a part of a thing is a series too
-                parts.append(Part(f"{number} {reading.metric}", calls, (number, reading, project.jobs)))
+                parts.append(Part(f"{number} {reading.metric}", calls, (number, reading, project.names)))
     return parts
 
 
 def fetch(connection: Connection, part: Part, window: Window) -> Iterator[Rows]:
-    number, reading, jobs = part.handle
+    number, reading, names = part.handle
     period = max(reading.period_s, connection.settings.metric_period_s)
     of = (reading.metric, reading.resource)
     rows: list[tuple[object, ...]] = []
     for statistic, aligner, reducer in reading.statistics:
         how = Aggregation(aligner, period, reducer, tuple(_field(place) for place in reading.places), reading.where)
         for one in series(connection, number, of, how, window):
-            if (key := _named(reading, number, one, jobs)) is None:
+            if (key := _named(reading, number, one, names)) is None:
                 continue
             for at, value in one.points:
                 if window.contains(at):
@@ -141,14 +150,15 @@ def _field(place: str) -> str:
     return f"{path.get(kind, 'metadata.user_labels')}.{quoted}"
 
 
-def _named(reading: Reading, number: str, one: Values, jobs: Mapping[str, str]) -> tuple[str, str] | None:
+def _named(reading: Reading, number: str, one: Values, names: Mapping[str, str]) -> tuple[str, str] | None:
     """Resource and dimensions; None where a series does not say whose it is."""
-    words = {"number": number, **one.labels, **{f"{JOB}{name}": jobs.get(text, "") for name, text in one.labels.items()}}
+    words = {"number": number, **one.labels}
+    words |= {f"{kind}{label}": names.get(f"{kind}{text}", "") for label, text in one.labels.items() for kind in (JOB, ONLY)}
     if any(not words.get(place) for place in PLACE.findall(reading.id)):
         return None
-    # A database's label is `project:instance`; a job's name is one already.
+    # A database's label is `project:instance`; a name that was looked up is one already.
     name = PLACE.sub(
-        lambda found: words[found[1]] if found[1].startswith(JOB) else words[found[1]].rpartition(":")[2], reading.id
+        lambda found: words[found[1]] if found[1].startswith((JOB, ONLY)) else words[found[1]].rpartition(":")[2], reading.id
     )
     labels = {ours: words[theirs] for ours, theirs in reading.labels if words.get(theirs)}
     return name, compact(labels) if labels else ""

@@ -33,6 +33,8 @@ KINDS = {
     "kubernetes.io/node/cpu/core_usage_time": CUMULATIVE,
     "kubernetes.io/node/cpu/allocatable_utilization": GAUGE,
     "kubernetes.io/node/memory/allocatable_utilization": GAUGE,
+    "kubernetes.io/node/accelerator/duty_cycle": GAUGE,
+    "kubernetes.io/node/accelerator/memory_used": GAUGE,
     "kubernetes.io/container/cpu/request_cores": GAUGE,
     "kubernetes.io/container/cpu/core_usage_time": CUMULATIVE,
     "kubernetes.io/container/accelerator/request": GAUGE,
@@ -69,6 +71,8 @@ KINDS = {
     "ml.googleapis.com/training/accelerator/memory/utilization": GAUGE,
     "ml.googleapis.com/training/network/received_bytes_count": DELTA,
     "ml.googleapis.com/training/network/sent_bytes_count": DELTA,
+    "tpu.googleapis.com/accelerator/duty_cycle": GAUGE,
+    "tpu.googleapis.com/accelerator/memory_used": GAUGE,
 }
 """Kinds of Google's metrics (cloud.google.com/monitoring/api/metrics_gcp and metrics_opsagent, as of 2026)."""
 
@@ -200,6 +204,11 @@ TOLD = {
         SUM,
         1,
     ),
+    ("tpu.googleapis.com/Node", "tpu_duty_cycle", "avg"): (
+        "tpu.googleapis.com/accelerator/duty_cycle",
+        "ALIGN_MEAN:REDUCE_MAX",
+        1,
+    ),
     ("container.googleapis.com/NodePool", "cpu_used_cores", "avg"): (
         "kubernetes.io/node/cpu/core_usage_time",
         "ALIGN_RATE:REDUCE_SUM",
@@ -241,5 +250,7 @@ def _labels(kind: str, name: str, project: str, metric: str, dimensions: str) ->
         return {"resource.location": parts[4], "resource.endpoint_id": parts[-1]}
     if kind == "storage.googleapis.com/Bucket":
         return {"resource.bucket_name": parts[-1]}
+    if kind == "tpu.googleapis.com/Node":
+        return {"resource.location": parts[4]}
     pool = {"resource.project_id": project, "resource.location": parts[4], "resource.cluster_name": parts[6]}
     return pool | {"user.cloud.google.com/gke-nodepool": parts[-1]}

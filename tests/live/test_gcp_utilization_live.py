@@ -16,7 +16,7 @@ from tests.live.aws_company import calls, fetched, rows
 from tests.live.conftest import NOW
 from tests.live.faults import Fault
 from tests.live.google_contract import Google
-from tests.live.google_estate import company, serve_assets, source
+from tests.live.google_estate import asset, company, serve_assets, source
 from tests.live.google_series import KINDS, Monitoring, Series
 from tests.live.google_things import THINGS
 
@@ -116,6 +116,36 @@ def test_a_database_a_cluster_and_a_gpu_have_their_names(google: Google, warehou
         (machine, hour, "gpu_memory_used_gib", '{"device":"0"}', "avg", 2.0),
         (machine, hour, "gpu_memory_used_gib", '{"device":"1"}', "avg", 2.0),
     ]
+
+
+def test_workers_of_a_tpu_are_of_the_one_that_is_there(google: Google, warehouse: Warehouse) -> None:
+    """A zone's series are its only node's; of two they would be anybody's. A pool's name stands in its series."""
+    node, two = "//tpu.googleapis.com/projects/nordlicht-ml-prod/locations/{}/nodes/{}", "us-east5-b"
+    nodes = [node.format(two, name) for name in "ab"] + [node.format("us-central1-b", "four")]
+    things = [asset("tpu.googleapis.com/Node", name, {}, project="nordlicht-ml-prod") for name in nodes]
+    serve_assets(google, [*company(), *things])
+    monitoring, at = Monitoring().serve(google), TODAY - timedelta(hours=3)
+    for zone, load in ((two, 3.0), ("us-central1-b", 62.5), ("europe-west4-a", 9.0)):  # in the last zone none is left
+        series = Series({"resource.location": zone}, {at: load})
+        monitoring.put("nordlicht-ml-prod", "tpu.googleapis.com/accelerator/duty_cycle", "ALIGN_MEAN:REDUCE_MAX", series)
+    pool = "//container.googleapis.com/projects/nordlicht-ml-prod/locations/us-central1/clusters/serving/nodePools/l4-burst"
+    labels = dict(
+        zip(("resource.project_id", "resource.location", "resource.cluster_name"), pool.split("/")[4:9:2], strict=True)
+    )
+    monitoring.put(
+        "nordlicht-ml-prod",
+        "kubernetes.io/node/accelerator/memory_used",
+        "ALIGN_MAX:REDUCE_MAX",
+        Series({**labels, "user.cloud.google.com/gke-nodepool": "l4-burst"}, {at: 2.0**34}),
+    )
+    assert fetched(warehouse, metrics(google)).failures == ()
+    found = rows(warehouse, "select resource_id, metric, statistic, value from metrics order by all")
+    assert [tuple(row.values()) for row in found] == [
+        (pool, "tpu_memory_used_gib", "max", 16.0),
+        (nodes[2], "tpu_duty_cycle", "avg", 62.5),
+    ]
+    asked = {each.filter for each in monitoring.asked if "accelerator/memory_used" in each.filter}
+    assert any('metric.labels.make = "cloud-tpu"' in each for each in asked)
 
 
 def test_a_failed_part_lands_nothing_and_the_next_load_fetches_it_alone(google: Google, warehouse: Warehouse) -> None:
