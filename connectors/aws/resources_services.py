@@ -83,6 +83,25 @@ def balancers(place: Place) -> Iterator[Resource]:
         )
 
 
+def classic_balancers(place: Place) -> Iterator[Resource]:
+    """Of the first generation: machines are registered with a balancer itself, and it is known by its name."""
+    found = list(place.each("elb", "DescribeLoadBalancers", "LoadBalancerDescriptions", ("Marker", "NextMarker")))
+    named: dict[str, dict[str, str]] = {}
+    for start in range(0, len(found), TAGGED_AT_ONCE):
+        names = [balancer["LoadBalancerName"] for balancer in found[start : start + TAGGED_AT_ONCE]]
+        for entry in place.call("elb", "DescribeTags", LoadBalancerNames=names)["TagDescriptions"]:
+            named[entry["LoadBalancerName"]] = tags(entry.get("Tags"))
+    for balancer in found:
+        yield Resource(
+            id=place.arn("elasticloadbalancing", f"loadbalancer/{balancer['LoadBalancerName']}"),
+            type="AWS::ElasticLoadBalancing::LoadBalancer",
+            sku="clb",
+            created_at=balancer.get("CreatedTime"),
+            tags=named.get(balancer["LoadBalancerName"]),
+            properties={"target_count": len(balancer.get("Instances", ())), "scheme": balancer.get("Scheme")},
+        )
+
+
 def endpoints(place: Place) -> Iterator[Resource]:
     """A model endpoint with its first variant; the others stand in `variants`."""
     limits = {
@@ -255,6 +274,11 @@ SERVICES = (
             for name in ("DescribeLoadBalancers", "DescribeTargetGroups", "DescribeTargetHealth", "DescribeTags")
         ),
         balancers,
+    ),
+    Kind(
+        "classic load balancers",
+        ("elasticloadbalancing:DescribeLoadBalancers", "elasticloadbalancing:DescribeTags"),
+        classic_balancers,
     ),
     Kind(
         "model endpoints",

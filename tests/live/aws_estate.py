@@ -110,6 +110,13 @@ def put_resources(url: str) -> dict[str, str]:
         LoadBalancerArn=balancer, Protocol="HTTP", Port=80,
         DefaultActions=[{"Type": "forward", "TargetGroupArn": target["TargetGroupArn"]}],
     )  # fmt: skip
+    client(url, "elb").create_load_balancer(
+        LoadBalancerName="old",
+        Listeners=[{"Protocol": "TCP", "LoadBalancerPort": 80, "InstancePort": 80}],
+        AvailabilityZones=["us-east-1a"],
+        Tags=[{"Key": "team", "Value": "data"}],
+    )
+    client(url, "elb").register_instances_with_load_balancer(LoadBalancerName="old", Instances=[{"InstanceId": instance}])
     return {
         "instance": instance, "volume": volume, "snapshot": snapshot, "address": free, "database": database,
         "gateway": gateway["NatGateway"]["NatGatewayId"], "balancer": balancer, **_services(url, subnets),

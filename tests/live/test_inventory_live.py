@@ -44,6 +44,12 @@ def test_every_kind_of_thing(cloud: Aws, warehouse: Warehouse) -> None:
     assert {"vcpu": 4, "memory_gib": 32, "deployment": "Multi-AZ", "engine": "postgres"}.items() <= database.items()
     assert found[ids["balancer"]]["sku"] == "alb"
     assert found[ids["balancer"]]["properties"]["target_count"] == 0
+    classic = found["arn:aws:elasticloadbalancing:us-east-1:123456789012:loadbalancer/old"]
+    assert (classic["resource_type"], json.loads(classic["tags"])) == (
+        "AWS::ElasticLoadBalancing::LoadBalancer",
+        {"team": "data"},
+    )
+    assert classic["properties"]["target_count"] == 1
     endpoint = found[ids["endpoint"]]
     assert endpoint["sku"] == "ml.g4dn.xlarge"
     expected = {"variant": "AllTraffic", "instance_count": 2, "min_replicas": 2, "max_replicas": 6, "gpu_count": 1, "vcpu": 4}
