@@ -1,4 +1,7 @@
-"""Commitments in force: savings plans, and reserved instances, databases, cache and warehouse nodes."""
+"""Commitments in force: savings plans, and reserved instances, databases, searches, cache and warehouse nodes.
+
+What DynamoDB reserves, no API of AWS's lists: the bill alone has it.
+"""
 
 from __future__ import annotations
 
@@ -98,6 +101,11 @@ def _reservations(place: Place) -> Iterator[tuple[object, ...]]:
             yield _reservation(
                 place, found["ReservedDBInstanceArn"], found, scope, found["DBInstanceCount"], found["StartTime"]
             )
+    yield from _nodes(place)
+
+
+def _nodes(place: Place) -> Iterator[tuple[object, ...]]:
+    """Of caches, warehouses, in-memory databases and searches."""
     for found in place.each("elasticache", "DescribeReservedCacheNodes", "ReservedCacheNodes", ("Marker", "Marker")):
         scope = {"region": place.region, "sku": found["CacheNodeType"], "engine": found.get("ProductDescription")}
         if found.get("State") == "active":
@@ -108,6 +116,17 @@ def _reservations(place: Place) -> Iterator[tuple[object, ...]]:
         if found.get("State") == "active":
             name = place.arn("redshift", f"reserved-node:{found['ReservedNodeId']}")
             yield _reservation(place, name, found, scope, found["NodeCount"], found["StartTime"])
+    is_there = place.connection.offers("memorydb", place.region)
+    for found in place.each("memorydb", "DescribeReservedNodes", "ReservedNodes") if is_there else ():
+        # any node of the family (MemoryDB Developer Guide, "Size flexible reserved nodes")
+        scope = {"region": place.region, "sku": found["NodeType"], "size_flexible": True}
+        if found.get("State") == "active":
+            yield _reservation(place, found["ARN"], found, scope, found["NodeCount"], found["StartTime"])
+    for found in place.each("opensearch", "DescribeReservedInstances", "ReservedInstances"):
+        scope = {"region": place.region, "sku": found["InstanceType"]}
+        if found.get("State") == "active":
+            name = place.arn("es", f"reserved-instance/{found['ReservedInstanceId']}")
+            yield _reservation(place, name, found, scope, found["InstanceCount"], found["StartTime"])
 
 
 def _reservation(
@@ -130,7 +149,7 @@ def _reservation(
         "Hours",
         start,
         found.get("End") or start + timedelta(seconds=int(found["Duration"])),
-        PAYMENTS.get(str(found.get("OfferingType", "")).lower()),
+        PAYMENTS.get(str(found.get("OfferingType") or found.get("PaymentOption", "")).replace("_", " ").lower()),
         _exact(found, ("FixedPrice",)) * count,
         hourly * count,
         found.get("CurrencyCode", "USD"),
@@ -163,6 +182,8 @@ COMMITMENTS = Stream(
         "rds:DescribeReservedDBInstances",
         "elasticache:DescribeReservedCacheNodes",
         "redshift:DescribeReservedNodes",
+        "memorydb:DescribeReservedNodes",
+        "es:DescribeReservedInstances",
     ),
     plan=plan,
     fetch=fetch,

@@ -88,6 +88,8 @@ CALLS: Mapping[str, tuple[str, str, Mapping[str, Any]]] = {
     "rds:DescribeReservedDBInstances": ("rds", "DescribeReservedDBInstances", {"MaxRecords": 20}),
     "elasticache:DescribeReservedCacheNodes": ("elasticache", "DescribeReservedCacheNodes", {"MaxRecords": 20}),
     "redshift:DescribeReservedNodes": ("redshift", "DescribeReservedNodes", {"MaxRecords": 20}),
+    "memorydb:DescribeReservedNodes": ("memorydb", "DescribeReservedNodes", {"MaxResults": 20}),
+    "es:DescribeReservedInstances": ("opensearch", "DescribeReservedInstances", {"MaxResults": 1}),
     "ec2:DescribeSpotPriceHistory": ("ec2", "DescribeSpotPriceHistory", {"MaxResults": 5, **HOUR}),
     "cost-optimization-hub:ListRecommendations": ("cost-optimization-hub", "ListRecommendations", {"maxResults": 1}),
     hub.ENROLLED: ("cost-optimization-hub", "ListEnrollmentStatuses", {}),

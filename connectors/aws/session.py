@@ -19,7 +19,7 @@ SESSION_NAME = "finops"
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
 
-PREFIXES = {"elb": "elasticloadbalancing", "elbv2": "elasticloadbalancing"}
+PREFIXES = {"elb": "elasticloadbalancing", "elbv2": "elasticloadbalancing", "opensearch": "es"}
 """Services whose permissions bear another name than their client."""
 
 ACTIONS = {

@@ -35,6 +35,7 @@ SERVICES = {
     "ce": "ce",
     "monitoring": "cloudwatch",
     "elasticloadbalancing": "elbv2",
+    "es": "opensearch",
 }
 """Signing name → botocore's name, where they differ (or where several services share one)."""
 
@@ -52,6 +53,8 @@ UNKNOWN_TO_THE_EMULATOR: dict[str, dict[str, Any]] = {
     "rds:DescribeReservedDBInstances": {"ReservedDBInstances": []},
     "elasticache:DescribeReservedCacheNodes": {"ReservedCacheNodes": []},
     "redshift:DescribeReservedNodes": {"ReservedNodes": []},
+    "memorydb:DescribeReservedNodes": {"ReservedNodes": []},
+    "es:DescribeReservedInstances": {"ReservedInstances": []},
     "cost-optimization-hub:ListEnrollmentStatuses": {"items": [{"accountId": "123456789012", "status": "Active"}]},
     "cost-optimization-hub:ListRecommendations": {"items": []},
     "compute-optimizer:GetEnrollmentStatus": {"status": "Active"},

@@ -119,12 +119,21 @@ def test_what_holds_data_or_models_by_the_hour(cloud: Aws, warehouse: Warehouse)
         "commitmentDuration": "OneMonth", "creationTime": NOW, "lastModifiedTime": NOW,
     }  # fmt: skip
     cloud.answer("bedrock:ListProvisionedModelThroughputs", {"provisionedModelSummaries": [model]})
+    function = {
+        "FunctionName": "fn",
+        "FunctionArn": arn("lambda", "function:fn"),
+        "MemorySize": 512,
+        "Architectures": ["arm64"],
+    }
+    cloud.answer("lambda:ListFunctions", {"Functions": [function], "NextMarker": "more"}, {"Functions": []})
     assert fetched(warehouse, inventory(cloud.url)).failures == ()
     every = resources(warehouse).values()
     found = {row["resource_type"]: row for row in every}
     cache = found["AWS::ElastiCache::CacheCluster"]
     assert (cache["sku"], cache["properties"]["vcpu"], cache["properties"]["engine"]) == ("cache.r6g.large", 2, "redis")
     assert "memory_gib" not in cache["properties"]
+    function = found["AWS::Lambda::Function"]
+    assert (function["sku"], function["properties"]["memory_mb"]) == ("lambda-arm", 512)
     table = found["AWS::DynamoDB::Table"]["properties"]
     assert {"read_units": 40, "write_units": 5, "billing_mode": "PROVISIONED"}.items() <= table.items()
     units = found["AWS::Bedrock::ProvisionedModel"]

@@ -89,6 +89,15 @@ def answer_commitments(cloud: Aws) -> None:
         "RecurringCharges": [{"RecurringChargeAmount": 0.15, "RecurringChargeFrequency": "Hourly"}],
     }
     cloud.answer("elasticache:DescribeReservedCacheNodes", {"ReservedCacheNodes": [node]})
+    ends = {"Duration": YEAR_S, "StartTime": START, "FixedPrice": 100.0, "State": "active"}
+    memory = {"ARN": "arn:aws:memorydb:us-east-1:1:reservednode/m1", "NodeType": "db.r6g.large", "NodeCount": 2}
+    cloud.answer("memorydb:DescribeReservedNodes", {"ReservedNodes": [memory | ends | {"OfferingType": "All Upfront"}]})
+    search = {"ReservedInstanceId": "s1", "InstanceType": "r5.large.search", "InstanceCount": 3, "PaymentOption": "ALL_UPFRONT"}
+    cloud.answer(
+        "es:DescribeReservedInstances",
+        {"ReservedInstances": [search | ends], "NextToken": "more"},
+        {"ReservedInstances": [search | ends | {"ReservedInstanceId": "s2", "State": "retired"}]},
+    )
 
 
 def test_commitments_by_the_names_of_the_bill(cloud: Aws, warehouse: Warehouse) -> None:
@@ -109,7 +118,16 @@ def test_commitments_by_the_names_of_the_bill(cloud: Aws, warehouse: Warehouse) 
     assert (database["payment"], database["upfront"]) == ("all", Decimal("5080.8"))
     assert database["term_end"] == START + timedelta(seconds=YEAR_S)
     assert found["arn:aws:elasticache:us-east-1:1:reserved-instance:c1"]["recurring"] == Decimal("0.45")
-    assert len(found) == 5  # what is no longer active is left out
+    memory = found["arn:aws:memorydb:us-east-1:1:reservednode/m1"]
+    assert (memory["payment"], memory["upfront"], memory["quantity"]) == ("all", Decimal(200), 2)
+    assert json.loads(memory["scope"])["family"] == "db.r6g"
+    search = found["arn:aws:es:us-east-1:123456789012:reserved-instance/s1"]
+    assert (search["payment"], search["upfront"], json.loads(search["scope"])["sku"]) == (
+        "all",
+        Decimal(300),
+        "r5.large.search",
+    )
+    assert len(found) == 7  # what is no longer active is left out
 
 
 def test_spot_prices_of_the_families_that_run(cloud: Aws, warehouse: Warehouse) -> None:
