@@ -11,6 +11,7 @@ import pytest
 
 from connectors.azure.reports import GENERATE
 from finops.intake.load import load
+from finops.live import run
 from finops.live.doctor import examine
 from finops.warehouse.warehouse import Warehouse
 from tests.live.aws_company import cached, calls, fetched, rows, whole
@@ -43,6 +44,30 @@ def test_a_second_load_downloads_and_stages_nothing(azure: Azure, warehouse: War
     assert (first.changed, again.changed, again.lines) == (True, False, ())
     assert (calls(first)["blob:GetBlob"], calls(again)["blob:GetBlob"]) == (12, 4)  # the manifests alone
     assert warehouse.published().number == 1
+
+
+def test_another_mapping_is_staged_without_a_download(
+    azure: Azure, warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put_exports(azure, ("2026-10",))
+    fetched(warehouse, source(azure, "billing"))
+    charges = whole(warehouse, "charges")
+    monkeypatch.setattr(run, "mapping", lambda fmt: f"another mapping of {fmt.name}")
+    report = fetched(warehouse, source(azure, "billing"))
+    assert [line.period for line in report.lines] == ["2026-10"]
+    assert calls(report)["blob:GetBlob"] == 2  # the manifests alone
+    assert whole(warehouse, "charges").equals(charges)
+
+
+def test_what_a_failed_load_has_downloaded_is_not_downloaded_again(azure: Azure, warehouse: Warehouse) -> None:
+    put_exports(azure, ("2026-10",))
+    given = source(azure, "billing", concurrency=1, retries=1)
+    azure.faults["blob:GetBlob"] = [None] * 5 + [Fault(404, "BlobNotFound")]  # type: ignore[list-item]
+    assert fetched(warehouse, given).failures
+    assert (warehouse.published().number, azure.asked["blob:GetBlob"]) == (0, 6)
+    report = fetched(warehouse, given)
+    assert report.failures == ()
+    assert calls(report)["blob:GetBlob"] == 2 + 1  # the manifests, and the part that is missing
 
 
 def test_a_newer_run_replaces_its_month_and_both_costs_stay_together(azure: Azure, warehouse: Warehouse) -> None:

@@ -20,6 +20,7 @@ from tests.live.azure_contract import Azure
 from tests.live.azure_estate import GROUP, SUBSCRIPTION, put_resources, put_sample
 from tests.live.azure_metrics import PUBLISHED, put_measurements
 from tests.live.conftest import NOW
+from tests.live.faults import Fault
 
 HOUR = datetime(2026, 10, 30, 7, tzinfo=UTC)
 VARIANT = '{"variant":"blue"}'
@@ -115,6 +116,19 @@ def test_half_an_answer_fails_its_window(azure: Azure, warehouse: Warehouse, ans
     (failure,) = fetched(warehouse, metrics(azure)).failures
     assert said in failure or "was not answered" in failure
     assert warehouse.published().number == 0
+
+
+def test_a_batch_that_fails_lands_nothing_and_the_next_load_asks_for_it_alone(azure: Azure, warehouse: Warehouse) -> None:
+    put_sample(azure)
+    told = put_measurements(azure.plane.measured, 5)
+    given = metrics(azure, concurrency=1, retries=1)
+    azure.fail("monitor:QueryResources", Fault(500, "InternalServerError"))
+    assert "InternalServerError" in fetched(warehouse, given).failures[0]
+    assert warehouse.published().number == 0
+    before = azure.asked["monitor:QueryResources"]
+    assert fetched(warehouse, given, now=NOW + timedelta(hours=1)).failures == ()
+    assert 0 < azure.asked["monitor:QueryResources"] - before < before / 2
+    assert len(loaded(warehouse)) == len(told)
 
 
 def _metric(code: str, series: int) -> dict[str, Any]:
