@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import pkgutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from benchmarks import traces
@@ -16,8 +16,10 @@ HEAD = """# Bars on real traces
 
 Made by `make bench` (`python -m benchmarks.traces all --data ../shared/data/traces --write`). What policies of the kernel
 reach on traces that are not in this repository, beside policies built like the vendors' own advice. Where a parameter was
-chosen while these very traces were at hand, its decision says so: [decisions](decisions/).
-
+chosen while these very traces were at hand, its decision says so: [decisions](decisions/). Kinds named instead of `all` are
+measured anew, the others stay.
+"""
+TABLE = """
 | bar | data | value | target | | vendor-style policies |
 | --- | --- | ---: | ---: | --- | --- |
 """
@@ -35,26 +37,30 @@ def main() -> None:
     parser.add_argument("kinds", nargs="+", metavar="KIND", help=f"all, {', '.join(kinds())}")
     parser.add_argument("--data", type=Path, required=True, help="a folder laid out as the shared traces")
     parser.add_argument("--decisions", type=Path, help="write every single decision here, as JSON lines")
-    parser.add_argument("--write", action="store_true", help=f"write {REPORT.relative_to(REPORT.parents[1])}, of all kinds")
+    parser.add_argument("--write", action="store_true", help=f"put them into {REPORT.relative_to(REPORT.parents[1])}")
     arguments = parser.parse_args()
     chosen = kinds() if "all" in arguments.kinds else arguments.kinds
     for kind in chosen:
         if kind not in kinds():
             parser.error(f"no measurement `{kind}`: all, {', '.join(kinds())}")
-    measured: list[Bar] = []
+    measured: dict[str, list[Bar]] = {kind: [] for kind in chosen}
     with Decisions(arguments.decisions) as decisions:
         for kind in chosen:
             for bar in importlib.import_module(f"{traces.__name__}.{kind}").bars(arguments.data, decisions):
                 print(bar.line(), flush=True)
-                measured.append(bar)
+                measured[kind].append(bar)
     if arguments.write:
-        REPORT.write_text(page(measured), "utf-8")
-    raise SystemExit(1 if any(bar.passes is False for bar in measured) else 0)
+        REPORT.write_text(page(REPORT.read_text("utf-8"), measured), "utf-8")
+    raise SystemExit(1 if any(bar.passes is False for bars in measured.values() for bar in bars) else 0)
 
 
-def page(measured: Iterable[Bar]) -> str:
-    """Those with a target; fronts and other lines that are reported alone are printed, not kept."""
-    return HEAD + "".join(_row(bar) for bar in measured if bar.passes is not None)
+def page(before: str, measured: Mapping[str, Iterable[Bar]]) -> str:
+    """The page with the measured kinds' sections anew. Bars without a target (fronts, say) are printed, not kept."""
+    parts = (part.partition("\n") for part in before.split("\n## ")[1:])
+    sections = {kind: f"{rows.rstrip()}\n" for kind, _, rows in parts}
+    for kind, bars in measured.items():
+        sections[kind] = TABLE + "".join(_row(bar) for bar in bars if bar.passes is not None)
+    return HEAD + "".join(f"\n## {kind}\n{rows}" for kind, rows in sorted(sections.items()))
 
 
 def _row(bar: Bar) -> str:

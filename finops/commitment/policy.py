@@ -2,8 +2,9 @@
 
 A commitment of level c at discount d pays for its next unit while demand reaches it in more than 1 − d of the term's hours,
 so that the best level is the d-quantile of what the term will bring. The forecast is made of scenarios: today's level as
-several lookbacks see it, carried on along a shrunken drift, with noise as large as the series' own (and its siblings')
-months have shown. Nothing here knows a provider, a unit or a length of series; all is relative to the series' own level.
+several lookbacks see it, each with the say that its precision gives it, carried on along a shrunken drift, with noise as
+large as the series' own (and its siblings') months have shown. Nothing here knows a provider, a unit or a length of series;
+all is relative to the series' own level.
 """
 
 from __future__ import annotations
@@ -29,6 +30,9 @@ FLOOR = 0.02
 LEAST_PERSISTENCE = 0.25
 """The long-run variance of monthly changes is at least this share of their variance, however much they undo each other."""
 
+MOST_FOLLOW = 0.9
+"""Days that follow one another more closely than this still count as a twentieth of independent ones."""
+
 LEAVING_YEARS = 20.0
 """How many family-years of own history the policy's rate of leaving is worth."""
 
@@ -47,7 +51,7 @@ class LevelPolicy:
     """What the forecast takes for granted. How each was chosen: docs/decisions/0012.
 
     lookbacks     days whose demand counts as "now"; each gives one forecast
-    caution       quantile of the lookbacks' levels that is bought: 0 the lowest, 0.5 their median
+    caution       quantile of the lookbacks' levels that is bought, weighed by how well each is known: 0 the lowest
     drift         standard deviation of a year's drift before anything is seen (logarithm)
     monthly       standard deviation of a month's change before anything is seen (logarithm)
     prior_months  how many months of own history that is worth
@@ -89,19 +93,21 @@ NARROW = LevelPolicy(
 class Outlook:
     """Scenarios of the term, one array a lookback: steps of the term × scenarios × hours of the day and week, levels ≥ 0.
 
-    stays  the probability, at each step, that the usage has not left
+    stays    the probability, at each step, that the usage has not left
+    weights  how much each lookback has to say; they sum to 1
     """
 
     scenarios: tuple[Floats, ...]
     stays: Floats
     caution: float
+    weights: Floats
 
     def level(self, discount: float) -> float:
         """The level that costs least in expectation at a discount 0 … 1: 0 where nothing pays."""
         gone = float(1 - self.stays.mean())
         if not self.scenarios or gone >= discount:
             return 0.0
-        return float(np.quantile([_quantile(s, self.stays, gone, discount) for s in self.scenarios], self.caution))
+        return _between([_quantile(s, self.stays, gone, discount) for s in self.scenarios], self.weights, self.caution)
 
     def savings(self, level: float, discount: float) -> tuple[Floats, Floats]:
         """Saving per hour of the term of a level bought at a discount, by scenario, and each scenario's probability.
@@ -112,10 +118,10 @@ class Outlook:
         steps = len(self.stays)
         ends = np.concatenate([-np.diff(np.concatenate([[1.0], self.stays])), self.stays[-1:]])
         amounts, weights = [], []
-        for by_step in used:
+        for by_step, say in zip(used, self.weights, strict=True):
             until = np.vstack([np.zeros(by_step.shape[1]), np.cumsum(by_step, axis=0)]) / steps
             amounts.append(until - (1 - discount) * level)
-            weights.append(np.broadcast_to(ends[:, None] / (until.shape[1] * len(used)), until.shape))
+            weights.append(np.broadcast_to(ends[:, None] * say / until.shape[1], until.shape))
         return np.concatenate([a.ravel() for a in amounts]), np.concatenate([w.ravel() for w in weights])
 
 
@@ -154,9 +160,9 @@ def outlook(demand: Floats, per_day: int, policy: LevelPolicy, siblings: Sibling
     means = days.mean(axis=1)
     stays = _stays((np.arange(steps) + 0.5) * years / steps, means, policy, siblings)
     if count < 2 * BLOCK_DAYS or means[-7:].max() <= 0:
-        return Outlook((), stays, policy.caution)
+        return Outlook((), stays, policy.caution, np.zeros(0))
     prior = max(policy.monthly, siblings.monthly or 0.0)
-    found = []
+    found, doubts = [], []
     for lookback in policy.lookbacks:
         level = float(means[-lookback:].mean())
         if lookback <= count and level > 0:
@@ -164,7 +170,9 @@ def outlook(demand: Floats, per_day: int, policy: LevelPolicy, siblings: Sibling
             paths = _paths(means, level, ahead, policy, prior, shares)
             hours = np.quantile(days[-lookback:].ravel(), (np.arange(10) + 0.5) / 10)
             found.append(np.multiply.outer(paths, hours))
-    return Outlook(tuple(found), stays, policy.caution)
+            doubts.append(prior**2 + _doubt(means[-lookback:]) ** 2)
+    says = 1 / np.array(doubts)
+    return Outlook(tuple(found), stays, policy.caution, says / says.sum())
 
 
 def siblings(families: Sequence[Floats], policy: LevelPolicy) -> Siblings:
@@ -229,6 +237,25 @@ def _stays(years: Floats, means: Floats, policy: LevelPolicy, siblings: Siblings
         return np.asarray(stays)
     share = min(1.0, step.size / level)
     return np.asarray(stays * (1 - share + share * np.exp(-ending * years)))
+
+
+def _doubt(days: Floats) -> float:
+    """The standard error of a lookback's mean, as a share of it: of what is around its trend, as far as days are apart."""
+    count, mean = len(days), float(days.mean())
+    times = np.arange(count) - (count - 1) / 2
+    around = days - mean - times * (times @ days) / (times @ times)
+    total = float(around @ around)
+    if total <= 0:
+        return 0.0
+    follow = min(max(float(around[1:] @ around[:-1]) / total, 0.0), MOST_FOLLOW)
+    return float(np.sqrt(total / (count - 2) / max(1.0, count * (1 - follow) / (1 + follow)))) / mean
+
+
+def _between(levels: Sequence[float], weights: Floats, share: float) -> float:
+    """The quantile of weighed levels, each standing in the middle of its weight."""
+    order = np.argsort(levels, kind="stable")
+    reached = np.cumsum(weights[order]) - weights[order] / 2
+    return float(np.interp(share, reached, np.asarray(levels)[order]))
 
 
 def _quantile(scenarios: Floats, stays: Floats, gone: float, discount: float) -> float:
