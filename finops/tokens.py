@@ -64,7 +64,7 @@ class Usage:
         """Model → its share of the tokens; what the inventory says where no metric names one."""
         tokens: dict[str, float] = {}
         for s in self.series:
-            name = str(s.dimensions.get("model") or profile.properties.get("model") or profile.sku or "")
+            name = str(s.dimensions.get("model") or _model(profile))
             tokens[name] = tokens.get(name, 0.0) + sum(s.hours)
         whole = sum(tokens.values())
         return {name: part / whole for name, part in sorted(tokens.items()) if whole}
@@ -72,6 +72,12 @@ class Usage:
     @property
     def facts(self) -> tuple[Fact, ...]:
         return tuple(Fact(f"tokens {name}", round(self.total(name)), "of 30 days", "metric_samples") for name in self.meters)
+
+
+def _model(profile: Profile) -> str:
+    """What the inventory says: the model with its version, where they are apart, as versions have prices of their own."""
+    model, version = (str(profile.properties.get(name) or "") for name in ("model", "version"))
+    return f"{model}-{version}" if model and version else model or profile.sku or ""
 
 
 def usage_of_rows(rows: Iterable[Mapping[str, Any]]) -> Usage:
@@ -96,12 +102,7 @@ class TokenPrices:
     @classmethod
     def of(cls, models: Mapping[str, float], profile: Profile, context: Context) -> TokenPrices | None:
         """None where a model that is used has no price of input."""
-        listed: dict[str, dict[str, float]] = {}
-        for price in context.prices.every(context.at, provider=profile.provider, product="tokens"):
-            model, _, rest = price.key.sku.partition(":")
-            units = PER_MILLION.get(price.unit.lower())
-            if rest and units is not None and price.key.region in (profile.region, "", "global"):
-                listed.setdefault(model.lower(), {})[rest.replace("-", "_").lower()] = float(price.amount) * units
+        listed = _listed(profile, context)
         found = {name: listed.get(_listed_as(name, listed)) for name in models}
         if not found or any(prices is None or "input" not in prices for prices in found.values()):
             return None
@@ -117,10 +118,28 @@ class TokenPrices:
         return self.amounts[meter]
 
 
+def _listed(profile: Profile, context: Context) -> dict[str, dict[str, float]]:
+    """Model → meter → a million tokens, where the profile's are processed: a type of deployment begins with the price's."""
+    kind = str(profile.properties.get("deployment_type") or "")
+    found: dict[str, dict[str, tuple[int, float]]] = {}
+    for price in context.prices.every(context.at, provider=profile.provider, product="tokens"):
+        model, _, rest = price.key.sku.partition(":")
+        units, place = PER_MILLION.get(price.unit.lower()), price.key.deployment or ""
+        if not rest or units is None or price.key.region not in (profile.region, "", "global") or not kind.startswith(place):
+            continue
+        meters, meter = found.setdefault(model.lower(), {}), rest.replace("-", "_").lower()
+        if len(place) >= meters.get(meter, (0, 0.0))[0]:  # the nearest word for it
+            meters[meter] = len(place), float(price.amount) * units
+    return {model: {meter: amount for meter, (_, amount) in meters.items()} for model, meters in found.items()}
+
+
 def _listed_as(name: str, listed: Iterable[str]) -> str:
-    """The price list's name of a model: its own, else the longest that is part of it (`claude-sonnet` of a versioned id)."""
+    """The price list's name of a model: its own, else the longest that it is a version of (`claude-sonnet` of a versioned id).
+
+    What follows must be a version: `gpt-4o-mini` is no `gpt-4o`, `gpt-5.2` no `gpt-5`.
+    """
     own = name.lower()
-    inside = [model for model in listed if model in own]
+    inside = [model for model in listed if re.search(rf"(?<![a-z0-9]){re.escape(model)}(?=$|[@:]|[-_]v?\d)", own)]
     return own if own in set(listed) else max(inside, key=len, default="")
 
 

@@ -1,4 +1,4 @@
-"""What an item of Retail Prices is a price of: machines by their size, other things by `data/meters.csv`.
+"""What an item of Retail Prices is a price of: machines by their size, tokens by their model, the rest by `data/meters.csv`.
 
 Azure sells databases in parts: the compute of a size, the licence of a core, the second zone. `whole` adds them up.
 """
@@ -15,6 +15,7 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
+from connectors.azure import tokens
 from connectors.azure.resources_services import GIB_PER_VCORE
 
 MACHINES = "Virtual Machines"
@@ -87,6 +88,8 @@ def filters(region: str) -> Iterator[str]:
     yield f"serviceName eq '{MACHINES}' and {at}"
     for service, several in meters().items():
         names = dict.fromkeys(name for meter in several for name in meter.names)
+        if service == tokens.SERVICE:
+            names |= dict.fromkeys(tokens.products())
         only = " or ".join(f"productName eq '{name}'" for name in names)
         yield f"serviceName eq '{service}' and {at}" + (f" and ({only})" if only else "")
     world = "US Gov" if region.startswith(("usgov", "usdod")) else "Global"
@@ -104,7 +107,12 @@ def sold(item: Mapping[str, Any]) -> Sold | None:
             said = {name: _word(name, value) for name, value in match.groupdict().items()}
             sku, deployment = meter.sku.format(**said), meter.deployment.format(**said)
             return Sold(meter.product, sku, "", meter.license, deployment, meter.unit, meter.plan)
-    return None
+    return _tokens(item) if item["serviceName"] == tokens.SERVICE else None
+
+
+def _tokens(item: Mapping[str, Any]) -> Sold | None:
+    name, unit = tokens.named().get(str(item["meterName"]).lower()), tokens.UNITS.get(item["unitOfMeasure"])
+    return Sold("tokens", name[0], deployment=name[1], unit=unit, plan="") if name and unit else None
 
 
 def _machine(item: Mapping[str, Any]) -> Sold | None:

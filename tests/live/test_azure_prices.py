@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from connectors.azure import tokens
 from connectors.azure.prices import PUBLIC
 from finops.demo import sample_company
 from finops.live.doctor import examine
@@ -125,6 +126,37 @@ def test_provisioned_throughput_by_deployment_and_its_reservations(azure: Azure,
         ("GlobalProvisionedManaged", "1y", "none", hours, Decimal("0.3027"), Decimal(0)),
         ("GlobalProvisionedManaged", "on_demand", None, hours, Decimal(1), Decimal(0)),
     ]
+
+
+MODELS = "Foundry Models"
+TOKENS = [
+    other(MODELS, "Azure OpenAI", "gpt-4o-0806-Inp-glbl", "gpt-4o-0806-Inp-glbl Tokens", "1K", 0.0025),
+    other(MODELS, "Azure OpenAI", "gpt-4o-0806-Inp-regnl", "gpt-4o-0806-Inp-regnl Tokens", "1K", 0.00275),
+    other(MODELS, "Azure OpenAI", "gpt 4o 0806 Batch Inp", "gpt 4o 0806 Batch Inp Data Zone Tokens", "1K", 0.001375),
+    other(MODELS, "Azure OpenAI GPT5", "GPT 5 Mini outpt Glbl", "GPT 5 Mini outpt Glbl 1M Tokens", "1M", 2.0),
+    other(MODELS, "Azure OpenAI GPT5", "5.4 inp Gl", "5.4 inp Gl 1M Tokens", "1M", 2.5),  # it depends on the prompt's length
+    other(MODELS, "Azure OpenAI", "gpt 4.1 Inp glbl", "gpt 4.1 Inp glbl Tokens", "1K", 0.002),
+    other(MODELS, "Azure OpenAI", "gpt 4.1 Inp glbl", "gpt 4.1 Inp glbl Tokens", "1K", 0.003),  # so it is unknown
+    other(MODELS, "Azure Phi Models", "Phi-4-Input", "Phi-4-Input Tokens", "1K", 0.000125),
+]
+
+
+def test_tokens_by_model_and_where_they_are_processed(azure: Azure, warehouse: Warehouse) -> None:
+    found = priced(warehouse, azure, TOKENS, "product = 'tokens'", "sku, deployment, term, unit, price")
+    assert found == [
+        ("gpt-4o-2024-08-06:input", "Global", "on_demand", "1K Tokens", Decimal("0.0025")),
+        ("gpt-4o-2024-08-06:input", None, "on_demand", "1K Tokens", Decimal("0.00275")),
+        ("gpt-4o-2024-08-06:input:batch", "DataZone", "on_demand", "1K Tokens", Decimal("0.001375")),
+        ("gpt-5-mini:output", "Global", "on_demand", "1M Tokens", Decimal(2)),
+    ]
+    asked = [request["parameters"]["$filter"] for name, request in azure.requests if name == "prices:List"]
+    assert any("'Azure OpenAI GPT5'" in each for each in asked)
+
+
+def test_no_two_meters_of_tokens_are_one() -> None:
+    names = [line[meter].lower() for line in tokens.lines() for meter in tokens.METERS if line[meter]]
+    assert len(names) == len(set(names)) == len(tokens.named()) > 150
+    assert {line["deployment"] for line in tokens.lines()} == {"Global", "DataZone", ""}
 
 
 GP, BC = (f"SQL Database Single/Elastic Pool {tier}" for tier in ("General Purpose", "Business Critical"))

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from finops.money import cents
-from finops.tokens import cache_writes, meter_of, nightly, usage_of_rows
+from finops.tokens import _listed_as, cache_writes, meter_of, nightly, usage_of_rows
 from tests.estate import AS_OF, Estate
 from tests.recommenders.test_plan import only, plan_of, why
 
@@ -153,7 +153,7 @@ def test_a_job_without_a_batch_price_is_unknown() -> None:
     assert [m.missing for m in plan.unknowns] == ["price of claude-sonnet:input:batch in us-east-1 in USD"]
 
 
-def provisioned(utilization: float) -> Estate:
+def provisioned(utilization: float, **more: object) -> Estate:
     kind = "Microsoft.CognitiveServices/accounts/deployments"
     place = {"provider": "Microsoft Azure", "region": "eastus2"}
     estate = Estate().charge("gpt", 2400.0, quantity=2400, ProviderName="Microsoft Azure", RegionId="eastus2")
@@ -161,7 +161,7 @@ def provisioned(utilization: float) -> Estate:
         "tokens", "gpt:output", 10.0, "1K Tokens", **place
     )
     estate._rows["prices"][-1]["price"] = 0.01  # of a thousand
-    estate.resource("gpt", kind, sku="gpt", ptu=100, ptu_step=50, ptu_minimum=50, **place)
+    estate.resource("gpt", kind, sku="gpt", ptu=100, ptu_step=50, ptu_minimum=50, **place, **more)
     estate.metric("gpt", "ptu_utilization", utilization, statistic="p99")
     return tokens(tokens(estate, "input", FLAT, resource="gpt"), "output", dict.fromkeys(range(24), 1.0), resource="gpt")
 
@@ -174,6 +174,35 @@ def test_provisioned_throughput_is_compared_with_tokens_and_left_to_its_owner() 
     )
     assert "spills over" not in text
     assert why(plan_of(provisioned(100.0), "ai_usage")).endswith("what spills over is charged by token")
+
+
+@pytest.mark.parametrize(
+    ("kind", "by_token"),
+    [("GlobalProvisionedManaged", "25,550.00"), ("DataZoneProvisionedManaged", "51,100.00"), ("ProvisionedManaged", "")],
+)
+def test_tokens_cost_what_they_do_where_they_are_processed(kind: str, by_token: str) -> None:
+    estate = provisioned(60.0, deployment_type=kind, model="gpt-x", version="2024-08-06")
+    for place, times in (("Global", 1), ("DataZone", 2)):
+        of = {"provider": "Microsoft Azure", "region": "eastus2", "deployment": place}
+        for meter, price in (("input", 2.5), ("output", 10.0)):
+            estate.price("tokens", f"gpt-x-2024-08-06:{meter}", price * times, "Million Tokens", **of)
+    plan = plan_of(estate, "ai_usage")
+    assert f"by token it would cost {by_token}" in why(plan) if by_token else not plan.keeps
+
+
+@pytest.mark.parametrize(
+    ("name", "listed"),
+    [
+        ("us.anthropic.claude-sonnet-4-20250514-v1:0", "claude-sonnet"),
+        ("gpt-4.1-2025-04-14", "gpt-4.1"),
+        ("gpt-4.1-mini-2025-04-14", "gpt-4.1-mini"),
+        ("gpt-5.2-2025-12-11", ""),
+        ("gpt-5-codex-2025-09-15", ""),
+        ("gpt-5", "gpt-5"),
+    ],
+)
+def test_a_version_of_a_model_is_that_model_and_another_model_is_not(name: str, listed: str) -> None:
+    assert _listed_as(name, ("claude-sonnet", "gpt-4.1", "gpt-4.1-mini", "gpt-5")) == listed
 
 
 @pytest.mark.parametrize(
