@@ -8,6 +8,9 @@ from typing import Any
 
 from connectors.aws.resources import Kind, Place, Resource, sizes, tags
 
+COPIED = "vol-ffffffff"
+"""Of a snapshot that was copied, "an arbitrary volume ID that you should not use for any purpose" (EC2 API, CopySnapshot)."""
+
 
 def instances(place: Place) -> Iterator[Resource]:
     found = [i for r in place.each("ec2", "DescribeInstances", "Reservations") for i in r["Instances"]]
@@ -78,7 +81,7 @@ def snapshots(place: Place) -> Iterator[Resource]:
             sku=snapshot.get("StorageTier", "standard"),
             state=snapshot.get("State"),
             created_at=snapshot.get("StartTime"),
-            attached_to=snapshot.get("VolumeId"),
+            attached_to=None if snapshot.get("VolumeId") == COPIED else snapshot.get("VolumeId"),
             tags=tags(snapshot.get("Tags")),
             properties={
                 "size_gib": snapshot.get("VolumeSize"),

@@ -90,7 +90,10 @@ class Aws:
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def answer(self, permission: str, *pages: dict[str, Any] | Callable[[dict[str, Any]], dict[str, Any]]) -> None:
-        """These answers, one a call, or what makes one of the parameters; the last is repeated."""
+        """These answers, one a call, or what makes one of the parameters; the last is repeated.
+
+        `ACCOUNT PERMISSION` is what this member account alone answers.
+        """
         self.answers[permission] = list(pages)
 
     def fail(self, permission: str, *faults: Fault | Reset) -> None:
@@ -102,9 +105,9 @@ class Aws:
             waiting = self.faults.get(permission) or self.faults.get("*")
             return waiting.pop(0) if waiting else None
 
-    def next_answer(self, permission: str, asked: dict[str, Any]) -> dict[str, Any] | None:
+    def next_answer(self, permission: str, asked: dict[str, Any], account: str = "") -> dict[str, Any] | None:
         with self.lock:
-            pages = self.answers.get(permission)
+            pages = self.answers.get(f"{account} {permission}") or self.answers.get(permission)
             if not pages:
                 return UNKNOWN_TO_THE_EMULATOR.get(permission)
             page = pages.pop(0) if len(pages) > 1 else pages[0]
@@ -126,6 +129,25 @@ def contract(upstream: str) -> Iterator[Aws]:
     finally:
         server.shutdown()
         server.server_close()
+
+
+ASSUMED = "ASIA"
+
+
+def assume_any_role(cloud: Aws) -> None:
+    """Every role is given, and what it then asks is known to be its account's."""
+
+    def answer(asked: dict[str, Any]) -> dict[str, Any]:
+        key = {"AccessKeyId": ASSUMED + asked["RoleArn"].split(":")[4], "SecretAccessKey": "s" * 40, "SessionToken": "t" * 40}
+        role = {"AssumedRoleId": f"{key['AccessKeyId']}:finops", "Arn": asked["RoleArn"]}
+        return {"Credentials": key | {"Expiration": "2099-01-01T00:00:00Z"}, "AssumedRoleUser": role}
+
+    cloud.answer("sts:AssumeRole", answer)
+
+
+def assumed(authorization: str) -> str:
+    """The account whose role signed; '' for the connection's own."""
+    return authorization.partition(f"Credential={ASSUMED}")[2]
 
 
 @cache
@@ -153,12 +175,12 @@ class _Handler(BaseHTTPRequestHandler):
             aws.asked[permission] += 1
             aws.requests.append((permission, parameters))
         fault = aws.next_fault(permission)
-        region = self.headers.get("Authorization", "").partition("/aws4_request")[0].split("/")[-2]
+        key, *_, region, _ = self.headers.get("Authorization", "").partition("/aws4_request")[0].split("/")
         if region in aws.denied:
             fault = Fault(403, "UnauthorizedOperation", aws.denied[region])
         if isinstance(fault, Fault):
             return self._send(fault.status, *_fault_body(operation, fault))
-        scripted = aws.next_answer(permission, parameters) if fault is None else None
+        scripted = aws.next_answer(permission, parameters, assumed(key)) if fault is None else None
         if scripted is not None:
             return self._send(200, *_serialised(service, operation.name, scripted))
         return self._forward(aws.upstream, body, cut=isinstance(fault, Reset))

@@ -11,8 +11,9 @@ from typing import Any
 
 import duckdb
 
+from connectors.aws.resources_ec2 import COPIED
 from finops.demo import sample_company
-from tests.live.aws_contract import Aws
+from tests.live.aws_contract import Aws, assume_any_role
 
 OPEN = sample_company() / "open"
 ACCOUNT = "210987654322"
@@ -53,8 +54,41 @@ PRICES = f"""
 """
 COMMITMENTS = f"""
     select * from read_csv('{OPEN}/commitments.csv', all_varchar = true)
-    where provider = 'AWS' and instrument like 'savings_plan%' and observed_at = '2026-10-31T23:00:00Z'
+    where provider = 'AWS' and observed_at = '2026-10-31T23:00:00Z'
 """
+ROLES = [f"arn:aws:iam::21098765432{n}:role/finops" for n in range(1, 6)]
+"""Of the company's accounts, each with what is its own."""
+
+
+KNOWN_RESOURCES = f"""
+    select * replace (
+        case
+            when resource_type = 'AWS::EC2::Snapshot' then to_json(struct_pack(
+                full_size_gib := (properties ->> 'stored_gib')::double, image_id := properties ->> 'image_id',
+                image_state := properties ->> 'image_state', size_gib := 8000
+            ))::varchar
+            when resource_type = 'AWS::EC2::Instance' then json_merge_patch(properties, '{{"lifecycle": "on-demand"}}')
+            else json_merge_patch(properties, '{{"used_gib": null}}')
+        end as properties
+    )
+    from ({RESOURCES})
+"""
+"""EC2 says that a machine is no spot instance. It does not know how full a volume is; of a snapshot it knows what it would take
+alone, not what it adds, nor when its image went."""
+
+KNOWN_COMMITMENTS = f"""
+    select * replace (
+        case
+            when commitment_id like '%:rds:%' then json_merge_patch(scope, json_object(
+                'sku', (scope ->> 'family') || '.xlarge', 'deployment', 'Single-AZ'
+            ))::varchar
+            when instrument like 'savings_plan%' then json_merge_patch(scope, '{{"accounts": null}}')::varchar
+            else scope
+        end as scope
+    )
+    from ({COMMITMENTS})
+"""
+"""RDS says more of a reservation than the sample does; whom a savings plan is shared with, no API says."""
 
 
 def _rows(sql: str) -> list[dict[str, Any]]:
@@ -71,26 +105,62 @@ def _said(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def serve(cloud: Aws) -> None:
-    """Everything that the streams `inventory`, `utilization` and `commitments` ask for."""
-    found = _rows(RESOURCES)
+    """Everything that the streams `inventory`, `utilization` and `commitments` ask for, of each account by its role."""
+    assume_any_role(cloud)
+    cloud.answer("sts:GetCallerIdentity", {"Account": ACCOUNT, "Arn": f"arn:aws:iam::{ACCOUNT}:user/f", "UserId": "f"})
+    cloud.answer("s3:ListAllMyBuckets", {"Buckets": []})  # the emulator's one bucket is the bill's
+    found, held = _rows(RESOURCES), _rows(COMMITMENTS)
+    plans = [_plan(row) for row in held if row["instrument"] in KINDS]
+    cloud.answer("savingsplans:DescribeSavingsPlans", {"savingsPlans": plans})
+    for account in (role.split(":")[4] for role in ROLES):
+        _serve_account(cloud, account, [row for row in found if row["account_id"] == account])
+        mine = [row for row in held if row["instrument"] == "reservation" and row["account_id"] == account]
+        machines = [_reserved(row) for row in mine if ":ec2:" in row["commitment_id"]]
+        databases = [_reserved(row) for row in mine if ":rds:" in row["commitment_id"]]
+        cloud.answer(f"{account} ec2:DescribeReservedInstances", {"ReservedInstances": machines})
+        cloud.answer(f"{account} rds:DescribeReservedDBInstances", {"ReservedDBInstances": databases})
+    rates = [_rate(row) for row in _rows(PRICES) if row["instrument"]]
+    cloud.answer("savingsplans:DescribeSavingsPlansOfferingRates", {"searchResults": rates})
+
+
+def _serve_account(cloud: Aws, account: str, found: list[dict[str, Any]]) -> None:
     of = {
         kind: [row for row in found if row["resource_type"] == f"AWS::EC2::{kind}"]
         for kind in ("Instance", "Volume", "Snapshot")
     }
-    cloud.answer("sts:GetCallerIdentity", {"Account": ACCOUNT, "Arn": f"arn:aws:iam::{ACCOUNT}:user/f", "UserId": "f"})
-    cloud.answer("ec2:DescribeInstances", {"Reservations": [{"Instances": [_instance(row) for row in of["Instance"]]}]})
-    cloud.answer("ec2:DescribeVolumes", {"Volumes": [_volume(row) for row in of["Volume"]]})
-    cloud.answer("ec2:DescribeSnapshots", {"Snapshots": [_snapshot(row) for row in of["Snapshot"]]})
+    instances = {"Reservations": [{"Instances": [_instance(row) for row in of["Instance"]]}]}
+    cloud.answer(f"{account} ec2:DescribeInstances", instances)
+    cloud.answer(f"{account} ec2:DescribeVolumes", {"Volumes": [_volume(row) for row in of["Volume"]]})
+    cloud.answer(f"{account} ec2:DescribeSnapshots", {"Snapshots": [_snapshot(row) for row in of["Snapshot"]]})
     kept = [
         {"ImageId": _said(row)["image_id"], "State": "available", "BlockDeviceMappings": [{"Ebs": {"SnapshotId": _name(row)}}]}
         for row in of["Snapshot"]
         if _said(row)["image_state"] == "available"
     ]
-    cloud.answer("ec2:DescribeImages", {"Images": kept})
-    cloud.answer("savingsplans:DescribeSavingsPlans", {"savingsPlans": [_plan(row) for row in _rows(COMMITMENTS)]})
-    rates = [_rate(row) for row in _rows(PRICES) if row["instrument"]]
-    cloud.answer("savingsplans:DescribeSavingsPlansOfferingRates", {"searchResults": rates})
-    _serve_metrics(cloud)
+    cloud.answer(f"{account} ec2:DescribeImages", {"Images": kept})
+    _serve_metrics(cloud, account, [row["resource_id"] for row in found])
+
+
+def _reserved(row: dict[str, Any]) -> dict[str, Any]:
+    """A reservation of a machine or a database, as EC2 and RDS describe it: prices are for one."""
+    scope, count = json.loads(row["scope"]), int(row["quantity"])
+    start, end = (datetime.fromisoformat(row[name]) for name in ("term_start", "term_end"))
+    paid = {"none": "No Upfront", "partial": "Partial Upfront", "all": "All Upfront"}[row["payment"]]
+    hourly = float(row["recurring"]) / count
+    said = {"OfferingType": paid, "FixedPrice": float(row["upfront"]) / count, "UsagePrice": 0.0, "State": "active"}
+    if ":ec2:" in row["commitment_id"]:
+        return said | {
+            "ReservedInstancesId": row["commitment_id"].rpartition("/")[2], "InstanceType": scope["sku"],
+            "InstanceCount": count, "Start": start, "End": end,
+            "ProductDescription": scope["operating_system"], "Scope": "Region", "InstanceTenancy": "default",
+            "RecurringCharges": [{"Amount": hourly, "Frequency": "Hourly"}], "CurrencyCode": row["currency"],
+        }  # fmt: skip
+    return said | {
+        "ReservedDBInstanceArn": row["commitment_id"], "DBInstanceClass": f"{scope['family']}.xlarge",
+        "DBInstanceCount": count, "ProductDescription": scope["engine"], "MultiAZ": False, "StartTime": start,
+        "Duration": int((end - start).total_seconds()), "CurrencyCode": row["currency"],
+        "RecurringCharges": [{"RecurringChargeAmount": hourly, "RecurringChargeFrequency": "Hourly"}],
+    }  # fmt: skip
 
 
 def _name(row: dict[str, Any]) -> str:
@@ -132,7 +202,7 @@ def _snapshot(row: dict[str, Any]) -> dict[str, Any]:
         "StorageTier": "standard",
         "State": row["state"],
         "StartTime": datetime.fromisoformat(row["created_at"]),
-        "VolumeId": "vol-ffffffff",
+        "VolumeId": COPIED,
         "VolumeSize": 8000,
         "FullSnapshotSizeInBytes": int(said["stored_gib"] * 2**30),
         "Description": f"Created by CreateImage(i-0c31d0a9e8b7c6030) for {said['image_id']}",
@@ -181,10 +251,10 @@ def _rate(row: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _serve_metrics(cloud: Aws) -> None:
+def _serve_metrics(cloud: Aws, account: str, things: list[str]) -> None:
     series: dict[tuple[str, str, str], list[tuple[int, float]]] = defaultdict(list)
     theirs = {ours: name for name, (_, ours) in MEASURED.items()}
-    for row in _rows(METRICS + " order by second"):
+    for row in _rows(f"{METRICS} and list_contains({things}, resource_id) order by second") if things else []:
         name = f"Volume{''.join(part.title() for part in row['metric'].split('_')[1:])}" if row["resource_id"][0] == "v" else ""
         series[row["resource_id"], name or theirs[row["metric"]], row["statistic"]].append((row["second"], row["value"]))
     known = sorted({(thing, name) for thing, name, _ in series})
@@ -203,8 +273,8 @@ def _serve_metrics(cloud: Aws) -> None:
             results.append({"Id": query["Id"], "Label": "x", "Timestamps": times, "Values": numbers, "StatusCode": "Complete"})
         return {"MetricDataResults": results}
 
-    cloud.answer("cloudwatch:ListMetrics", listed)
-    cloud.answer("cloudwatch:GetMetricData", answered)
+    cloud.answer(f"{account} cloudwatch:ListMetrics", listed)
+    cloud.answer(f"{account} cloudwatch:GetMetricData", answered)
 
 
 def _metric(thing: str, name: str) -> dict[str, Any]:
@@ -213,10 +283,9 @@ def _metric(thing: str, name: str) -> dict[str, Any]:
 
 
 def write_files(folder: Path) -> list[Path]:
-    """The same things as open-format files, but for how full a volume is: EC2 does not know."""
-    known = f"select * replace (json_merge_patch(properties, '{{\"used_gib\": null}}') as properties) from ({RESOURCES})"
+    """The same things as open-format files, as far as AWS's API knows them."""
     measured = METRICS.replace("epoch(timestamp)::bigint as second", "timestamp")
-    asked = {"resources": known, "metrics": measured, "commitments": COMMITMENTS, "prices": PRICES}
+    asked = {"resources": KNOWN_RESOURCES, "metrics": measured, "commitments": KNOWN_COMMITMENTS, "prices": PRICES}
     for name, sql in asked.items():
         duckdb.sql(sql).write_parquet(str(folder / f"{name}.parquet"))
     return [folder / f"{name}.parquet" for name in asked]
