@@ -196,6 +196,7 @@ TOLD = {
     (VM, "network_in_bytes", "sum"): (f"{COMPUTE}/network/received_bytes_count", SUM, 1),
     (VM, "gpu_sm_active", "avg"): ("workload.googleapis.com/gpu.dcgm.sm.utilization", MEAN, 0.01),
     (VM, "gpu_utilization", "avg"): (f"{AGENTS}/gpu/utilization", MEAN, 1),
+    (VM, "gpu_memory_used_gib", "avg"): (f"{AGENTS}/gpu/memory/bytes_used", MEAN, 2**30),
     (ENDPOINT, "requests", "sum"): (f"{ONLINE}/prediction_count", SUM, 1),
     (ENDPOINT, "latency_ms", "p99"): (f"{ONLINE}/prediction_latencies", "ALIGN_SUM:REDUCE_PERCENTILE_99", 1),
     (ENDPOINT, "replicas", "avg"): (f"{ONLINE}/replicas", "ALIGN_MEAN:REDUCE_SUM", 1),
