@@ -1,7 +1,7 @@
 """Live loads of metrics from Azure and Google: API calls beside the fewest that limits allow, and peak memory.
 
-`python -m benchmarks.live_clouds [azure] [google] [--resources N] [--days N]`. Servers answer from arithmetic, in processes of
-their own; so do the loads. AWS and downloads: `benchmarks.live`.
+`python -m benchmarks.live.clouds [azure] [google] [--resources N] [--days N]`. Servers answer from arithmetic, in processes of
+their own; so do the loads. AWS and downloads: `benchmarks.live.aws`.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ FEWEST = {"azure": _fewest_azure, "google": _fewest_google}
 
 
 def _serve(cloud: str, folder: str, resources: int, days: int, told: Any) -> None:
-    import_module(f"benchmarks.live_{cloud}").serve(folder, resources, days, told)
+    import_module(f"benchmarks.live.{cloud}").serve(folder, resources, days, told)
 
 
 def _load(cloud: str, folder: str, place: str, days: int, told: Any) -> None:

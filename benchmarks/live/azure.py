@@ -17,7 +17,7 @@ from pathlib import Path
 from threading import Lock, Thread
 from typing import Any
 
-from benchmarks.live_clouds import PAGE, SUBSCRIPTION, TENANT, VM
+from benchmarks.live.clouds import PAGE, SUBSCRIPTION, TENANT, VM
 from tests.live.azure_contract import certified
 
 

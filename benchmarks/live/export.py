@@ -1,6 +1,6 @@
 """A live load of a billing export of any size: files served as S3 does, downloaded and staged in one process.
 
-`python -m benchmarks.live_export [--parts N] [--lines N] [--padding BYTES]`: each part is a Parquet file of CUR 2.0 with so
+`python -m benchmarks.live.export [--parts N] [--lines N] [--padding BYTES]`: each part is a Parquet file of CUR 2.0 with so
 many lines, and so many bytes a line in a column that nothing reads: memory must not follow what is downloaded.
 """
 

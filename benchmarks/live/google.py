@@ -15,7 +15,7 @@ from google.cloud.asset_v1.types import Asset
 from google.cloud.monitoring_v3.types import TimeSeries
 from google.protobuf.struct_pb2 import Struct
 
-from benchmarks.live_clouds import INSTANCE, METRICS, PAGE, PROJECT
+from benchmarks.live.clouds import INSTANCE, METRICS, PAGE, PROJECT
 from connectors.gcp.series import PAGE_POINTS
 from tests.live.gcp_company import write_credentials
 from tests.live.google_contract import google, public_key

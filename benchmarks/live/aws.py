@@ -1,7 +1,7 @@
 """Live loads against a local server: API calls beside the fewest that quotas allow, peak memory, and a download of any size.
 
-`python -m benchmarks.live [--resources N] [--days N] [--gib N]`. The server answers like CloudWatch and S3 from arithmetic, in
-a process of its own; the load is a process too, whose peak resident memory is what the kernel says of it.
+`python -m benchmarks.live.aws [--resources N] [--days N] [--gib N]`. The server answers like CloudWatch and S3 from
+arithmetic, in a process of its own; the load is a process too, whose peak resident memory is what the kernel says of it.
 """
 
 from __future__ import annotations
