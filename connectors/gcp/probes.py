@@ -16,7 +16,7 @@ from connectors.gcp.price_table import newest, priced
 from connectors.gcp.recommendations import probe as recommended
 from connectors.gcp.recommendations import recommenders
 from connectors.gcp.resources import PROJECT
-from connectors.gcp.results import CREATE, READ, Result, opened, streamed
+from connectors.gcp.results import CREATE, READ, Result, opened, streamed, usable
 from connectors.gcp.rpc import LIST_ASSETS, Method, pages
 from connectors.gcp.series import LIST as LIST_SERIES
 from connectors.gcp.series import STORED_BYTES, Aggregation, asked
@@ -58,12 +58,14 @@ def _one(connection: Connection, table: str) -> Result:
 
 
 def _session(connection: Connection, table: str) -> None:
-    opened(connection, _one(connection, table))
+    if usable(connection):
+        opened(connection, _one(connection, table))
 
 
 def _streamed(connection: Connection, table: str) -> None:
-    for _ in streamed(connection, _one(connection, table)):
-        return
+    if usable(connection):
+        for _ in streamed(connection, _one(connection, table)):
+            return
 
 
 def _first(connection: Connection, method: Method, request: Mapping[str, Any], where: str) -> None:

@@ -64,8 +64,14 @@ def batches(connection: Connection, result: Result) -> Iterator[pa.RecordBatch]:
     yield from _paged(connection, result)
 
 
+def usable(connection: Connection) -> bool:
+    """Whether sessions may be asked for: a source whose BigQuery has an address of its own must say where they are, too."""
+    urls = connection.settings.endpoint_urls
+    return connection.read_api and ("bigquerystorage" in urls or "bigquery" not in urls)
+
+
 def _many(connection: Connection, result: Result) -> bool:
-    return connection.read_api and connection.total(result.job, result.where) >= connection.settings.read_api_rows
+    return usable(connection) and connection.total(result.job, result.where) >= connection.settings.read_api_rows
 
 
 def opened(connection: Connection, result: Result) -> Any:

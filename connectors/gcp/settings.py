@@ -70,7 +70,7 @@ class GcpSettings(ConnectorSettings):
         Field(
             default_factory=dict,
             description="Endpoints by service: `bigquery`, `bigquerystorage`, `cloudasset`, `cloudbilling`, `iamcredentials`, "
-            "`monitoring`, `recommender`, `storage`.",
+            "`monitoring`, `recommender`, `storage`. With `bigquery` alone, no result is read through the Storage Read API.",
             examples=[{"bigquery": "https://bigquery-restricted.p.googleapis.com"}],
         ),
     ]

@@ -57,8 +57,6 @@ def brought(folder: Path, given: Source) -> Any:
 def test_the_rows_are_those_of_rest(sessions: Sessions, tmp_path: Path) -> None:
     streamed, made = brought(tmp_path / "streamed", reading(sessions))
     assert made["bigquery.readsessions.create"] == made["bigquery.readsessions.getData"] > 2
-    sessions.message_rows = 7
-    assert brought(tmp_path / "small", reading(sessions))[0].equals(streamed)
     paged, made = brought(tmp_path / "paged", reading(sessions, rows=10_000_000))
     assert "bigquery.readsessions.create" not in made
     assert paged.equals(streamed)
@@ -70,6 +68,14 @@ def test_few_rows_come_over_rest(sessions: Sessions, tmp_path: Path) -> None:
     counts = [count for (count,) in sessions.bills.database.execute(sql).fetchall()]
     _, made = brought(tmp_path / "one", reading(sessions, rows=counts[0]))
     assert made["bigquery.readsessions.create"] == counts.count(counts[0]) < len(counts)
+
+
+def test_a_private_address_of_bigquery_alone_is_not_left(sessions: Sessions, tmp_path: Path) -> None:
+    given = source(sessions.bills, read_api_rows=1, concurrency=1)
+    _, made = brought(tmp_path / "private", given)
+    assert "bigquery.readsessions.create" not in made
+    assert {each.status for each in examine([given], lambda _: None)} == {"ok"}
+    assert sessions.google.asked == {}
 
 
 def test_a_stream_that_breaks_is_taken_up_where_it_broke(sessions: Sessions, tmp_path: Path) -> None:
