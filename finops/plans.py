@@ -15,6 +15,7 @@ from finops.backtest.gate import Proof, proof_note, watched
 from finops.backtest.kept import proofs_in_force
 from finops.bill.replay import TOTALS, UNUSED, USAGE, Replay, replays
 from finops.bill.simulate import keys_of
+from finops.commitment.advice import renewal_note
 from finops.commitment.levels import commitment_of_row
 from finops.config import Config
 from finops.document import plan_document
@@ -205,7 +206,9 @@ def _left_out(
 def noted(made: Sequence[Plan], proved: Mapping[str, Mapping[str, Proof]], kinds: Sequence[str]) -> Iterator[Plan]:
     """The plans, each with what replays say of its kinds."""
     for plan in made:
-        yield replace(plan, notes=(*plan.notes, proof_note(proved.get(plan.currency, {}), kinds or sorted(KINDS))))
+        renewals = renewal_note((r.finding for r in plan.recommendations), plan.currency)
+        notes = (*plan.notes, renewals) if renewals else plan.notes
+        yield replace(plan, notes=(*notes, proof_note(proved.get(plan.currency, {}), kinds or sorted(KINDS))))
 
 
 def as_known(view: PlanView, known: History) -> PlanView:

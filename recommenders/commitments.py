@@ -25,7 +25,7 @@ from finops.commitment.estate import (
 from finops.commitment.lapses import Lapse, Later, lapses_of, later, later_lots
 from finops.commitment.levels import Meter
 from finops.commitment.lots import Bought, Limits, Lot, mixed, pools, sized
-from finops.commitment.offers import Offer, offers, term_hours
+from finops.commitment.offers import Offer, accelerated, offers, term_hours
 from finops.commitment.policy import BLOCK_DAYS
 from finops.commitment.risk import successor
 from finops.model import WATCH, Finding, Keep, Scope, Unknown
@@ -55,7 +55,7 @@ class Commitments:
     min_saving: Annotated[float, Field(ge=0, description="Least saving a month worth a commitment.")] = 10.0
     loss_chance: Annotated[
         float, Field(gt=0, le=1, description="Largest chance that a term of a plan across machines costs more than it saves.")
-    ] = 0.5
+    ] = 0.05
     lock_loss_chance: Annotated[
         float, Field(gt=0, le=1, description="The same for a lock on one family, against what a broader plan would save.")
     ] = 0.05
@@ -82,6 +82,7 @@ class Commitments:
             history_of(past, rows, today, touched, begun, context.as_of),
             {p: paid_of_list([row for row in rows if row["provider"] == p]) for p in providers},
             frozenset(row["provider"] for row in rows if max(row["hours"]) > 1),
+            accelerated(p for provider in providers for p in context.prices.every(context.at, provider=provider)),
         )
         automatic, again = kept_of_contracted(rows), renewed(context)
         for provider in providers:
@@ -193,9 +194,8 @@ class Commitments:
             return (
                 f"it has run for {days} days only, less than {'a term' if offer.days >= LEAST_DAYS else f'{LEAST_DAYS} days'}"
             )
-        own = f"{meters[0].family} ({meters[0].service})"
-        families = estate.families(meters[0].provider)
-        younger = successor({n: d for n, d in families.items() if n.endswith(f"({meters[0].service})")}, own)
+        own = meters[0].family
+        younger = successor(estate.rivals(meters[0]), own)
         return f"{younger} is younger and grows beside {own}" if younger else ""
 
     def _bought(
@@ -228,7 +228,7 @@ class Commitments:
             explanation=(
                 *dates(one, self._limits, context),
                 *(step.words(context.currency) for step in steps if step.lot.name == lot.name),
-                *frontier_lines(lot, context),
+                *frontier_lines(lot, estate),
             ),
             rejected=tuple(rejected),
         )

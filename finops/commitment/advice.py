@@ -14,9 +14,13 @@ from finops.commitment.estate import Estate
 from finops.commitment.levels import Commitment, break_even_month, ladder
 from finops.commitment.lots import STEP, Bought, Limits, Lot
 from finops.commitment.parts import parts_of
+from finops.commitment.risk import FRONTIER, TWENTIETH
 from finops.model import WATCH, Act, Commit, Effect, Estimate, Evidence, Fact, Finding, Keep, Saving, Scope, Verdict
 from finops.money import DAYS_PER_WINDOW, HOURS_PER_MONTH, cents
 from finops.recommend import Context
+
+KEEPS_OFF = "what it keeps off the bill"
+"""The fact of a renewal that is no saving of today's bill."""
 
 RENEWAL_DAYS = 30
 """How far ahead the end of a term is announced."""
@@ -35,7 +39,7 @@ def acted(bought: Bought, limits: Limits, estate: Estate) -> tuple[Act, tuple[Fa
     offer, daily = lot.offer, lot.offer.provider in estate.coarse
     monthly = cents(Decimal(repr(level.saving)) * HOURS_PER_MONTH)
     less = {cut: bought.level(cut).saving for cut in (0.1, 0.2, 0.3)}
-    low = min(monthly, cents(Decimal(repr(less[0.2])) * HOURS_PER_MONTH))
+    low = min(monthly, cents(Decimal(repr(less[0.2])) * HOURS_PER_MONTH), _worst(bought, limits, monthly))
     even = break_even_month(level, offer.months)
     what = "" if lot.unit else f"{currency} an hour, at list rates"
     facts = (
@@ -69,6 +73,16 @@ def acted(bought: Bought, limits: Limits, estate: Estate) -> tuple[Act, tuple[Fa
     if lot.share < 1:
         why = f"{lot.share:.0%} of {why}"
     return Act(action, saving, 0.6 if daily else 0.8, why, Effect(adds=-monthly)), facts
+
+
+def _worst(bought: Bought, limits: Limits, monthly: Decimal) -> Decimal:
+    """What the amount bought saves a month over the term in the worst case in 20; `monthly` where that is not known, or where
+    the settings allow a loss in more cases."""
+    lot = bought.lot
+    allowed = limits.lock_loss_chance if lot.offer.locks else limits.loss_chance
+    if lot.risk is None or lot.most <= 0 or allowed > TWENTIETH:
+        return monthly
+    return cents(Decimal(repr(lot.risk.worst * bought.spend / lot.most)) * HOURS_PER_MONTH)
 
 
 def _order(bought: Bought, limits: Limits, currency: str) -> Commit:
@@ -141,21 +155,28 @@ def risk_facts(lot: Lot, currency: str) -> tuple[Fact, ...]:
     money = f"{currency} a month"
     return (
         Fact("chance of a loss over the term", round(risk.loss_chance, 3), "of 1", source),
-        Fact("saving in the worst case in 20", round(risk.tail * HOURS_PER_MONTH, 2), money, source),
+        Fact("saving in the worst case in 20", round(risk.worst * HOURS_PER_MONTH, 2), money, source),
+        Fact("mean saving of the worst 20th of cases", round(risk.tail * HOURS_PER_MONTH, 2), money, source),
         Fact("saving expected over the term", round(risk.expected * HOURS_PER_MONTH, 2), money, source),
     )
 
 
-def frontier_lines(lot: Lot, context: Context) -> Iterable[str]:
-    """What less or more of it would bring, and at which risk."""
-    top = max((risk.level for risk in lot.frontier), default=0.0)
-    for risk in lot.frontier:
-        if top > 0:
-            money = cents(Decimal(repr(risk.expected)) * HOURS_PER_MONTH)
-            share = risk.level / top * 1.25
-            yield (
-                f"at {share:.0%} of the optimum: {money:,} {context.currency} a month expected, loss in {risk.loss_chance:.0%}"
-            )
+def frontier_lines(lot: Lot, estate: Estate) -> Iterable[str]:
+    """What less or more of it would bring over the term, and at which risk: by itself, to a quarter beyond today's optimum."""
+    currency = estate.context.currency
+    best = lot.most / lot.share if lot.share > 0 else 0.0
+    for share, risk in zip(FRONTIER, lot.frontier, strict=False):
+        spend = share * best
+        size = (
+            f"{spend / lot.unit:.1f} {_machine(lot)}"
+            if lot.unit
+            else f"{spend / estate.paid[lot.offer.provider]:.3f} {currency}/h"
+        )
+        money, worst = (cents(Decimal(repr(amount)) * HOURS_PER_MONTH) for amount in (risk.expected, risk.worst))
+        yield (
+            f"{size} ({share:.0%} of what today's hours pay for): {money:,} {currency} a month expected over the term,"
+            f" {worst:,} in the worst case in 20, a loss in {risk.loss_chance:.1%} of cases"
+        )
 
 
 def finding(
@@ -282,7 +303,7 @@ def _renewal(commitment: Commitment, end: date, cost: Decimal, worth: Decimal, c
     facts = (
         Fact("days to its end", (end - context.as_of).days, "days", "commitments"),
         Fact("its price", cost, f"{context.currency} a month", "bill_month"),
-        Fact("what it keeps off the bill", worth, f"{context.currency} a month", "bill_month"),
+        Fact(KEEPS_OFF, worth, f"{context.currency} a month", "bill_month"),
     )
     scope = Scope(commitment.provider, commitment.account, service=commitment.instrument, resource=commitment.id)
     sql = "select cast(0 as decimal(38, 2)) as monthly_saving"
@@ -297,6 +318,18 @@ def _renewal(commitment: Commitment, end: date, cost: Decimal, worth: Decimal, c
         scope=scope,
     )
     return replace(found, resource_type=f"{commitment.provider} {commitment.instrument} renewal", effort="low")
+
+
+def renewal_note(findings: Iterable[Finding], currency: str) -> str:
+    """What renewals are worth, which the waterfall cannot show; empty where there is none."""
+    worths = [Decimal(str(fact.value)) for finding in findings for fact in finding.evidence.facts if fact.name == KEEPS_OFF]
+    if not worths:
+        return ""
+    count = "1 commitment lapses" if len(worths) == 1 else f"{len(worths)} commitments lapse"
+    return (
+        f"{count} within {RENEWAL_DAYS} days; renewing keeps {sum(worths, Decimal(0)):,} {currency} a month off later bills:"
+        " 0.00 in the waterfall, since today's bill has what is renewed"
+    )
 
 
 def _term(commitment: Commitment) -> str:

@@ -81,6 +81,7 @@ class Estate:
     terms   how each meter's demand follows from today's bill
     paid    provider → the negotiated share of list prices
     coarse  providers whose bill has no hours
+    accelerated  families whose machines have accelerators, as far as price lists say
     """
 
     context: Context
@@ -89,6 +90,7 @@ class Estate:
     history: History
     paid: Mapping[str, float]
     coarse: frozenset[str]
+    accelerated: frozenset[str] = frozenset()
 
     def past(self, meters: Sequence[Meter], *, moving: bool) -> Floats:
         """The daily history of these meters together; `moving`: with the machines of the same services that came before them,
@@ -104,6 +106,15 @@ class Estate:
             if meter.provider == provider:
                 name = f"{meter.family} ({meter.service})"
                 found[name] = found.get(name, 0.0) + days
+        return found
+
+    def rivals(self, meter: Meter) -> dict[str, Floats]:
+        """The families of the meter's service that could take its work over: with accelerators where it has them."""
+        found: dict[str, Floats] = {}
+        for other, days in self.history.whole.items():
+            alike = (other.family in self.accelerated) == (meter.family in self.accelerated)
+            if (other.provider, other.service) == (meter.provider, meter.service) and alike:
+                found[other.family] = found.get(other.family, 0.0) + days
         return found
 
     def term(self, meters: Sequence[Meter], discounts: Floats, days: int, *, moving: bool) -> tuple[Floats, Floats]:

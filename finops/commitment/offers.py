@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, TypeAlias
 
-from finops.commitment.levels import Meter
+from finops.commitment.levels import Meter, family
 from finops.money import HOURS_PER_MONTH
 from finops.pricing import Price, PriceBook, PriceKey
 
@@ -81,6 +81,11 @@ class Offer:
             key = f"{what} {meter.operating_system} in {meter.region}".replace("  ", " ") if self.locks else ""
             found.setdefault(key, []).append(meter)
         return found
+
+
+def accelerated(prices: Iterable[Price]) -> frozenset[str]:
+    """The families of machines that the price list gives accelerators."""
+    return frozenset(family(price.key.sku) for price in prices if price.spec("gpu_count"))
 
 
 def term_hours(term: str) -> int:

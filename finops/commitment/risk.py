@@ -12,6 +12,12 @@ from finops.commitment.policy import Outlook
 
 Floats = NDArray[np.float64]
 
+TWENTIETH = 0.05
+"""The tail that is shown: one case in 20, the lower end of a 90 % interval."""
+
+FRONTIER = (0.25, 0.5, 0.75, 1.0, 1.25)
+"""The shares of a level whose risks are shown."""
+
 GROWING = 1.2
 """A younger family whose last four weeks are a fifth above the four before is taking over."""
 
@@ -21,12 +27,14 @@ class Risk:
     """A level of on-demand cost an hour, covered for a year; amounts an hour, on average over it.
 
     loss_chance  the probability that the commitment costs more than it displaces
-    tail         CVaR95: the mean saving of the worst twentieth of outcomes, negative for a loss
+    worst        the saving that nineteen of twenty outcomes exceed
+    tail         CVaR95: the mean saving of the twentieth below it, negative for a loss
     """
 
     level: float
     expected: float
     loss_chance: float
+    worst: float
     tail: float
 
 
@@ -37,12 +45,13 @@ def risk_of(view: Outlook, level: float, discount: float) -> Risk | None:
     amounts, weights = view.savings(level, discount)
     order = np.argsort(amounts)
     amounts, weights = amounts[order], weights[order] / weights.sum()
-    before = np.cumsum(weights) - weights
-    worst = np.clip(0.05 - before, 0, weights)
+    reached = np.cumsum(weights)
+    worst = np.clip(TWENTIETH - reached + weights, 0, weights)
     return Risk(
         level,
         float(amounts @ weights),
         float(weights[amounts < -1e-9 * level].sum()),
+        float(amounts[int(np.searchsorted(reached, TWENTIETH, side="right"))]),
         float(amounts @ worst / worst.sum()),
     )
 
@@ -57,8 +66,8 @@ def safe_share(view: Outlook, level: float, discount: float, limit: float) -> fl
 
 
 def frontier(view: Outlook, level: float, discount: float) -> tuple[Risk, ...]:
-    """The risk at a quarter, half, three quarters, all, and five quarters of a level."""
-    found = (risk_of(view, level * share, discount) for share in (0.25, 0.5, 0.75, 1.0, 1.25))
+    """The risk at the shares FRONTIER of a level."""
+    found = (risk_of(view, level * share, discount) for share in FRONTIER)
     return tuple(risk for risk in found if risk is not None)
 
 

@@ -54,6 +54,7 @@ def _chapters(view: PlanView, document: dict[str, Any], fmt: render.Format) -> l
         render.rows(facts, fmt, title="Facts") if facts else "",
         _listed("How it was estimated", document["explanation"]),
         f"Do: {action['type']} {action['from']} → {action['to']}".replace("  ", " "),
+        _whose(document),
         "\n".join([money, *_cash(view, saving, document["provider"])]),
         _listed("Assumes", saving["assumes"]),
         _listed("Rejected", document["rejected"]),
@@ -61,6 +62,13 @@ def _chapters(view: PlanView, document: dict[str, Any], fmt: render.Format) -> l
         "SQL (finops sql runs it and gives the saving alone):\n" + document["evidence"]["sql"],
         f"Patch:\n{document['patch']}" if document["patch"] else "",
     ]
+
+
+def _whose(document: dict[str, Any]) -> str:
+    """Whose it is, what it takes, and whether it can be undone."""
+    owner, environment = (printable(document[name]) or "nobody named" for name in ("owner", "environment"))
+    undone = "can be undone" if document["reversible"] else "cannot be undone"
+    return f"Owner {owner}, environment {environment}; effort {document['effort']}, {undone}"
 
 
 def _cash(view: PlanView, saving: dict[str, Any], provider: str) -> Iterator[str]:

@@ -127,7 +127,7 @@ def recommendation_row(recommendation: Recommendation, currency: str, *, full: b
         "saving": saving.effective_monthly.expected,
     }
     if not full:
-        return brief | {"owner": recommendation.owner, "status": recommendation.status}
+        return brief | {"alone": recommendation.alone, "owner": recommendation.owner, "status": recommendation.status}
     return brief | {
         "low": saving.effective_monthly.low,
         "high": saving.effective_monthly.high,
@@ -140,6 +140,7 @@ def recommendation_row(recommendation: Recommendation, currency: str, *, full: b
         "owner": recommendation.owner,
         "environment": recommendation.environment,
         "status": recommendation.status,
+        "effort": finding.effort,
         "first_seen": recommendation.first_seen,
         "standing": recommendation.standing,
     }
