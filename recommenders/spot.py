@@ -20,6 +20,7 @@ from finops.sizing.machines import hourly_lines, machine_key, ratio
 from finops.spot.interruptions import (
     Checkpoints,
     Rate,
+    band_hours,
     band_share,
     best_interval,
     gang_rate,
@@ -229,7 +230,9 @@ class Spot:
             missing.append(f"interruption_band of {key.sku} in {profile.region}")
         if on_demand is None or price is None or share is None or missing:
             return Unknown(tuple(missing))
-        rate = rate_of_share(share).seen(float(row.get("spot_failures") or 0), float(row.get("spot_hours") or 0))
+        rate = rate_of_share(share, band_hours(band)).seen(
+            float(row.get("spot_failures") or 0), float(row.get("spot_hours") or 0)
+        )
         zones = sorted({m["zone"] for m in market} - {""})
         return Offer(price / float(on_demand.amount), band, rate, share_there(market), zones)
 
@@ -259,11 +262,11 @@ class Spot:
         return Job(nodes, length, Checkpoints(write / HOUR, restart, interval / HOUR), words)
 
     def _unsaved(self, job: Job, offer: Offer) -> Keep | Unknown:
-        """A long run whose state is not seen to be saved. The band is read as the share reclaimed within a day: bands do not
-        say over what life they count, and where nothing bounds the loss the dearer reading decides."""
+        """A long run whose state is not seen to be saved. A month's band is read as the share reclaimed within a day: bands do
+        not say over what life they count, and where nothing bounds the loss the dearer reading decides."""
         if job.length is None:
             return Unknown(("checkpoint",))
-        daily = -math.log1p(-min(band_share(offer.band) or 0.0, 0.999)) / 24
+        daily = -math.log1p(-min(band_share(offer.band) or 0.0, 0.999)) / min(24.0, band_hours(offer.band))
         cost = offer.ratio * without_checkpoints(job.length, gang_rate(daily, job.nodes), self.restart_minutes / 60)
         if cost < 1:
             return Unknown(("checkpoint",))
@@ -387,7 +390,7 @@ def _explanation(job: Job, offer: Offer, h: float, interval: float | None, on_de
 def _facts(offer: Offer, job: Job | Unknown, row: Row) -> tuple[Fact, ...]:
     facts = [
         Fact("spot price", round(offer.ratio, 4), "of on demand", "prices, spot_market"),
-        Fact("interruption_band", offer.band, "a month", "spot_market"),
+        Fact("interruption_band", offer.band, "an hour" if band_hours(offer.band) == 1 else "a month", "spot_market"),
         Fact("interruptions", round(offer.rate.mean, 6), "an hour a node", "band and runs on spot"),
     ]
     if offer.there is not None:

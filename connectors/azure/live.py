@@ -18,12 +18,14 @@ from connectors.azure.resources_ml import ML
 from connectors.azure.resources_services import HOSTED
 from connectors.azure.session import Connection
 from connectors.azure.settings import AzureSettings
+from connectors.azure.spot import SPOT_BANDS
 from connectors.azure.totals import TOTALS
 from connectors.azure.utilization import UTILIZATION
 from finops.connect import Connector, Counts
 
 STREAMS = (
-    BILLING, TOTALS, INVOICES, UTILIZATION, inventory((*COMPUTE, *HOSTED, *ML)), OBJECTS, COMMITMENTS, BENEFITS, PRICES, ADVICE,
+    BILLING, TOTALS, INVOICES, UTILIZATION, inventory((*COMPUTE, *HOSTED, *ML)), OBJECTS, COMMITMENTS, BENEFITS, PRICES,
+    SPOT_BANDS, ADVICE,
 )  # fmt: skip
 
 

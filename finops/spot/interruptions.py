@@ -25,13 +25,11 @@ OPEN_BAND_WIDTH = 0.1
 """How far a band without an upper end (`>20 %`) is taken to reach beyond its lower one; advisors go in steps of 5 points."""
 
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
+_AN_HOUR = re.compile(r"(/ ?h(our)?|(per|an) hour)$", re.IGNORECASE)
 
 
 def band_share(band: str) -> float | None:
-    """The middle of an advisor's band as a share a month: `5-10%`, `<5%`, `>20%`, `20+`. None where it is none.
-
-    Spot advisors and tables of eviction rates state such bands in per cent.
-    """
+    """The middle of an advisor's band as a share of `band_hours`: `5-10%`, `<5%`, `>20%/h`, `20+`. None where it is none."""
     numbers = [float(text) / 100 for text in _NUMBER.findall(band)]
     if not numbers or len(numbers) > 2 or any(not 0 <= share <= 1 for share in numbers):
         return None
@@ -42,6 +40,11 @@ def band_share(band: str) -> float | None:
     if ">" in band or "≥" in band or "+" in band:
         return min(1.0, numbers[0] + OPEN_BAND_WIDTH / 2)
     return numbers[0]
+
+
+def band_hours(band: str) -> float:
+    """Over which time a band counts: an hour where it says so (`5-10%/h`), else a month."""
+    return 1.0 if _AN_HOUR.search(band.strip()) else HOURS
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,14 +69,14 @@ class Rate:
         return Rate(self.events + events, self.hours + hours)
 
 
-def rate_of_share(share: float) -> Rate:
-    """The prior of an advisor's monthly share of instances interrupted: 1 − e^(−λ · 730) = share.
+def rate_of_share(share: float, hours: float = HOURS) -> Rate:
+    """The prior of an advisor's share of instances interrupted within so many hours: 1 − e^(−λ · hours) = share.
 
     Raises ValueError: no share between 0 and 1.
     """
     if not 0 <= share <= 1:
         raise ValueError(f"{share} is no share")
-    rate = -math.log1p(-min(max(share, 0.001), 0.999)) / HOURS
+    rate = -math.log1p(-min(max(share, 0.001), 0.999)) / hours
     return Rate(PRIOR_EVENTS, PRIOR_EVENTS / rate)
 
 

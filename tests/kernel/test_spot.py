@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from finops.spot.interruptions import (
     Checkpoints,
+    band_hours,
     band_share,
     bursts,
     daly,
@@ -39,6 +40,17 @@ from finops.spot.interruptions import (
 )
 def test_bands_of_advisors(band: str, share: float | None) -> None:
     assert band_share(band) == (None if share is None else pytest.approx(share))
+
+
+@pytest.mark.parametrize(("band", "hours"), [("5-10%/h", 1), ("> 20 % per hour", 1), ("20+/h", 1), ("5-10%", 730), ("", 730)])
+def test_a_band_says_whether_it_is_an_hours(band: str, hours: float) -> None:
+    assert band_hours(band) == hours
+
+
+def test_the_same_share_of_an_hour_is_730_times_a_months() -> None:
+    assert rate_of_share(0.075, band_hours("5-10%/h")).mean == pytest.approx(
+        730 * rate_of_share(band_share("5-10%/h") or 0).mean
+    )
 
 
 def test_a_rate_is_its_prior_until_something_is_seen() -> None:

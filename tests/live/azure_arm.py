@@ -133,6 +133,7 @@ TABLES: dict[str, tuple[str, ...]] = {
     "resourcecontainers": ("microsoft.resources/subscriptions",),
     "computeresources": ("microsoft.compute/virtualmachinescalesets/virtualmachines",),
     "advisorresources": ("microsoft.advisor/recommendations",),
+    "spotresources": ("microsoft.compute/skuspotevictionrate/location",),
     "resources": (
         "microsoft.cognitiveservices/accounts",
         "microsoft.compute/disks",
@@ -163,6 +164,7 @@ TABLES: dict[str, tuple[str, ...]] = {
 
 QUERY = re.compile(
     r"(?P<table>[a-z]+) \| where type =~ '(?P<type>[a-z./]+)'(?P<cost> \| where properties\.category =~ 'Cost')?"
+    r"(?: \| where location =~ '(?P<location>[a-z0-9]+)')?"
     r" \| project (?P<columns>id(?:, \w+)*) \| order by id asc"
 )
 
@@ -293,6 +295,8 @@ def _graph(plane: Plane, request: dict[str, Any]) -> dict[str, Any]:
     rows = _rows(plane, asked["type"], request.get("subscriptions"))
     if asked["cost"]:
         rows = [row for row in rows if row["properties"].get("category") == "Cost"]
+    if asked["location"]:
+        rows = [row for row in rows if row["location"] == asked["location"]]
     columns = asked["columns"].split(", ")
     size, start = min(plane.page, options["$top"]), int(str(options.get("$skipToken", "from-0")).removeprefix("from-"))
     data = [{name: row.get(name) for name in columns} for row in rows[start : start + size]]

@@ -56,6 +56,14 @@ def put_sizes(azure: Azure) -> None:
         ] + [{"resourceType": "disks", "name": "Premium_LRS", "capabilities": []}]
 
 
+def put_rate(azure: Azure, region: str, size: str, band: str) -> None:
+    """How often spot machines of a size are evicted (Microsoft Learn, "Use Azure Spot Virtual Machines")."""
+    kind = "Microsoft.Compute/skuSpotEvictionRate/location"
+    path = f"/subscriptions/{SUBSCRIPTION}/providers/Microsoft.Compute/skuSpotEvictionRate/{region}/{size}"
+    more = {"location": region, "sku": {"name": size}, "properties": {"evictionRate": band}}
+    azure.plane.put({"id": path, "type": kind, **more})
+
+
 def put_sample(azure: Azure) -> None:
     """The sample company's resources as the resource manager would describe them."""
     azure.plane.subscriptions += sorted({row["account_id"] for row in sample_rows()})

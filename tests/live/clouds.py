@@ -22,7 +22,7 @@ from finops.plugins import connectors
 from tests.live import azure_company, azure_contract, gcp_company, google_contract, google_series, test_kubernetes
 from tests.live.azure_benefits import put_commitments, put_use
 from tests.live.azure_contract import Azure
-from tests.live.azure_estate import REGION, put_resources, put_sample
+from tests.live.azure_estate import REGION, put_rate, put_resources, put_sample
 from tests.live.azure_metrics import put_measurements
 from tests.live.azure_retail import ITEMS, listed
 from tests.live.bigquery import BigQuery, bigquery
@@ -186,6 +186,7 @@ def azure_whole(folder: Path, azure: Azure) -> Iterator[Cloud]:
     put_commitments(azure)
     put_use(azure)
     put_opinions(azure)
+    put_rate(azure, REGION, "Standard_D8s_v5", "5-10")
     put_invoices(azure, "2026-09")
     put_blobs(azure, folder / "lake")
     azure.answer("costmanagement:Query", _totals)

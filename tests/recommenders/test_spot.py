@@ -106,6 +106,15 @@ def test_a_gang_that_saves_its_state_goes_to_spot() -> None:
     assert "run-instances" in r.finding.patch or "create-fleet" in r.finding.patch
 
 
+def test_a_band_of_an_hour_is_of_an_hour() -> None:
+    plan = plan_of(market(priced(nightly(hours=20, nights=10).resource(**fleet(**SAVED))), band="0-5%/h"))
+    (r,) = plan.recommendations
+    best = young(45 / 3600, 8 * rate_of_share(0.025, 1.0).mean) * 60
+    assert 5 < best < 30
+    assert f"every {best:.0f} minutes" in r.finding.verdict.why
+    assert any("an hour" in fact.unit for fact in r.finding.evidence.facts if fact.name == "interruption_band")
+
+
 def test_the_interval_is_youngs_where_it_is_shorter_than_a_run() -> None:
     plan = plan_of(market(priced(nightly(hours=20, nights=10).resource(**fleet(**SAVED))), band=">20%"))
     (r,) = plan.recommendations
