@@ -69,3 +69,8 @@ def total(amounts: Iterable[Money], currency: str) -> Money:
 def cents(amount: Decimal) -> Decimal:
     """Rounded half-even to 0.01, as invoices are."""
     return amount.quantize(CENT, rounding=ROUND_HALF_EVEN)
+
+
+def hundredths(quantity: Decimal) -> Decimal:
+    """Hours and the like, rounded as money is: sums of parts of hours end in digits that nobody measured."""
+    return cents(quantity)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 from benchmarks.estate import KINDS, bars_of, measure
@@ -20,7 +21,6 @@ def bars(_: Path, decisions: Decisions) -> Iterator[Bar]:
         if r.finding.kind in KINDS:
             resource = r.finding.scope.resource
             action = action_name(r.finding.verdict.action)  # type: ignore[union-attr]
-            decisions.log(
-                r.finding.kind, f"estate seed {SEED}", resource, str(AS_OF), str(AS_OF), action, truth=rows.truth[resource].what
-            )
+            what, day = rows.truth[resource].what, str(AS_OF + timedelta(days=1))
+            decisions.log(r.finding.kind, f"estate seed {SEED}", resource, day, str(AS_OF), action, truth=what)
     yield from bars_of(SEED, RESOURCES, measured)

@@ -9,7 +9,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
-from finops.money import cents
+from finops.money import cents, hundredths
 from finops.queries.ml_estate import DAYS, GROSS, Machine, MlEstate
 from finops.queries.reads import Reads
 from finops.sizing.machines import accelerator_of, hourly
@@ -183,11 +183,11 @@ def _totals(days: Sequence[BilledDay], use: AcceleratorUse) -> tuple[Decimal | N
     told = [day.hours for day in days if day.hours is not None]
     idle = [found for found in map(use.idle, days) if found is not None]
     measured = {day.key for day in days if use.idle(day) is not None}
-    unmeasured = sum((day.hours or ZERO for day in days if day.key not in measured), ZERO)
-    hours = sum(told, ZERO) if told else None
+    unmeasured = hundredths(sum((day.hours or ZERO for day in days if day.key not in measured), ZERO))
+    hours = hundredths(sum(told, ZERO)) if told else None
     if not idle:
         return hours, None, unmeasured, None
-    return hours, sum((h for h, _ in idle), ZERO), unmeasured, cents(sum((cost for _, cost in idle), ZERO))
+    return hours, hundredths(sum((h for h, _ in idle), ZERO)), unmeasured, cents(sum((cost for _, cost in idle), ZERO))
 
 
 def _last_days(estate: MlEstate, use: AcceleratorUse) -> list[BilledDay]:

@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from finops.activity.jobs import Run, run_of_row
-from finops.money import cents
+from finops.money import cents, hundredths
 from finops.queries.accelerators import PARTS, WHOLE
 from finops.queries.costs import Condition, column_name
 from finops.queries.ml_estate import DAYS, GROSS, NO_MODEL, MlEstate
@@ -101,7 +101,7 @@ def _run_row(currency: str, team: str, model: str, mine: Sequence[Priced]) -> Ru
         cancelled=sum(one.run.cancelled for one in ended),
         running=len(mine) - len(ended),
         unpriced=len(ended) - len(priced),
-        hours=sum((Decimal(repr(one.run.hours or 0.0)) for one in priced), ZERO),
+        hours=hundredths(sum((Decimal(repr(one.run.hours or 0.0)) for one in priced), ZERO)),
         cost=cents(cost),
         cost_per_run=cents(cost / len(priced)) if priced else None,
         failed_cost=cents(_cost(failed)) if told and priced else None,
