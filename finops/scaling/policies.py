@@ -16,16 +16,22 @@ from pydantic import Field
 
 from finops.scaling.foresight import MEMORY_STEPS, WORTHS, wanted_by_worth
 from finops.scaling.group import Floats, Group, Integers, replayed
+from finops.scaling.regression import learned_by_worth
 
 BUDGET = 0.001
 """Share of the load that may go unserved."""
 
+MARGIN = 0.98
+"""Of a cost allowed, what choices may come to: the rest is what they cost more than their replays did."""
 
 LOST = 5.0
 """Times the allowance, beyond which an error budget cannot be earned back."""
 
 FEW_STEPS = 100
 """History with which no forecast's errors are known well."""
+
+KNOWN_STEPS = 500
+"""History with which the regression over all forecasters is followed; replays compare it for as long before it is."""
 
 STRESS = (1.3, 0.02)
 """Where nothing went unserved yet, the safer of two policies is the one that serves more of a load 30 % higher."""
@@ -36,31 +42,53 @@ class WithinBudget:
     """The cheapest units for what a unit served is worth; the worth rises as the error budget is used up."""
 
     budget: Annotated[float, Field(gt=0, lt=1, description="Share of the load that may go unserved.")] = BUDGET
-    aim: Annotated[float, Field(gt=0, le=1, description="Share of the budget aimed at: the rest is for surprises.")] = 0.7
+    aim: Annotated[float, Field(gt=0, le=1, description="Share of the budget aimed at: the rest is for surprises.")] = 0.5
     worth: Annotated[float, Field(gt=1, description="What a unit served is worth before there is experience, unit-steps.")] = (
-        40.0
+        50.0
     )
+    most: Annotated[
+        float,
+        Field(gt=1, description="Cost allowed, as a multiple of the load in whole units: beyond it the budget is not held."),
+    ] = 1.6
     period: Annotated[int, Field(ge=1, description="Steps between two choices.")] = 10
 
     def wanted(self, load: Floats, group: Group, start: int, day: int = 0) -> Integers:
         """Units to want from step `start` on, (steps − start,). `load` before it is history; `day` is a day in steps.
 
-        The worth is `worth` × (spent / allowed)², between a tenth and four times of it. Spent is what went unserved since
+        The worth is `worth` × (spent / allowed)², between a tenth and eight times of it. Spent is what went unserved since
         `start`, allowed `aim` × `budget` of the load since; both begin with half a day on budget, or a quarter of the history.
         A budget overspent LOST times, by an event that nobody could foresee, is lost: a new one begins, and none is chased.
         """
-        choices = Replays.of(wanted_by_worth(load, group, day), load, group)
+        choices = Replays.of(self._answers(load, group, start, day), load, group)
         wanted = np.empty(len(load) - start, dtype=np.int64)
         before = float(load[:start].mean()) * min(day / 2 if day else start, start / 4)
-        worth, log, since = self.worth, np.log(np.array(WORTHS)), start
+        needed = np.maximum(np.ceil(load), 1.0)
+        needs = Faded.of(needed[None, :], start)
+        worth, since, most = self.worth, start, MARGIN * self.most
         for t, end in choices.periods(start, self.period):
-            level = int(np.abs(log - np.log(worth)).argmin())
-            best = int((choices.billed[:, level] + worth * choices.unserved[:, level]).argmin())
+            best, level = _cheapest(choices, worth, most * float(needs.sums[0]))
             wanted[t - start : end - start] = choices.wanted[best, level, t:end]
             ratio = self._used(wanted[: end - start - 1], load[start : end - 1], group, before, since - start)
             since = end if ratio > LOST else since
-            worth = self.worth * min(max(ratio**2, 0.1), 4.0) if ratio <= LOST else self.worth
+            worth = self.worth * min(max(ratio**2, 0.1), 8.0) if ratio <= LOST else self.worth
+            needs.forward(end)
+            billed = float(replayed(wanted[: end - start], group).billed.sum())
+            most = self.most * made_up(MARGIN, billed / self.most, needed[:end], start)
         return wanted
+
+    def _answers(self, load: Floats, group: Group, start: int, day: int) -> Integers:
+        """The choices, (choices, WORTHS, steps): each forecaster's answers; with history enough the regression's instead.
+
+        Of these never more than the most careful forecaster wants, and halfway from each forecaster to it.
+        """
+        plain = wanted_by_worth(load, group, day, self.period)
+        if start < 2 * KNOWN_STEPS:
+            return plain
+        highest = plain.max(0)
+        learned = np.minimum(learned_by_worth(load, group, day), highest)
+        halfway = -(-(plain + learned) // 2)
+        learned[:, :KNOWN_STEPS], halfway[..., :KNOWN_STEPS] = highest[:, :KNOWN_STEPS], plain[..., :KNOWN_STEPS]
+        return np.concatenate([learned[None], halfway])
 
     def _used(self, wanted: Integers, load: Floats, group: Group, before: float, since: int) -> float:
         """Spent of the error budget since a step, over what was allowed until now."""
@@ -85,7 +113,7 @@ class CheaperThan:
         present units too. Of those whose replay is within the share, the one that left least unserved under STRESS is taken.
         What is spared may be spent later.
         """
-        each = wanted_by_worth(load, group, day)
+        each = wanted_by_worth(load, group, day, self.period)
         highest = np.sort(each, axis=0)[-5:]
         every = np.concatenate([each, highest]).reshape(-1, len(load))
         if start < FEW_STEPS:
@@ -100,15 +128,28 @@ class CheaperThan:
             best = _safest(choices.billed, choices.unserved, share * float(bills.sums[0]))
             wanted[t - start : end - start] = choices.wanted[best, t:end]
             bills.forward(end)
-            share = self._allowed(wanted[: end - start], billed_now[:end], start, group)
+            share = made_up(self.share, float(replayed(wanted[: end - start], group).billed.sum()), billed_now[:end], start)
         return wanted
 
-    def _allowed(self, wanted: Integers, present: Integers, start: int, group: Group) -> float:
-        """The share for the next choice: what was too much or too little so far is made up for."""
-        known = min(start, 300)
-        mine = float(replayed(wanted, group).billed.sum()) + self.share * float(present[start - known : start].sum())
-        so_far = mine / float(present[start - known :].sum())
-        return float(np.clip(self.share + 2.5 * (self.share - so_far), 0.7, 0.95))
+
+def made_up(share: float, mine: float, base: NDArray[np.generic], start: int) -> float:
+    """The share of `base` allowed for the next choice: what `mine` was too much or too little since `start` is made up for.
+
+    Before it, for 300 steps at most, the share itself is taken for spent.
+    """
+    known = min(start, 300)
+    so_far = (mine + share * float(base[start - known : start].sum())) / float(base[start - known :].sum())
+    return float(np.clip(share + 2.5 * (share - so_far), 0.85 * share, 1.15 * share))
+
+
+def _cheapest(choices: Replays, worth: float, allowed: float) -> tuple[int, int]:
+    """The choice and the level of WORTHS nearest to `worth`, or the next below it at which one was billed what is allowed."""
+    level = int(np.abs(np.log(np.array(WORTHS)) - np.log(worth)).argmin())
+    while level and not (choices.billed[:, level] <= allowed).any():
+        level -= 1
+    value = choices.billed[:, level] + worth * choices.unserved[:, level]
+    within = choices.billed[:, level] <= allowed
+    return int((np.where(within, value, np.inf) if within.any() else value).argmin()), level
 
 
 def _safest(billed: Floats, unserved: Floats, allowed: float) -> int:

@@ -22,7 +22,8 @@ from finops.scaling.group import (
     replayed,
     scored,
 )
-from finops.scaling.policies import CheaperThan, WithinBudget
+from finops.scaling.policies import KNOWN_STEPS, CheaperThan, WithinBudget
+from finops.scaling.regression import Ridge, foreseen, learned_by_worth
 from finops.scaling.search import found_policy
 from finops.scaling.traffic import Samples, by_hour, from_zero, peak_hours, per_minute, work_of
 
@@ -133,6 +134,65 @@ def test_nothing_after_a_decision_changes_it(boot: int) -> None:
     rule = TargetTracking(0.6, 5)
     mine, others = (CheaperThan().wanted(x, group, 400, rule.wanted(x, group), 200)[:101] for x in (load, other))
     assert np.array_equal(mine, others)
+
+
+def test_nothing_after_a_decision_changes_the_regression() -> None:
+    """With history enough for it to be followed."""
+    start, changed = 2 * KNOWN_STEPS, 2 * KNOWN_STEPS + 150
+    load, group = noisy(changed + 100), Group(boot=3)
+    other = np.concatenate([load[:changed], 5 * load[changed:]])
+    mine, others = (np.stack(foreseen(x, group, 200)) for x in (load, other))
+    assert np.array_equal(mine[:, : changed + 1], others[:, : changed + 1])
+    mine, others = (learned_by_worth(x, group, 200) for x in (load, other))
+    assert np.array_equal(mine[:, : changed + 1], others[:, : changed + 1])
+    assert not np.array_equal(mine, others)
+    mine, others = (WithinBudget().wanted(x, group, start, 200) for x in (load, other))
+    assert np.array_equal(mine[:151], others[:151])
+
+
+def test_a_ridge_finds_a_line_and_forgets_an_old_one() -> None:
+    rng = np.random.default_rng(1)
+    x = np.stack([np.ones(20_000), rng.normal(size=20_000)], axis=1)
+    ridge = Ridge(2, start=0.7)
+    assert ridge.says(x[:1]) == pytest.approx([0.7])
+    ridge.learn(x[:4000], x[:4000] @ [1.0, 2.0])
+    assert ridge.says(x[:5]) == pytest.approx(x[:5] @ [1.0, 2.0], abs=0.01)
+    for at in range(4000, 20_000, 100):  # four half-lives
+        ridge.learn(x[at : at + 100], x[at : at + 100] @ [0.0, -1.0])
+    assert ridge.says(np.array([[1.0, 0.0]])) == pytest.approx([1 / 16], abs=0.02)
+
+
+def test_the_regression_knows_when_errors_are_large() -> None:
+    """Half of each day is calm, half is restless about the same level: the scale says which, and units follow."""
+    rng = np.random.default_rng(2)
+    restless = np.arange(6000) % 400 >= 200
+    load = 10 * rng.lognormal(0, np.where(restless, 0.3, 0.03))
+    group = Group(boot=1)
+    _, scale = foreseen(load, group, 0)
+    settled = (np.arange(6000) > 3000) & (np.arange(6000) % 200 > 40)
+    assert np.exp(scale[settled & restless]).mean() > 3 * np.exp(scale[settled & ~restless]).mean()
+    units = learned_by_worth(load, group, 0)[6]
+    assert units[settled & restless].mean() > 1.3 * units[settled & ~restless].mean()
+
+
+def test_what_pays_serves_its_worth() -> None:
+    """Of a load without memory: the last unit wanted is needed at least once in `worth` steps, the next one is not."""
+    rng = np.random.default_rng(3)
+    load = rng.lognormal(2, 0.3, 20_000)
+    units = learned_by_worth(load, Group(boot=0), 0)[2, 10_000:]  # worth 8
+    for least, most, extra in ((1 / 8, 1 / 5, 0), (1 / 12, 1 / 8, 1)):
+        served = np.clip(load[10_000:] - units + 1 - extra, 0, 1).mean()
+        assert 0.85 * least < served < 1.15 * most
+
+
+def test_a_budget_is_not_held_beyond_the_cost_allowed() -> None:
+    """A load of leaps: 1, for a minute 20. Holding 20 at all times would cost tens of times the load."""
+    rng = np.random.default_rng(4)
+    load = np.where(rng.random(3000) < 0.05, 20.0, 1.0)
+    group, half = Group(boot=3), 1500
+    costs = [scored(WithinBudget(most=most).wanted(load, group, half), load[half:], group) for most in (1.6, 3.0)]
+    assert costs[0].cost <= 1.6 * 1.03 < costs[1].cost <= 3.0 * 1.03
+    assert costs[1].unserved < costs[0].unserved
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
