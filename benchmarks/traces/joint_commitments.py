@@ -45,6 +45,10 @@ LADDER = replace(NARROW, caution=0.0)
 """Where the decision returns every month, waiting is cheap: a lock is bought up to the lowest of the lookbacks' levels."""
 
 
+SLICE = 0.5
+"""Of what is missing of a level half is bought each month: a level that does not last is never bought whole."""
+
+
 def our_locks(seen: Floats) -> Floats:
     """A lock stands against the plan, not against on-demand: it must pay by what it adds to the plan's discount,
     1 − 0.63 / 0.73."""
@@ -60,10 +64,14 @@ def our_plan(rest: Floats) -> float:
 
 
 def bought(
-    demand: Floats, locks: Callable[[Floats], Floats], plan: Callable[[Floats], float], log: Callable[..., None]
+    demand: Floats,
+    locks: Callable[[Floats], Floats],
+    plan: Callable[[Floats], float],
+    log: Callable[..., None],
+    share: float = 1.0,
 ) -> float:
-    """The saving of topping up to the levels each month, the plan on what locks (new and in force) leave; every purchase runs
-    its whole term within the trace."""
+    """The saving of topping up a share of what is missing of the levels each month, the plan on what locks (new and in force)
+    leave; every purchase runs its whole term within the trace."""
     products = instruments(demand.shape[1])
     rates = np.append(np.full(demand.shape[1], 1 - NARROW_OFF), 1 - BROAD_OFF)
     purchases: list[Purchase] = []
@@ -72,13 +80,15 @@ def bought(
         seen, active = demand[:at], np.zeros(len(rates))
         for purchase, amount in zip(purchases, amounts, strict=True):
             active[purchase.product] += amount if purchase.starts <= at < purchase.ends else 0.0
-        wanted = locks(seen)
-        rest = np.maximum(seen - np.maximum(wanted, active[:-1] / rates[:-1]), 0).sum(axis=1)
-        levels = np.append(wanted, plan(rest))
-        new = np.maximum(levels * rates - active, 0)
+        held = active[:-1] / rates[:-1]
+        locked = held + share * np.maximum(locks(seen) - held, 0)
+        rest = np.maximum(seen - locked, 0).sum(axis=1)
+        planned = active[-1] + share * max(plan(rest) * rates[-1] - active[-1], 0.0)
+        new = np.append(locked * rates[:-1], planned) - active
+        new[new < 1e-12 * (1 + active)] = 0
         purchases += [Purchase(int(k), at, at + TERM) for k in np.flatnonzero(new)]
         amounts += new[new > 0].tolist()
-        log(at, levels.tolist())
+        log(at, [*locked.tolist(), planned / rates[-1]])
     return float(demand.sum()) - spent(demand, products, purchases, np.array(amounts))
 
 
@@ -92,7 +102,7 @@ def joint_bars(dataset: str, demands: dict[str, Floats], rules: dict[str, Rule],
         def note(at: int, choice: object, name: str = name) -> None:
             log.log("commitments", dataset, f"{name} joint", at, at - 1, choice)
 
-        kept += bought(demand, our_locks, our_plan, note)
+        kept += bought(demand, our_locks, our_plan, note, SLICE)
         for vendor, rule in rules.items():
 
             def each(seen: Floats, rule: Rule = rule) -> Floats:
