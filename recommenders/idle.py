@@ -2,31 +2,29 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
 from finops.activity.histories import activity_query
+from finops.activity.returns import Left, Recurring, awaited, recurring_of_rows
 from finops.activity.streaks import (
     Grade,
     Measured,
-    Recurring,
     Signal,
     grades,
     measured_of_rows,
     proof_days,
     quiet_period,
-    recurring_of_rows,
     since_use,
 )
 from finops.model import Act, Change, Delete, Effect, Estimate, Evidence, Fact, Finding, Keep, Saving, Stop, Unknown, Verdict
 from finops.money import cents
-from finops.pricing import PriceKey
+from finops.pricing import PriceKey, json_object
 from finops.profile import Profile, profile_of_row, standby
 from finops.recommend import Context, Row
 from finops.sizing.estimate import range_share
@@ -175,6 +173,8 @@ class Candidate:
     changed: bool
     changed_after: date | None
     attachments: Sequence[str]
+    last_machine: Mapping[str, Any] | None
+    loose_days: Sequence[date]
     billed_use: Sequence[date]
     closings: Sequence[date]
     recurring: Sequence[Recurring]
@@ -190,6 +190,8 @@ def candidate_of_row(row: Row) -> Candidate:
         bool(row.get("changed")),
         row.get("changed_after"),
         row.get("attachments") or (),
+        row.get("last_machine"),
+        row.get("loose_days") or (),
         row.get("billed_use") or (),
         row.get("closings") or (),
         recurring_of_rows(row.get("recurring") or ()),
@@ -285,7 +287,7 @@ class Idle:
         proven = max(run, profile.unchanged_days)
         if proven < wait and (age is None or signals):
             return Unknown(("history",)), facts
-        returns = _returns(one, context.as_of)
+        returns = awaited(_left(one, run if signals else None, context.as_of), one.recurring, context.as_of)
         if returns:
             return Keep(returns), facts
         why = f"{orphan}, for at least {proven} days" if proven >= wait else f"{orphan}, created {age} days ago"
@@ -353,30 +355,21 @@ def _needed_by(profile: Profile, days: int) -> str | None:
     return None
 
 
-def _returns(one: Candidate, as_of: date) -> str | None:
-    """Why what belongs to nothing now is wanted again: it was left by a machine that its account runs now and then.
-
-    It was attached to one of them, its own name or tags name the machine, or it was left between two inventories at a burst's
-    end, give or take three days.
-    """
-    slack = timedelta(days=3)
+def _left(one: Candidate, used: int | None, as_of: date) -> Left:
+    """What is known of who left it; `used`: days since its own metrics showed use."""
     profile = one.profile
     words = " ".join((profile.resource, profile.sku, *map(str, profile.tags.values()), *map(str, profile.properties.values())))
-    for machine in one.recurring:
-        family = machine.machine.lower().split(".")[0]
-        attached = any(name == part or part.endswith(f"/{name}") for name in one.attachments for part in machine.resources)
-        named = len(family) > 2 and re.search(rf"\b{re.escape(family)}\b", words.lower()) is not None
-        left = one.changed_after is not None and any(
-            one.changed_after - slack <= end <= as_of - timedelta(days=profile.unchanged_days) + slack
-            for _, end in machine.bursts
-        )
-        if (attached or named or left) and machine.due_within(as_of):
-            last = machine.bursts[-1][1]
-            return (
-                f"watch: {machine.machine} comes back after up to {machine.longest_pause} days (billing history), "
-                f"and last ran on {last}"
-            )
-    return None
+    known = one.last_machine
+    return Left(
+        words,
+        one.attachments,
+        known["machine"] if known else None,
+        json_object(known["tags"]) if known else profile.tags,
+        one.changed_after,
+        as_of - timedelta(days=profile.unchanged_days),
+        None if used is None else as_of - timedelta(days=used),
+        one.loose_days,
+    )
 
 
 def _fact(one: Candidate, signal: Signal, as_of: date) -> Fact:

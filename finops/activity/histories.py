@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from finops.activity.returns import LAST_MACHINES, RECURRING_MACHINES
 from finops.activity.streaks import Signal
 
 HISTORY_DAYS = 550
@@ -196,6 +197,7 @@ usage as (
         coalesce(account_id, billing_account_id, '') as account_id,
         lower(resource_id) as key,
         instance_type,
+        tags_id,
         coalesce(pricing_unit, '') as unit,
         charge_date
     from resource_daily
@@ -205,31 +207,7 @@ usage as (
 
 ),
 
-running as (
-
-    select
-        provider,
-        account_id,
-        instance_type as machine,
-        list(distinct key order by key) as resources,
-        list(distinct charge_date order by charge_date) as days
-    from usage
-    where instance_type is not null
-    group by provider, account_id, instance_type
-    having count(distinct charge_date) <= 0.5 * (max(charge_date) - min(charge_date))
-
-),
-
-recurring_machines as (
-
-    select
-        provider,
-        account_id,
-        list({machine: machine, resources: resources, days: days} order by machine) as recurring
-    from running
-    group by provider, account_id
-
-),
+<returns>
 
 spans as (
 
@@ -276,11 +254,16 @@ histories as (
         key,
         coalesce(bool_or(condition != condition_before), false) as changed,
         cast(arg_max(observed_before, observed_at) filter (where condition != condition_before) as date) as changed_after,
-        list(distinct attached_to order by attached_to) filter (where attached_to != '') as attachments
+        list(distinct attached_to order by attached_to) filter (where attached_to != '') as attachments,
+        arg_max(regexp_replace(attached_to, '^.*/', ''), observed_at) filter (where attached_to != '') as last_attached,
+        list(distinct cast(observed_at as date) order by cast(observed_at as date))
+            filter (where coalesce(attached_to, '') = '') as loose_days
     from observed
     group by key
 
-)
+),
+
+<last_machines>
 
 select
     profile.* exclude (metrics),
@@ -288,6 +271,8 @@ select
     histories.changed,
     histories.changed_after,
     histories.attachments,
+    histories.loose_days,
+    last_machines.last_machine,
     bursts.billed_use,
     closings.closings,
     case
@@ -297,6 +282,11 @@ select
 from profiles as profile
 left join activities on lower(profile.resource_id) = activities.key
 left join histories on lower(profile.resource_id) = histories.key
+left join last_machines
+    on
+        histories.last_attached = last_machines.name
+        and profile.provider = last_machines.provider
+        and profile.account_id = last_machines.account_id
 left join bursts on lower(profile.billed_as) = bursts.key
 left join recurring_machines
     on profile.provider = recurring_machines.provider and profile.account_id = recurring_machines.account_id
@@ -314,9 +304,12 @@ def activity_query(signals: Iterable[Signal], also: Iterable[str] = ()) -> str:
     changed      whether its state or attachment changed between two inventories; null where none lists it
     changed_after  the day of the last inventory before that change
     attachments  what it was ever attached to
+    loose_days   days on which an inventory saw it attached to nothing
+    last_machine `{machine, tags}` of what it was attached to last, where a bill has that
     billed_use   days on which the bill shows traffic or requests, where those are few
     closings     working days on which nearly all machines of its account that keep to working days were quiet at once
-    recurring    for disks and snapshots: machines that its account runs now and then, `{machine, resources, days}`
+    recurring    for disks and snapshots: machines that its account runs now and then, `{machine, resources, days, jobs}`;
+                 jobs are the days by tags, `{tags, days}`
 
     `also` names metrics without limits. Where two signals share a metric, the one with limits counts.
     """
@@ -330,7 +323,7 @@ def activity_query(signals: Iterable[Signal], also: Iterable[str] = ()) -> str:
         "limits": values, "metrics": listed, "history": HISTORY_DAYS,
         "forgotten": FORGOTTEN_DAYS, "crowd": LEAST_CROWD, "share": CLOSED_SHARE,
     }  # fmt: skip
-    query = QUERY
+    query = QUERY.replace("<returns>", RECURRING_MACHINES).replace("<last_machines>", LAST_MACHINES)
     for name, value in filled.items():
         query = query.replace(f"<{name}>", str(value))
     return query

@@ -214,38 +214,6 @@ def since_use(days: Mapping[date, Grade], as_of: date) -> int:
     return (as_of - max(active)).days if active else (as_of - min(days)).days if days else 0
 
 
-@dataclass(frozen=True, slots=True)
-class Recurring:
-    """A kind of machine that an account runs now and then: bursts, each of days close to one another."""
-
-    machine: str
-    resources: tuple[str, ...]
-    bursts: tuple[tuple[date, date], ...]
-
-    @property
-    def longest_pause(self) -> int:
-        return max(((b[0] - a[1]).days - 1 for a, b in pairwise(self.bursts)), default=0)
-
-    def due_within(self, as_of: date, slack: float = 1.1) -> bool:
-        """Whether it may still come back: not longer away than its longest pause and a tenth."""
-        return (as_of - self.bursts[-1][1]).days <= self.longest_pause * slack
-
-
-def recurring_of_rows(rows: Iterable[Mapping[str, Any]]) -> list[Recurring]:
-    """From `{machine, resources, days}`: days closer than three weeks are one burst; two bursts make it recurring."""
-    found = []
-    for row in rows:
-        bursts: list[tuple[date, date]] = []
-        for day in sorted(row["days"]):
-            if bursts and (day - bursts[-1][1]).days < 21:
-                bursts[-1] = (bursts[-1][0], day)
-            else:
-                bursts.append((day, day))
-        if len(bursts) > 1:
-            found.append(Recurring(row["machine"], tuple(str(r).lower() for r in row["resources"]), tuple(bursts)))
-    return found
-
-
 def measured_of_rows(rows: Iterable[Mapping[str, Any]]) -> dict[str, list[Measured]]:
     """Metric → days in order, from the structs that a candidates query lists."""
     found: dict[str, list[Measured]] = {}

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from finops.activity.returns import recurring_of_rows
 from finops.activity.streaks import (
     Grade,
     Measured,
@@ -17,7 +18,6 @@ from finops.activity.streaks import (
     pauses_between,
     proof_days,
     quiet_period,
-    recurring_of_rows,
 )
 
 AS_OF = date(2026, 10, 31)  # a Saturday

@@ -156,6 +156,43 @@ def test_what_a_quarterly_job_left_is_wanted_again() -> None:
     assert why(plan_of(named, "idle")).startswith("watch: p4d.24xlarge")
 
 
+def ran(estate: Estate, name: str, machine: str, *starts: int, days: int = 4, tags: str = "") -> Estate:
+    """`name` runs for so many days, beginning so many days back each time."""
+    for start in starts:
+        columns = {"x_instance_type": machine} | ({"x_tags_id": tags} if tags else {})
+        for row in Estate().charge(name, 100.0, days=start + 1, **columns).charges[start + 1 - days :]:
+            estate.add("charges", **row)
+    return estate
+
+
+def test_a_disk_waits_for_the_kind_of_machine_to_which_it_was_attached() -> None:
+    other = ran(ran(volumes(), "i-9", "g6.12xlarge", 90, days=10), "i-web", "m5.large", 112, 83, 53, 23)
+    assert only(plan_of(other, "idle"))[0] == "Delete"
+    same = ran(ran(volumes(), "i-9", "m5.large", 83), "i-web", "m5.large", 170)
+    assert why(plan_of(same, "idle")).startswith("watch: m5.large comes back after up to 83 days")
+
+
+def test_a_disk_without_which_its_job_ran_again_waits_no_more() -> None:
+    jobs = {"mine": '{"job":"retrain"}', "theirs": '{"job":"gang"}'}
+
+    def quarterly() -> Estate:
+        estate = ran(ran(volumes(), "i-1", "p4d.24xlarge", 172, tags="mine"), "i-9", "p4d.24xlarge", 84, tags="mine")
+        for name, text in jobs.items():
+            estate.add("tag_sets", x_source="s", x_tags_id=name, Tags=text)
+        return estate
+
+    assert why(plan_of(quarterly(), "idle")).startswith("watch: p4d.24xlarge")
+    another = ran(quarterly(), "i-3", "p4d.24xlarge", 50, tags="theirs", days=9)
+    assert why(plan_of(another, "idle")).startswith("watch: p4d.24xlarge")
+    again = ran(quarterly(), "i-4", "p4d.24xlarge", 50, tags="mine", days=9)
+    assert only(plan_of(again, "idle"))[0] == "Delete"
+
+
+def test_a_disk_that_lies_longer_than_its_job_ever_paused_waits_no_more() -> None:
+    monthly = ran(ran(volumes(), "i-9", "p4d.24xlarge", 114, 84), "i-2", "p4d.24xlarge", 54, 24, days=1)
+    assert only(plan_of(monthly, "idle"))[0] == "Delete"
+
+
 def test_a_disk_that_was_detached_this_week_waits() -> None:
     estate = volumes()
     for row in estate._rows["resources"]:

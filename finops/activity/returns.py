@@ -1,0 +1,223 @@
+"""Returns: which machines an account runs now and then, and whether one of them will want a disk that belongs to nothing."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from itertools import pairwise
+from typing import Any
+
+from finops.pricing import json_object
+
+SLACK = timedelta(days=3)
+"""Between what a bill and what an inventory call the day on which something ended."""
+
+LATE = 1.1
+"""A job is overdue a tenth after its longest pause."""
+
+BURST_DAYS = 21
+"""Days of use closer than that are one burst."""
+
+RECURRING_MACHINES = """running as (
+
+    select
+        provider,
+        account_id,
+        instance_type as machine,
+        list(distinct key order by key) as resources,
+        list(distinct charge_date order by charge_date) as days
+    from usage
+    where instance_type is not null
+    group by provider, account_id, instance_type
+    having count(distinct charge_date) <= 0.5 * (max(charge_date) - min(charge_date))
+
+),
+
+tag_texts as (
+
+    select
+        x_tags_id,
+        any_value(Tags) as tags
+    from tag_sets
+    group by x_tags_id
+
+),
+
+job_days as (
+
+    select
+        usage.provider,
+        usage.account_id,
+        usage.instance_type as machine,
+        tag_texts.tags,
+        list(distinct usage.charge_date order by usage.charge_date) as days
+    from usage
+    inner join running
+        on
+            usage.provider = running.provider
+            and usage.account_id = running.account_id
+            and usage.instance_type = running.machine
+    left join tag_texts on usage.tags_id = tag_texts.x_tags_id
+    group by usage.provider, usage.account_id, usage.instance_type, tag_texts.tags
+
+),
+
+jobs as (
+
+    select
+        provider,
+        account_id,
+        machine,
+        list({tags: tags, days: days} order by tags) as jobs
+    from job_days
+    group by provider, account_id, machine
+
+),
+
+recurring_machines as (
+
+    select
+        running.provider,
+        running.account_id,
+        list(
+            {machine: running.machine, resources: running.resources, days: running.days, jobs: jobs.jobs}
+            order by running.machine
+        ) as recurring
+    from running
+    inner join jobs using (provider, account_id, machine)
+    group by running.provider, running.account_id
+
+),"""
+"""By account, from `usage` (days on which a resource was used, by instance type and tags): what runs on few of its days."""
+
+LAST_MACHINES = """last_machines as (
+
+    select
+        usage.provider,
+        usage.account_id,
+        regexp_replace(usage.key, '^.*/', '') as name,
+        {
+            machine: arg_max(usage.instance_type, usage.charge_date),
+            tags: arg_max(tag_texts.tags, usage.charge_date)
+        } as last_machine
+    from usage
+    left join tag_texts on usage.tags_id = tag_texts.x_tags_id
+    where
+        usage.instance_type is not null
+        and regexp_replace(usage.key, '^.*/', '') in (select last_attached from histories where last_attached is not null)
+    group by usage.provider, usage.account_id, regexp_replace(usage.key, '^.*/', '')
+
+)"""
+"""What was attached to last, of `histories`, as the bill knows it."""
+
+Burst = tuple[date, date]
+
+
+@dataclass(frozen=True, slots=True)
+class Recurring:
+    """A kind of machine that an account runs now and then: bursts, each of days close to one another.
+
+    jobs  the same days by the tags of the machines: two jobs may run on one kind
+    """
+
+    machine: str
+    resources: tuple[str, ...]
+    bursts: tuple[Burst, ...]
+    jobs: tuple[tuple[Mapping[str, Any], tuple[date, ...]], ...] = ()
+
+    @property
+    def longest_pause(self) -> int:
+        return max(((b[0] - a[1]).days - 1 for a, b in pairwise(self.bursts)), default=0)
+
+    def due_within(self, as_of: date, slack: float = LATE) -> bool:
+        """Whether it may still come back: not longer away than its longest pause and a tenth."""
+        return self.may_last((as_of - self.bursts[-1][1]).days, slack)
+
+    def may_last(self, days: int, slack: float = LATE) -> bool:
+        """Whether a pause of so many days is none that it has never made."""
+        return days <= self.longest_pause * slack
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """A disk or snapshot that belongs to nothing now, and what is known of the machine that left it.
+
+    words        its names and the values of its tags and properties
+    attachments  what it was ever attached to; `machine` and `tags` are those of the last, None where no bill has it
+    after        the day of the last inventory that saw it attached; None where none did
+    since        the day of the first that did not
+    last_use     the last day on which its own metrics showed use; None where it has none
+    loose        the days on which an inventory saw it attached to nothing
+    """
+
+    words: str
+    attachments: Sequence[str]
+    machine: str | None
+    tags: Mapping[str, Any]
+    after: date | None
+    since: date
+    last_use: date | None = None
+    loose: Sequence[date] = field(default=())
+
+
+def awaited(left: Left, recurring: Iterable[Recurring], as_of: date) -> str | None:
+    """Why it is wanted again: it was left by a machine that its account runs now and then. None where nothing wants it.
+
+    It was attached to one of them, its own name or tags name the machine, or it was left at a burst's end, give or take three
+    days. The machine must be of the kind to which it was attached last, where a bill knows that; the job must not have run
+    since while an inventory saw the disk attached to nothing; and it must not have lain longer than the job ever paused.
+    """
+    for machine in recurring:
+        if not _left_by(machine, left) or not machine.due_within(as_of):
+            continue
+        lain = (as_of - left.since).days
+        if left.after is not None and (not machine.may_last(lain) or _ran_without(machine, left)):
+            continue
+        last = machine.bursts[-1][1]
+        return (
+            f"watch: {machine.machine} comes back after up to {machine.longest_pause} days (billing history), "
+            f"and last ran on {last}"
+        )
+    return None
+
+
+def _left_by(machine: Recurring, left: Left) -> bool:
+    family = machine.machine.lower().split(".")[0]
+    if len(family) > 2 and re.search(rf"\b{re.escape(family)}\b", left.words.lower()):
+        return True
+    if left.machine is not None and left.machine.lower() != machine.machine.lower():
+        return False
+    attached = any(name == part or part.endswith(f"/{name}") for name in left.attachments for part in machine.resources)
+    return attached or any(_ended_with(left, burst) for burst in machine.bursts)
+
+
+def _ended_with(left: Left, burst: Burst) -> bool:
+    """Whether it was left between two inventories at the burst's end, and last used in the burst where its use is measured."""
+    if left.after is None or not left.after - SLACK <= burst[1] <= left.since + SLACK:
+        return False
+    return left.last_use is None or burst[0] <= left.last_use <= burst[1] + SLACK
+
+
+def _ran_without(machine: Recurring, left: Left) -> bool:
+    """Whether machines with the tags of its last one ran on a day on which it was seen attached to nothing."""
+    loose = {day for day in left.loose if day > left.since}
+    return any(tags == left.tags and not loose.isdisjoint(days) for tags, days in machine.jobs)
+
+
+def recurring_of_rows(rows: Iterable[Mapping[str, Any]]) -> list[Recurring]:
+    """From `{machine, resources, days, jobs}`: days closer than three weeks are one burst; two bursts make it recurring."""
+    found = []
+    for row in rows:
+        bursts: list[Burst] = []
+        for day in sorted(row["days"]):
+            if bursts and (day - bursts[-1][1]).days < BURST_DAYS:
+                bursts[-1] = (bursts[-1][0], day)
+            else:
+                bursts.append((day, day))
+        if len(bursts) > 1:
+            jobs = tuple((json_object(job["tags"]), tuple(job["days"])) for job in row.get("jobs") or ())
+            resources = tuple(str(r).lower() for r in row["resources"])
+            found.append(Recurring(row["machine"], resources, tuple(bursts), jobs))
+    return found
