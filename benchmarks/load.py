@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import platform
 import shutil
@@ -10,7 +11,6 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
 import venv
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -62,15 +62,23 @@ class Size:
         return [load.seconds / floor.seconds for load, floor in zip(self.loads, self.floors, strict=True)]
 
 
+ALONE = (
+    "import json, os, subprocess, sys, time; start = time.perf_counter();"
+    " process = subprocess.Popen(sys.argv[1:], stdout=subprocess.DEVNULL); _, status, used = os.wait4(process.pid, 0);"
+    " print(json.dumps([status, time.perf_counter() - start, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024]))"
+)
+"""Runs a command and says what it took. What a process has had at most counts what its parent had when it began: that is little
+here, and hundreds of megabytes of the benchmark's own process."""
+
+
 def timed(command: list[str]) -> Run:
     """Run a command to its end: wall and processor seconds, peak resident memory of it and its children."""
-    start = time.perf_counter()
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, env=environment)
-    _, status, usage = os.wait4(process.pid, 0)
+    said = subprocess.run([sys.executable, "-c", ALONE, *command], stdout=subprocess.PIPE, env=environment, check=True).stdout
+    status, seconds, cpu, peak = json.loads(said)
     if status:
         raise SystemExit(f"failed: {' '.join(command)}")
-    return Run(time.perf_counter() - start, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
+    return Run(seconds, cpu, peak)
 
 
 def measure(lines: int, runs: int, memory_limit: str, folder: Path) -> Size:
