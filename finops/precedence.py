@@ -31,10 +31,11 @@ def rules() -> tuple[Rule, ...]:
 @cache
 def tiers() -> tuple[Tiers, ...]:
     """The discounts for sustained use: rows of one name are the steps of one discount, in order."""
-    steps: dict[tuple[str, str], list[tuple[float, float]]] = {}
+    steps: dict[tuple[str, str, str], list[tuple[float, float]]] = {}
     for row in rows_of("use_discounts.csv"):
-        steps.setdefault((row["name"], row["families"]), []).append((float(row["up_to_share"]), float(row["paid_share"])))
-    return tuple(Tiers(_set(families), tuple(found)) for (_, families), found in steps.items())
+        key = (row["name"], row["services"], row["families"])
+        steps.setdefault(key, []).append((float(row["up_to_share"]), float(row["paid_share"])))
+    return tuple(Tiers(_set(services), _set(families), tuple(found)) for (_, services, families), found in steps.items())
 
 
 def _set(text: str) -> frozenset[str]:

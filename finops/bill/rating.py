@@ -82,11 +82,16 @@ class Holding:
 class Tiers:
     """An automatic discount that grows with the share of the month that something runs.
 
-    steps  (share of the month up to which it holds, share of the price that is paid), rising
+    services  those whose machines have it; the same families cost their price in others
+    steps     (share of the month up to which it holds, share of the price that is paid), rising
     """
 
+    services: frozenset[str]
     families: frozenset[str]
     steps: tuple[tuple[float, float], ...]
+
+    def admits(self, service: str, machine: str) -> bool:
+        return service in self.services and family(machine) in self.families
 
     def paid(self, share: Floats) -> Floats:
         """Months' worth of full price that are paid for running these shares of a month."""
@@ -186,7 +191,7 @@ def _on_demand(left: Floats, meters: Sequence[PricedMeter], tiers: Sequence[Tier
     """What is left costs its price, or less the longer it ran."""
     cost = np.array([left[:, j].sum() * meter.price for j, meter in enumerate(meters)])
     for j, meter in enumerate(meters):
-        mine = next((t for t in tiers if family(meter.instance_type) in t.families), None)
+        mine = next((t for t in tiers if t.admits(meter.service, meter.instance_type)), None)
         if mine is not None and left[:, j].any():
             cost[j] = sustained(left[:, j], mine) * meter.price
     return cost

@@ -204,7 +204,6 @@ def _place(row: Mapping[str, Any]) -> Place:
 def _meters(rows: Sequence[Mapping[str, Any]], tiers: Sequence[Tiers]) -> tuple[list[PricedMeter], dict[Place, int]]:
     """Each meter at its average price without commitments: what uncovered use of it cost, else what its price list says;
     before the discount for sustained use where there is one, which the rater applies."""
-    discounted = frozenset(name for each in tiers for name in each.families)
     sums: dict[Place, list[float]] = {}
     for row in rows:
         total = sums.setdefault(_place(row), [0.0, 0.0, 0.0, 0.0])
@@ -213,7 +212,8 @@ def _meters(rows: Sequence[Mapping[str, Any]], tiers: Sequence[Tiers]) -> tuple[
             total[2] += row["contracted"]
             total[3] += amount
         else:
-            total[0] += row["contracted" if family(row["instance_type"]) in discounted else "effective"]
+            discounted = any(each.admits(row["service"], row["instance_type"]) for each in tiers)
+            total[0] += row["contracted" if discounted else "effective"]
             total[1] += amount
     meters = []
     for place, (cost, amount, listed, covered) in sums.items():

@@ -202,7 +202,7 @@ class TestFocusSpecification:
         assert (bill.unused.sum(), bill.on_demand.sum()) == pytest.approx((unused, on_demand))
 
 
-N1 = Tiers(frozenset({"n1"}), ((0.25, 1.0), (0.5, 0.8), (0.75, 0.6), (1.0, 0.4)))
+N1 = Tiers(frozenset({"Compute Engine"}), frozenset({"n1"}), ((0.25, 1.0), (0.5, 0.8), (0.75, 0.6), (1.0, 0.4)))
 """Google Cloud documentation, "Sustained use discounts for Compute Engine": N1 at 100, 80, 60, 40 % a quarter of the month."""
 
 
@@ -222,7 +222,9 @@ def test_machines_that_replace_one_another_count_as_one() -> None:
 def test_sustained_use_is_for_what_no_commitment_covers() -> None:
     commitment = Commitment("c", "AWS", "1", "cud_resource", {"family": "n1"})
     rule = Rule("AWS", "cud_resource", "", 1, frozenset(), "discount")
-    bill = rate(np.full((720, 1), 10.0), [meter("n1-core", 1.0)], [Holding(commitment, rule, 3.78, {0: 0.63})], [N1])
+    bill = rate(
+        np.full((720, 1), 10.0), [meter("n1-core", 1.0, "Compute Engine")], [Holding(commitment, rule, 3.78, {0: 0.63})], [N1]
+    )
     assert bill.on_demand.sum() == pytest.approx(4 * 720 * 0.7)
 
 

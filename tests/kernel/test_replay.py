@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from finops.bill.rating import Rule
+from finops.bill.rating import Rule, Tiers
 from finops.bill.replay import Replay, replays
 from finops.commitment.levels import Commitment
 
@@ -45,10 +45,15 @@ def spare(
     return row | more
 
 
-def replayed(rows: list[dict[str, Any]], unused: list[dict[str, Any]], known: dict[str, Commitment] | None = None) -> Replay:
+def replayed(
+    rows: list[dict[str, Any]],
+    unused: list[dict[str, Any]],
+    known: dict[str, Commitment] | None = None,
+    tiers: Sequence[Tiers] = (),
+) -> Replay:
     bill = sum(row["effective"] for row in rows) + sum(row["unused"] for row in unused)
     totals = [{"x_source": "s", "currency": "USD", "x_billing_period": "2026-10", "effective": bill}]
-    (found,) = replays(rows, unused, totals, known or {}, RULES)
+    (found,) = replays(rows, unused, totals, known or {}, RULES, tiers)
     return found
 
 
@@ -104,3 +109,13 @@ def test_a_reservation_of_several_sizes_stretches() -> None:
     found = replayed(rows, [spare("ri", 0.0)])
     assert found.reproduces
     assert found.rated.on_demand.sum() == pytest.approx(24 * 0.08)
+
+
+def test_sustained_use_is_discounted_in_its_services_alone() -> None:
+    """Machines of a managed service name their type too, and cost their price however long they run."""
+    always = range(720)
+    discount = Tiers(frozenset({"Compute Engine"}), frozenset({"n1"}), ((0.5, 1.0), (1.0, 0.5)))
+    machines = usage("n1-standard-4", always, 0.2, service="Compute Engine", effective=720 * 0.15)
+    endpoint = usage("n1-standard-4", always, 0.23, service="Vertex AI")
+    found = replayed([machines, endpoint], [], tiers=[discount])
+    assert (found.simulated, found.reproduces) == (pytest.approx(720 * (0.15 + 0.23)), True)
