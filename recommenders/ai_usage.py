@@ -166,9 +166,11 @@ class AiUsage:
             Fact("share of input that is one repeated prefix", share, "of 1", "resources.properties"),
             Fact("share of input read from a cache", round(read / everything, 4), "of 1", "metric_samples, 30 days"),
         )
-        lacking = {"repeated_prefix_share": share, "prefix_tokens": prefix}
-        if share is None or prefix is None or prefix <= 0:
-            return Judged(Unknown(tuple(f"properties {name}" for name, value in lacking.items() if not value)), facts)
+        if 0 in (share, prefix):
+            return Judged(Keep("no prefix of its input repeats"), facts)
+        told = {"repeated_prefix_share": share, "prefix_tokens": prefix}
+        if share is None or prefix is None:
+            return Judged(Unknown(tuple(f"properties {name}" for name, value in told.items() if value is None)), facts)
         if read >= self.cached * share * everything:
             return Judged(Keep(f"a cache serves {read / everything:.0%} of its input already"), facts)
         prices = TokenPrices.of(usage.models(profile), profile, context)

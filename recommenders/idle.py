@@ -217,8 +217,8 @@ class Idle:
         one = candidate_of_row(candidate)
         profile = one.profile
         rule = RULES.get(profile.resource_type)
-        if profile.monthly_cost <= 0 or (rule is None and not profile.billed_machine):
-            return
+        if profile.monthly_cost <= 0 or (rule is None and (profile.in_inventory or not profile.billed_machine)):
+            return  # what the inventory knows and no rule names is another recommender's
         if rule is VM and (profile.properties.get("gpu_model") or profile.property("gpu_count")):
             rule = GPU_VM
         verdict, facts = self._verdict(one, rule, context)

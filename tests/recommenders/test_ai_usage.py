@@ -100,6 +100,7 @@ def test_lines_that_name_no_resource_are_the_account() -> None:
     [
         (assistant(repeated_prefix_share=None), "unknown properties repeated_prefix_share"),
         (assistant(prefix_tokens=None), "unknown properties prefix_tokens"),
+        (assistant(repeated_prefix_share=0, prefix_tokens=0), "no prefix of its input repeats"),
         (assistant(without=("cache_read",)), "unknown price of claude-sonnet:cache_read in us-east-1 in USD"),
         (assistant(without=("input",)), "unknown price of claude-sonnet:input in us-east-1 in USD"),
         (tokens(assistant(), "cache_read", dict.fromkeys(range(24), 20.0)), "a cache serves 67% of its input already"),

@@ -216,3 +216,11 @@ def test_billing_history_shows_what_metrics_no_longer_do() -> None:
     assert AS_OF
     fresh = estate.reversed()
     assert why(plan_of(fresh, "idle")).startswith("watch: idle for 90 days of")
+
+
+def test_what_the_inventory_knows_and_no_rule_names_is_not_called_unknown() -> None:
+    """A fleet, a training job: other recommenders judge it, and no inventory that could be loaded says more."""
+    bill, known = (Estate().charge("fleet-1", 240.0, x_instance_type="g5.xlarge") for _ in range(2))
+    assert [missing.missing for missing in plan_of(bill, "idle").unknowns] == ["inventory of resources"]
+    known.resource("fleet-1", "AWS::EC2::EC2Fleet", sku="g5.xlarge")
+    assert plan_of(known, "idle").unknowns == ()
