@@ -55,7 +55,7 @@ class Commitments:
     min_saving: Annotated[float, Field(ge=0, description="Least saving a month worth a commitment.")] = 10.0
     loss_chance: Annotated[
         float, Field(gt=0, le=1, description="Largest chance that a term of a plan across machines costs more than it saves.")
-    ] = 0.05
+    ] = 0.5
     lock_loss_chance: Annotated[
         float, Field(gt=0, le=1, description="The same for a lock on one family, against what a broader plan would save.")
     ] = 0.05

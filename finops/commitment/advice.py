@@ -12,7 +12,7 @@ import numpy as np
 from finops.bill.simulate import Line
 from finops.commitment.estate import Estate
 from finops.commitment.levels import Commitment, break_even_month, ladder
-from finops.commitment.lots import STEP, Bought, Limits, Lot
+from finops.commitment.lots import LADDER_DAYS, STEP, Bought, Limits, Lot, slices_of_term
 from finops.commitment.parts import parts_of
 from finops.commitment.risk import FRONTIER, TWENTIETH
 from finops.model import WATCH, Act, Commit, Effect, Estimate, Evidence, Fact, Finding, Keep, Saving, Scope, Verdict
@@ -27,10 +27,6 @@ RENEWAL_DAYS = 30
 
 FULL_USE = Decimal("0.99")
 """The used share of its cost from which a commitment counts as used to the full."""
-
-
-LADDER_DAYS = 365
-"""Terms from this length on are bought in slices: a shorter one ends about when its last slice would begin."""
 
 
 def acted(bought: Bought, limits: Limits, estate: Estate) -> tuple[Act, tuple[Fact, ...]]:
@@ -76,13 +72,15 @@ def acted(bought: Bought, limits: Limits, estate: Estate) -> tuple[Act, tuple[Fa
 
 
 def _worst(bought: Bought, limits: Limits, monthly: Decimal) -> Decimal:
-    """What the amount bought saves a month over the term in the worst case in 20; `monthly` where that is not known, or where
-    the settings allow a loss in more cases."""
+    """What the amount bought saves a month over the term in the worst case in 20, or its first slice where that is more: the
+    later ones are bought only while the usage is there. `monthly` where that is not known, or where the settings allow a lock
+    to lose more often."""
     lot = bought.lot
-    allowed = limits.lock_loss_chance if lot.offer.locks else limits.loss_chance
-    if lot.risk is None or lot.most <= 0 or allowed > TWENTIETH:
+    loose = lot.offer.locks and limits.lock_loss_chance > TWENTIETH
+    if lot.risk is None or lot.first is None or lot.most <= 0 or loose:
         return monthly
-    return cents(Decimal(repr(lot.risk.worst * bought.spend / lot.most)) * HOURS_PER_MONTH)
+    worst = max(lot.risk.worst, lot.first.worst)
+    return cents(Decimal(repr(worst * bought.spend / lot.most)) * HOURS_PER_MONTH)
 
 
 def _order(bought: Bought, limits: Limits, currency: str) -> Commit:
@@ -108,9 +106,7 @@ def _machine(lot: Lot) -> str:
 
 def slices_of(bought: Bought, limits: Limits) -> tuple[Decimal, ...]:
     """The ladder: equal slices over the term, none of them nothing."""
-    step, count = (Decimal(1), limits.slices) if bought.lot.unit else (STEP, limits.slices)
-    if bought.lot.offer.days < LADDER_DAYS:
-        count = 1
+    step, count = Decimal(1) if bought.lot.unit else STEP, slices_of_term(bought.lot.offer, limits)
     return tuple(part for part in ladder(bought.amount, count, step) if part > 0)
 
 

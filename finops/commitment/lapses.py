@@ -74,7 +74,7 @@ def later_lots(offers: Sequence[Offer], lots: Sequence[Lot], paid: float) -> lis
                 found.append(replace(passed, offer=offer, meters=tuple(meters)))
             elif not offer.locks:
                 unit = offer.units[meters[0]] * paid if offer.whole else 0.0
-                found.append(Lot(offer, key, tuple(meters), unit, 0.0, 0.0, 1.0, None, (), 0, 0))
+                found.append(Lot(offer, key, tuple(meters), unit, 0.0, 0.0, 1.0, None, None, (), 0, 0))
     return found
 
 

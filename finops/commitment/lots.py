@@ -16,6 +16,9 @@ from finops.commitment.policy import BROAD, NARROW, outlook, siblings
 from finops.commitment.risk import Risk, frontier, risk_of, safe_share
 from finops.money import HOURS_PER_MONTH
 
+LADDER_DAYS = 365
+"""Terms from this length on are bought in slices: a shorter one ends about when its last slice would begin."""
+
 STEP = Decimal("0.001")
 """Providers sell commitments in thousandths of the currency per hour."""
 
@@ -40,6 +43,7 @@ class Lot:
     most   the best level of the hours seen, as far as its risk allows
     alone  what that saves an hour, with nothing else bought
     share  of the best level that the risk allows
+    first  the risk of the first slice alone: later ones are bought only while the usage is there
     days   days of history that the risk is known from
     seen   days of the bill that the term's level stands on
     """
@@ -52,6 +56,7 @@ class Lot:
     alone: float
     share: float
     risk: Risk | None
+    first: Risk | None
     frontier: tuple[Risk, ...]
     days: int
     seen: int
@@ -143,10 +148,16 @@ def sized(offer: Offer, key: str, meters: Sequence[Meter], estate: Estate, limit
         alone=evaluate(long, discounts, most).saving,
         share=share,
         risk=risk_of(view, covered * (share or 1.0), off),
+        first=risk_of(view, covered * (share or 1.0) / slices_of_term(offer, limits), off),
         frontier=frontier(view, covered, off),
         days=len(past),
         seen=len(term),
     )
+
+
+def slices_of_term(offer: Offer, limits: Limits) -> int:
+    """How many purchases an amount is staggered over: one of terms shorter than a year, which would end as the last begins."""
+    return limits.slices if offer.days >= LADDER_DAYS else 1
 
 
 def _best(demand: Floats, discounts: Floats, unit: float) -> float:

@@ -109,8 +109,8 @@ def test_a_flat_year_is_covered_whole_and_says_what_it_risks() -> None:
     assert 0 < float(facts["chance of a loss over the term"]) < 0.05  # type: ignore[arg-type]
     assert float(facts["mean saving of the worst 20th of cases"]) < 0  # type: ignore[arg-type]
     worst = facts["saving in the worst case in 20"]
-    assert 0 < float(worst) <= float(r.alone)  # type: ignore[arg-type]
-    assert r.saving.effective_monthly.low == pytest.approx(Decimal(str(worst)), abs=Decimal("0.01"))
+    assert 0 < float(worst) < 40  # type: ignore[arg-type]
+    assert r.saving.effective_monthly.low == Decimal("49.28"), "the first quarter pays in full even then"
     lines = r.finding.explanation
     assert lines[:2] == ("buy 0.183 USD/h on 2026-11-01", "buy 0.183 USD/h on 2027-01-31")
     sizes = ["0.182 USD/h (25%", "0.365 USD/h (50%", "0.547 USD/h (75%", "0.730 USD/h (100%", "0.912 USD/h (125%"]
@@ -139,7 +139,7 @@ def test_what_has_been_falling_for_a_year_is_covered_in_part() -> None:
 def test_what_will_be_gone_in_months_is_watched() -> None:
     (plan,) = plans(falling(60), AS_OF, kinds=("commitments",))
     assert plan.recommendations == ()
-    assert [kept.why for kept in plan.keeps] == ["watch: the chance that its term costs more than it saves is above 5%"]
+    assert [kept.why for kept in plan.keeps] == ["watch: the chance that its term costs more than it saves is above 50%"]
 
 
 def test_prepaying_competes_and_costs_capital() -> None:
