@@ -251,8 +251,17 @@ def _core() -> Any:
         return found.astimezone(UTC)
 
     core = get_session()
+    core.register_component("data_loader", _descriptions(core.get_config_variable("data_path")))
     core.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=moment)
     return core
+
+
+@functools.cache
+def _descriptions(path: str | None) -> Any:
+    """The descriptions of services, which all sessions share: each role has one, and EC2's description alone takes 29 MB."""
+    from botocore.loaders import create_loader
+
+    return create_loader(path)
 
 
 def _created(session: Any, region: str, endpoint: str | None, config: Any, service: str, **given: Any) -> Any:

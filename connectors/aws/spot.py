@@ -18,7 +18,7 @@ from connectors.aws.failures import errors
 from connectors.aws.resources import Place
 from connectors.aws.session import Connection, by_region
 from finops.connect import Part, Rows, Stream
-from finops.errors import SourceError
+from finops.errors import RetriableError, SourceError
 from finops.window import Window
 
 COLUMNS = ("provider", "region", "zone", "sku", "timestamp", "price")
@@ -81,15 +81,25 @@ def advisor(connection: Connection, **part: Any) -> Any:
         raise type(error)(error.what, where=connection.settings.spot_advisor, hint=hint) from None
 
 
+def _content(connection: Connection) -> bytes:
+    """All of the object. The SDK repeats requests, not a body that breaks off."""
+    left = connection.settings.retries
+    while True:
+        opened, left = advisor(connection), left - 1
+        try:
+            with errors("s3:GetObject", connection.settings.spot_advisor, connection.secrets), closing(opened) as body:
+                return bytes(body.read())
+        except RetriableError:
+            if not left:
+                raise
+
+
 def _advised(connection: Connection) -> dict[str, dict[str, str]]:
     """Region → Linux machine → band. Raises SourceError where the object is no such list."""
 
     def read() -> dict[str, dict[str, str]]:
-        where = connection.settings.spot_advisor
-        with errors("s3:GetObject", where, connection.secrets), closing(advisor(connection)) as body:
-            content = body.read()
         try:
-            listed = json.loads(content)
+            listed = json.loads(_content(connection))
             bands = {each["index"]: str(each["label"]) for each in listed["ranges"]}
             return {
                 region: {sku: bands[found["r"]] for sku, found in systems.get("Linux", {}).items()}
@@ -97,6 +107,7 @@ def _advised(connection: Connection) -> dict[str, dict[str, str]]:
             }
         except (ValueError, KeyError, TypeError, AttributeError):
             hint = "spot_advisor = ''"
+            where = connection.settings.spot_advisor
             raise SourceError("the list of interruption bands has another form", where=where, hint=hint) from None
 
     found: dict[str, dict[str, str]] = connection.once("spot advisor", read)

@@ -100,6 +100,12 @@ class Aws:
         """The next calls fail so; `*` is every operation."""
         self.faults[permission] += faults
 
+    def forget(self) -> None:
+        """What was asked, and faults that are left."""
+        self.asked.clear()
+        self.requests.clear()
+        self.faults.clear()
+
     def next_fault(self, permission: str) -> Fault | Reset | None:
         with self.lock:
             waiting = self.faults.get(permission) or self.faults.get("*")

@@ -29,14 +29,17 @@ def put_lists(url: str) -> None:
     s3.put_object(Bucket=LISTS, Key="listings/media/all/2026-11-07T01-00Z/manifest.checksum", Body=b"")
 
 
-def put_estate(url: str) -> None:
+def put_export_few(url: str) -> None:
+    """October's export with enough of it to be staged: the whole month is loaded elsewhere."""
     put_export(url, ("2026-10",))
-    put_lists(url)
     key = "nordlicht-cur2/data/BILLING_PERIOD=2026-10/nordlicht-cur2-00001.parquet"
-    few = BytesIO()  # enough to be staged: the whole month is loaded elsewhere
+    few = BytesIO()
     pq.write_table(pq.read_table(EXPORT.parent / key).slice(0, 40), few)
     client(url, "s3").put_object(Bucket=BUCKET, Key=key, Body=few.getvalue())
-    put_advisor(url, {"m5.xlarge": 0, "m5.2xlarge": 2, "c5.large": 4})
+
+
+def put_metrics(url: str) -> None:
+    """Three hours of one machine."""
     cloudwatch = client(url, "cloudwatch")
     for hours in range(3):
         cloudwatch.put_metric_data(
@@ -50,6 +53,13 @@ def put_estate(url: str) -> None:
                 }
             ],
         )
+
+
+def put_estate(url: str) -> None:
+    put_export_few(url)
+    put_lists(url)
+    put_advisor(url, {"m5.xlarge": 0, "m5.2xlarge": 2, "c5.large": 4})
+    put_metrics(url)
 
 
 def put_advisor(url: str, bands: dict[str, int]) -> None:

@@ -57,7 +57,7 @@ def serve(cloud: Aws, products: Iterable[dict[str, Any]]) -> None:
     every = list(products)
 
     def answered(asked: dict[str, Any]) -> dict[str, Any]:
-        wanted = {each["Field"]: each["Value"] for each in asked["Filters"]}
+        wanted = {each["Field"]: each["Value"] for each in asked.get("Filters", ())}
         found = [each for each in every if each["serviceCode"] == asked["ServiceCode"] and _has(each["product"], wanted)]
         start = int(asked.get("NextToken", 0))
         more = {"NextToken": str(start + PAGE)} if start + PAGE < len(found) else {}

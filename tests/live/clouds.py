@@ -1,4 +1,4 @@
-"""Azure, Google Cloud and Kubernetes as the contract suite sees them: servers that fail by operation, and their sources.
+"""The clouds as the contract suite sees them (`cloud.py`): AWS by `aws_cloud.py`, and Azure, Google Cloud and Kubernetes.
 
 Each is there with the sample company (and one of each kind of thing that it lacks) in it, and with nothing in it.
 """
@@ -7,27 +7,27 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from finops.config import Source
-from finops.connect import Connector
 from finops.plugins import connectors
-from tests.live import azure_company, azure_contract, gcp_company, google_contract, google_series, test_kubernetes
+from tests.live import aws_cloud, azure_company, azure_contract, gcp_company, google_contract, google_series, test_kubernetes
 from tests.live.azure_benefits import put_commitments, put_use
 from tests.live.azure_contract import Azure
 from tests.live.azure_estate import REGION, put_rate, put_resources, put_sample
 from tests.live.azure_metrics import put_measurements
 from tests.live.azure_retail import ITEMS, listed
 from tests.live.bigquery import BigQuery, bigquery
+from tests.live.cloud import Cloud, Looping
 from tests.live.conftest import NOW
-from tests.live.faults import Fault, Reset
+from tests.live.faults import Fault
 from tests.live.gcs import Gcs, gcs
 from tests.live.google_contract import Google
 from tests.live.google_estate import company, serve_assets
@@ -49,53 +49,6 @@ from tests.live.test_gcp_prices_live import MACHINE, serve_catalog
 from tests.live.test_listings_live import BLOBS, put_blobs, put_report
 
 READ_API = frozenset(("CreateReadSession", "ReadRows"))
-Looping = Callable[[str], Callable[[], None]]
-
-
-@dataclass
-class Cloud:
-    """One cloud.
-
-    servers   the beginning of an operation's name → the server that answers it; '' answers the others
-    denial    what a 403 says, secrets in it
-    skewed    what is answered where this machine's clock is wrong
-    loops     operation → what makes its next page lead to itself, and gives what undoes that
-    one_page  operations without pages
-    unsigned  operations that are asked without credentials
-    optional  operations whose denial is no failure: the same is then asked another way
-    small     makes pages as small as they can be
-    """
-
-    connector: Connector
-    make: Callable[..., Source]
-    servers: Mapping[str, Any]
-    secrets: Callable[[], tuple[str, ...]]
-    denial: Fault
-    skewed: Fault
-    loops: Mapping[str, Looping]
-    one_page: frozenset[str]
-    unsigned: frozenset[str] = frozenset()
-    optional: frozenset[str] = frozenset()
-    sign_in: frozenset[str] = frozenset()
-    small: Callable[[], None] = field(default=lambda: None)
-
-    def asked(self) -> set[str]:
-        """The operations since the last `forget`, but for those of signing in."""
-        return {name for server in self.servers.values() for name in server.asked} - self.sign_in
-
-    def forget(self) -> None:
-        """Operations and faults."""
-        for server in self.servers.values():
-            server.asked.clear()
-            server.faults.clear()
-
-    def fail(self, operation: str, *faults: Fault | Reset) -> None:
-        beginning = max((b for b in self.servers if operation.startswith(b)), key=len)
-        self.servers[beginning].fail(operation, *faults)
-
-    def waiting(self) -> bool:
-        """Whether a fault is left that nobody ran into."""
-        return any(any(server.faults.values()) for server in self.servers.values())
 
 
 def _azure_loops(azure: Azure) -> dict[str, Looping]:
@@ -341,14 +294,21 @@ def kubernetes_nothing(_: Path) -> Iterator[Cloud]:
         yield _kubernetes(server)
 
 
-NAMES = ("azure", "gcp", "kubernetes")
+NAMES = ("aws", "azure", "gcp", "kubernetes")
+SMALL = NAMES[1:]
+"""Those whose servers cut every answer into pages. AWS's cuts as each script says."""
 
 
 @contextmanager
 def cloud(name: str, whole: bool, request: pytest.FixtureRequest, folder: Path) -> Iterator[Cloud]:
     """A cloud with the company in it (`whole`), or with nothing in it. What signs in is set."""
     patch = request.getfixturevalue("monkeypatch")
-    if name == "kubernetes":
+    if name == "aws":
+        patch.setattr("botocore.endpoint.time", SimpleNamespace(sleep=lambda _: None))  # the waits are tested by themselves
+        stream, server = request.node.callspec.params.get("stream"), request.getfixturevalue("cloud_of_aws")
+        with aws_cloud.aws_whole(server, stream) if whole else aws_cloud.aws_nothing(server, stream) as made:
+            yield made
+    elif name == "kubernetes":
         patch.setenv("FINOPS_PROMETHEUS_TOKEN", CLUSTER_TOKEN)
         with (kubernetes_whole if whole else kubernetes_nothing)(folder) as made:
             yield made
@@ -363,4 +323,4 @@ def cloud(name: str, whole: bool, request: pytest.FixtureRequest, folder: Path) 
             yield made
 
 
-__all__ = ["NAMES", "Cloud", "cloud"]
+__all__ = ["NAMES", "SMALL", "Cloud", "cloud"]

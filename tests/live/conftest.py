@@ -57,10 +57,15 @@ def warehouse(tmp_path: Path) -> Warehouse:
 
 
 @pytest.fixture
-def cloud(aws: str) -> Iterator[Aws]:
+def cloud_of_aws(aws: str) -> Iterator[Aws]:
     """The same AWS behind a server that holds every request against the services' own description."""
     with contract(aws) as server:
         yield server
+
+
+@pytest.fixture
+def cloud(cloud_of_aws: Aws) -> Aws:
+    return cloud_of_aws
 
 
 @pytest.fixture

@@ -66,7 +66,7 @@ def serve(cloud: Aws, of_plans: dict[str, float], of_reservations: dict[str, flo
             }
             for number, (name, value) in enumerate(of_reservations.items())
             if name.split(":")[2] == "ec2"
-            and asked["Filter"]["Dimensions"]["Values"] == ["Amazon Elastic Compute Cloud - Compute"]
+            and asked.get("Filter", {}).get("Dimensions", {}).get("Values") == ["Amazon Elastic Compute Cloud - Compute"]
         ]
         found = groups if asked["TimePeriod"] == october else []
         return {"UtilizationsByTime": [{"TimePeriod": asked["TimePeriod"], "Groups": found}]}

@@ -39,7 +39,8 @@ def answer_commitments(cloud: Aws) -> None:
         "savingsPlanType": "Compute",
     }
     cloud.answer(
-        "savingsplans:DescribeSavingsPlans", {"savingsPlans": [plan], "nextToken": "more"}, {"savingsPlans": [compute]}
+        "savingsplans:DescribeSavingsPlans",
+        lambda asked: {"savingsPlans": [compute]} if "nextToken" in asked else {"savingsPlans": [plan], "nextToken": "more"},
     )
     machine = {
         "ReservedInstancesId": "r1",
@@ -93,10 +94,10 @@ def answer_commitments(cloud: Aws) -> None:
     memory = {"ARN": "arn:aws:memorydb:us-east-1:1:reservednode/m1", "NodeType": "db.r6g.large", "NodeCount": 2}
     cloud.answer("memorydb:DescribeReservedNodes", {"ReservedNodes": [memory | ends | {"OfferingType": "All Upfront"}]})
     search = {"ReservedInstanceId": "s1", "InstanceType": "r5.large.search", "InstanceCount": 3, "PaymentOption": "ALL_UPFRONT"}
+    retired = search | ends | {"ReservedInstanceId": "s2", "State": "retired"}
+    first = {"ReservedInstances": [search | ends], "NextToken": "more"}
     cloud.answer(
-        "es:DescribeReservedInstances",
-        {"ReservedInstances": [search | ends], "NextToken": "more"},
-        {"ReservedInstances": [search | ends | {"ReservedInstanceId": "s2", "State": "retired"}]},
+        "es:DescribeReservedInstances", lambda asked: {"ReservedInstances": [retired]} if "nextToken" in asked else first
     )
 
 
@@ -130,17 +131,17 @@ def test_commitments_by_the_names_of_the_bill(cloud: Aws, warehouse: Warehouse) 
     assert len(found) == 7  # what is no longer active is left out
 
 
+def spot_price(machine: str, when: datetime, amount: str) -> dict[str, Any]:
+    zone = {"AvailabilityZone": "us-east-1a", "ProductDescription": "Linux/UNIX"}
+    return {"InstanceType": machine, "Timestamp": when, "SpotPrice": amount, **zone}
+
+
 def test_spot_prices_of_the_families_that_run(cloud: Aws, warehouse: Warehouse) -> None:
     at = NOW - timedelta(days=2)
-
-    def price(machine: str, when: datetime, amount: str) -> dict[str, Any]:
-        zone = {"AvailabilityZone": "us-east-1a", "ProductDescription": "Linux/UNIX"}
-        return {"InstanceType": machine, "Timestamp": when, "SpotPrice": amount, **zone}
-
     prices = [
-        price("m5.xlarge", at, "0.0712"),
-        price("m5.large", at, "0.0311"),
-        price("m5.large", NOW - timedelta(days=99), "9"),
+        spot_price("m5.xlarge", at, "0.0712"),
+        spot_price("m5.large", at, "0.0311"),
+        spot_price("m5.large", NOW - timedelta(days=99), "9"),
     ]
     cloud.answer("ec2:DescribeSpotPriceHistory", {"SpotPriceHistory": prices})
     assert fetched(warehouse, source(cloud.url, streams=["spot"])).failures == ()
@@ -155,24 +156,26 @@ def test_spot_prices_of_the_families_that_run(cloud: Aws, warehouse: Warehouse) 
     assert {row["timestamp"] for row in found} == {at}
 
 
+RECOMMENDED: dict[str, Any] = {
+    "recommendationId": "r-1",
+    "accountId": "123456789012",
+    "region": "us-east-1",
+    "resourceArn": "arn:aws:ec2:us-east-1:123456789012:instance/i-1",
+    "resourceId": "i-1",
+    "currentResourceType": "Ec2Instance",
+    "estimatedMonthlySavings": 12.345,
+    "currencyCode": "USD",
+    "actionType": "Rightsize",
+    "currentResourceSummary": "m5.xlarge",
+    "recommendedResourceSummary": "m5.large",
+    "lastRefreshTimestamp": NOW - timedelta(hours=9),
+    "source": "ComputeOptimizer",
+}
+
+
 def test_second_opinions_come_and_go(cloud: Aws, warehouse: Warehouse) -> None:
-    item = {
-        "recommendationId": "r-1",
-        "accountId": "123456789012",
-        "region": "us-east-1",
-        "resourceArn": "arn:aws:ec2:us-east-1:123456789012:instance/i-1",
-        "resourceId": "i-1",
-        "currentResourceType": "Ec2Instance",
-        "estimatedMonthlySavings": 12.345,
-        "currencyCode": "USD",
-        "actionType": "Rightsize",
-        "currentResourceSummary": "m5.xlarge",
-        "recommendedResourceSummary": "m5.large",
-        "lastRefreshTimestamp": NOW - timedelta(hours=9),
-        "source": "ComputeOptimizer",
-    }
     advice = source(cloud.url, streams=["advice"])
-    cloud.answer("cost-optimization-hub:ListRecommendations", {"items": [item]})
+    cloud.answer("cost-optimization-hub:ListRecommendations", {"items": [RECOMMENDED]})
     assert fetched(warehouse, advice).failures == ()
     (row,) = rows(warehouse, "select * from vendor_recommendations")
     assert (row["vendor"], row["kind"], row["action"]) == ("AWS ComputeOptimizer", "rightsizing", "Resize")
