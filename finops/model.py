@@ -170,10 +170,23 @@ class UseSpot:
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """Other bounds or targets of an automatic scaler."""
+    """Other bounds or targets of an automatic scaler; what its policy says beyond them, 0 where it says nothing.
+
+    scale_in    percent of use below which units go, `cooldown` seconds after the last change at the earliest
+    step        units that come or go at once
+    boot        seconds until a new unit serves
+    per_minute  requests a minute of each unit at the target
+    hours       (first hour, hour after the last, least units), all of a day in UTC from 0 to 24; empty: the minimum alone
+    """
 
     current: str
     target: str
+    scale_in: int = 0
+    cooldown: int = 0
+    step: int = 1
+    boot: int = 0
+    per_minute: int = 0
+    hours: tuple[tuple[int, int, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,11 +5,15 @@ from __future__ import annotations
 import re
 import shlex
 import tomllib
+from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib import resources
 from itertools import pairwise
 
-from finops.model import Act, Action, Commit, Finding, action_name
+from finops.model import Act, Action, Commit, Finding, Scale, action_name
+
+HOURS = " hours"
+"""Behind the action's name: what follows for each span of hours in which a scaler has a minimum of its own."""
 
 LIFECYCLE = "lifecycle"
 """The template of a finding that is a lifecycle rule, whatever its action is called."""
@@ -40,7 +44,9 @@ def templates() -> dict[tuple[str, str], str]:
 
 SEGMENTS = {
     "group": "resourcegroups",
+    "namespace": "namespaces",
     "workspace": "workspaces",
+    "zone": "zones",
     "parent": "accounts",
     "order": "reservationorders",
     "reservation": "reservations",
@@ -54,8 +60,8 @@ def patch_of(finding: Finding) -> str:
     Every value is quoted for a POSIX shell: resource ids come from files that anyone may have written. A value with a control
     character gives no patch: a line break would end a comment of the template, and what follows it would be run.
     What the finding says itself (a comment) goes before its lifecycle rules; a patch that it has else is the patch.
-    {minimum} {maximum} and {percent} are the numbers of a scaler's policy. The type of a commitment is its provider's name and
-    its instrument's (of one that is renewed, with that word behind).
+    {minimum} {maximum} {percent} and the fields of `Scale` are the numbers of a scaler's policy; its hours follow.
+    The type of a commitment is its provider's name and its instrument's (of one that is renewed, with that word behind).
     """
     if not isinstance(finding.verdict, Act) or (finding.patch and not finding.lifecycle):
         return finding.patch
@@ -68,8 +74,27 @@ def patch_of(finding: Finding) -> str:
     if "{vcpu}" in template and not values.get("vcpu"):
         return ""  # the price list does not say what its machines hold
     values["rules"] = finding.lifecycle  # of several lines
-    text = template.format(**{name: shlex.quote(value) for name, value in values.items()}).strip()
+    text = _filled(template, values)
+    if isinstance(finding.verdict.action, Scale):
+        spans = templates().get((finding.resource_type, f"{finding.kind} Scale{HOURS}"), "")
+        text = "\n".join([text, *(_filled(spans, values | span) for span in _hours(finding.verdict.action) if spans)])
     return f"{finding.patch}\n{text}" if finding.patch else text
+
+
+def _filled(template: str, values: Mapping[str, str]) -> str:
+    return template.format(**{name: shlex.quote(value) for name, value in values.items()}).strip()
+
+
+def _hours(action: Scale) -> Iterator[dict[str, str]]:
+    """Each span of hours with its minimum: {hour} {clock} {until_clock} {seconds} {least}."""
+    for hour, until, least in action.hours:
+        yield {
+            "hour": str(hour),
+            "clock": f"{hour:02d}:00",
+            "until_clock": f"{until:02d}:00" if until < 24 else "23:59",
+            "seconds": str((until - hour) * 3600),
+            "least": str(least),
+        }
 
 
 def _template(finding: Finding, action: Action) -> str | None:
@@ -95,7 +120,15 @@ def _values(finding: Finding, action: Action) -> dict[str, str]:
         "target": action.target,
         **{name: _segment(resource, segment) for name, segment in SEGMENTS.items()},
     }
-    return values | _purchase(action)
+    return values | _scaler(action) | _purchase(action)
+
+
+def _scaler(action: Action) -> dict[str, str]:
+    if not isinstance(action, Scale):
+        return {}
+    numbers = ("scale_in", "cooldown", "step", "boot", "per_minute")
+    minutes = {"cooldown_minutes": str(-(-action.cooldown // 60))}
+    return {name: str(getattr(action, name)) for name in numbers} | minutes
 
 
 def _purchase(action: Action) -> dict[str, str]:

@@ -15,11 +15,11 @@ from pydantic import Field
 from finops.model import Change, Effect, Fact, Finding, Keep, Scale, Unknown
 from finops.profile import NEGATIONS, Profile, profile_of_row, standby
 from finops.recommend import Context, Row
-from finops.scaling.foresight import must_hold
-from finops.scaling.group import Floats, Group, Scheduled, scored
+from finops.scaling.group import Floats, Group
 from finops.scaling.queueing import Queue
-from finops.scaling.search import LOWEST_TARGET, STEP, Found, found_policy
-from finops.scaling.traffic import SAMPLES, Samples, Work, by_hour, from_zero, peak_hours, per_minute, samples_of_rows, work_of
+from finops.scaling.search import LOWEST_TARGET, STEP, Rules, found_policy, pods, thresholds, tracking
+from finops.scaling.traffic import SAMPLES, Samples, Work, from_zero, per_minute, samples_of_rows, work_of
+from finops.scaling.words import action_of, policy_text, replay_facts
 from finops.sizing.estimate import range_share
 from finops.sizing.machines import hourly_lines, machine_key
 from finops.verdicts import Judged, act, finding_of
@@ -40,15 +40,17 @@ class Pool:
 
 @dataclass(frozen=True, slots=True)
 class Replicas:
-    """Copies that share the requests; `by_cpu` where their CPU may stand for the load."""
+    """Copies that share the requests; `by_cpu` where their CPU may stand for the load. `rules` is what their scaler can do."""
 
     by_cpu: bool
+    rules: Rules
 
 
 JOBS = Pool(("jobs_running",), "")
 NODES = Pool(("gpu_requested", "jobs_running"), "vm")
-ENDPOINT = Replicas(by_cpu=False)
-MACHINES = Replicas(by_cpu=True)
+ENDPOINT, RULED_ENDPOINT = Replicas(by_cpu=False, rules=tracking), Replicas(by_cpu=False, rules=thresholds)
+MACHINES, RULED_MACHINES = Replicas(by_cpu=True, rules=tracking), Replicas(by_cpu=True, rules=thresholds)
+PODS = Replicas(by_cpu=True, rules=pods)
 
 TYPES: dict[str, Pool | Replicas] = {
     "Microsoft.MachineLearningServices/workspaces/computes": JOBS,
@@ -58,10 +60,11 @@ TYPES: dict[str, Pool | Replicas] = {
     "Microsoft.ContainerService/managedClusters/agentPools": NODES,
     "AWS::SageMaker::Endpoint": ENDPOINT,
     "aiplatform.googleapis.com/Endpoint": ENDPOINT,
-    "Microsoft.MachineLearningServices/workspaces/onlineEndpoints": ENDPOINT,
+    "Microsoft.MachineLearningServices/workspaces/onlineEndpoints": RULED_ENDPOINT,
     "AWS::AutoScaling::AutoScalingGroup": MACHINES,
-    "Microsoft.Compute/virtualMachineScaleSets": MACHINES,
+    "Microsoft.Compute/virtualMachineScaleSets": RULED_MACHINES,
     "compute.googleapis.com/InstanceGroupManager": MACHINES,
+    "apps.k8s.io/Deployment": PODS,
 }
 
 _TYPES = ", ".join(f"'{name}'" for name in TYPES)
@@ -194,24 +197,23 @@ class Autoscaling:
         group = Group(boot=max(1, math.ceil(boot)), minimum=floor)
         start = _first(samples, len(load))
         minute = start.hour * 60 + start.minute
-        found = found_policy(load, group, budget=self.budget, highest=highest, minute=minute)
+        found = found_policy(load, group, budget=self.budget, highest=highest, minute=minute, rules=kind.rules)
         if found is None:
             why = f"no target holds {1 - self.budget:.2%} of its load when a replica takes {boot:g} minutes to start"
             return Judged(Keep(why))
         replicas = found.fit.unit_steps / len(load)
-        facts = _replay_facts(load, found, count, replicas)
+        facts = replay_facts(load, found, count)
         saved = 1 - replicas / count
         if saved < self.min_saving_share:
             return Judged(Keep(f"{count:g} replicas are within {self.min_saving_share:.0%} of what its load needs"), facts)
-        most = math.ceil((1 + self.growth) * float(load.max()) / found.tracking.target - 1e-9)
-        target = f"min {found.group.minimum}, max {max(most, found.group.minimum)}, target {found.tracking.target:.0%}"
+        most = math.ceil((1 + self.growth) * float(load.max()) / found.rule.target - 1e-9)
+        action = action_of(found, _now(profile, count), max(most, found.group.minimum), boot, _requests_served(profile))
         why = (
             f"replayed on {len(load) / 1440:.0f} days with {boot:g} minutes to start: {replicas:.1f} replicas on average "
             f"instead of {count:g}, {found.fit.unserved:.3%} of the load beyond capacity"
         )
-        explanation = _policy_text(found, load, boot, profile, start) + (_queue_text(queue, self.late) if queue else ())
-        shares = (saved, found.group.minimum / count)
-        judged = self._act(profile, Scale(_now(profile, count), target), shares, why, facts, context, explanation)
+        explanation = policy_text(found, action, load, start) + (_queue_text(queue, self.late) if queue else ())
+        judged = self._act(profile, action, (saved, found.group.minimum / count), why, facts, context, explanation)
         return replace(judged, rejected=(from_zero(load, boot),))
 
     def _floor(self, profile: Profile, count: float) -> int:
@@ -357,38 +359,6 @@ def _work_facts(work: Work, least: float) -> tuple[Fact, ...]:
         Fact("starts", work.starts, "", "metric_samples, 90 days"),
         Fact("since the last work", round(work.quiet_hours / 24, 1), "days", "metric_samples, 90 days"),
     )
-
-
-def _replay_facts(load: Floats, found: Found, count: float, replicas: float) -> tuple[Fact, ...]:
-    last = load[len(load) // 2 :]
-    held = scored(found.policy.wanted(last, found.group), last, found.group)
-    best = scored(found.group.bounded(np.ceil(must_hold(load, found.group.boot))), load, found.group)
-    return (
-        Fact("replicas", round(count, 2), "mean of 30 days", "metric_samples"),
-        Fact("replicas needed", round(replicas, 3), "mean of the replay, starting ones included", "replay"),
-        Fact("load", round(float(load.mean()), 3), "replicas, mean", "metric_samples"),
-        Fact("load", round(float(load.max()), 3), "replicas, highest", "metric_samples"),
-        Fact("unserved in the later half", round(100 * held.unserved, 4), "%", "replay"),
-        Fact("cost over hindsight's", round(found.fit.unit_steps / best.unit_steps, 3), "", "replay"),
-    )
-
-
-def _policy_text(found: Found, load: Floats, boot: float, profile: Profile, start: datetime) -> tuple[str, ...]:
-    """The policy in the words that scalers of all providers know."""
-    target, least = found.tracking.target, max(2, found.group.minimum)
-    scale_in = target * (least - 1) / least  # below it, one unit fewer would still be within the target
-    text = [
-        f"scale out above {target:.0%} of what a replica holds, scale in below {scale_in:.0%}",
-        f"cooldowns: none before a scale-out, {found.tracking.cooldown} minutes before a scale-in "
-        f"({boot:g} to start a replica and one to see it)",
-    ]
-    most = profile.property("max_rps_per_replica")
-    if most:
-        text.append(f"target of requests per replica and minute: {target * most * 60:.0f}")
-    if isinstance(found.policy, Scheduled):
-        text.append("scheduled minimum by hour (UTC): " + by_hour(found.policy.minimum))
-    text.append(peak_hours(load, start))
-    return tuple(text)
 
 
 def _first(samples: dict[str, Samples], minutes: int) -> datetime:

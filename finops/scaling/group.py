@@ -122,19 +122,29 @@ class TargetTracking:
 
 @dataclass(frozen=True, slots=True)
 class StepThresholds:
-    """Scale out by `step` units where use of the units wanted is above `high`, in by `step` where it is below `low`."""
+    """Scale out by `step` units where use of the units wanted is above `high`, in by `step` where it is below `low`.
+
+    Use is the mean of the last `window` steps; nothing changes for `cooldown` steps after a change.
+    """
 
     high: float
     low: float
     cooldown: int
     step: int = 1
+    window: int = 1
 
     def __post_init__(self) -> None:
         if not 0 < self.low < self.high:
             raise ValueError(f"scale-in at {self.low} is not below scale-out at {self.high}: the group would flap")
 
+    @property
+    def target(self) -> float:
+        return self.high
+
     def wanted(self, load: Floats, group: Group) -> Integers:
         seen = lagged(load, group.lag)
+        seen = sliding_window_view(np.concatenate([np.full(self.window - 1, seen[0]), seen]), self.window).mean(-1)
+        most = 2**62 if group.maximum is None else group.maximum
         current, changed = int(group.bounded(np.ceil(seen[:1] / self.high))[0]), -(10**9)
         result = np.empty(len(load), dtype=np.int64)
         for t, now in enumerate(seen.tolist()):
@@ -144,7 +154,7 @@ class StepThresholds:
                 # anti-flap: no scale-in that the next reading would undo
                 if new < current and now / max(new, 1) > self.high:
                     new = current
-                new = int(group.bounded(np.array([new]))[0])
+                new = min(max(new, group.minimum), most)
                 current, changed = new, (t if new != current else changed)
             result[t] = current
         return result
@@ -160,8 +170,13 @@ class HorizontalPodAutoscaler:
     stabilization: int
     tolerance: float = 0.1
 
+    @property
+    def cooldown(self) -> int:
+        return self.stabilization
+
     def wanted(self, load: Floats, group: Group) -> Integers:
         seen = lagged(load, group.lag)
+        most = 2**62 if group.maximum is None else group.maximum
         current = int(group.bounded(np.ceil(seen[:1] / self.target))[0])
         asked: list[int] = []
         result = np.empty(len(load), dtype=np.int64)
@@ -171,25 +186,25 @@ class HorizontalPodAutoscaler:
             raw = min(raw, max(2 * current, current + 4))
             asked.append(raw)
             recent = max(asked[-(self.stabilization + 1) :])
-            current = int(group.bounded(np.array([raw if raw > current else min(current, recent)]))[0])
+            current = min(max(raw if raw > current else min(current, recent), group.minimum), most)
             result[t] = current
         return result
+
+
+Rule = TargetTracking | StepThresholds | HorizontalPodAutoscaler
 
 
 @dataclass(frozen=True, slots=True)
 class Scheduled:
     """At least `minimum[p]` units at position p of a period that repeats, whatever `inner` wants."""
 
-    inner: TargetTracking | StepThresholds | HorizontalPodAutoscaler
+    inner: Rule
     minimum: tuple[int, ...]
     start: int = 0
 
     def wanted(self, load: Floats, group: Group) -> Integers:
         floor = np.array(self.minimum)[(self.start + np.arange(len(load))) % len(self.minimum)]
         return group.bounded(np.maximum(self.inner.wanted(load, group), floor))
-
-
-Policy = TargetTracking | StepThresholds | HorizontalPodAutoscaler | Scheduled
 
 
 def _with_cooldowns(asked: Integers, cooldown: int, out_cooldown: int) -> Integers:

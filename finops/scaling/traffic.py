@@ -171,14 +171,11 @@ def peak_hours(load: Floats, start: datetime) -> str:
     )
 
 
-def by_hour(minimum: Sequence[int]) -> str:
-    """A minimum for each minute of a day, as spans of hours."""
+def spans(minimum: Sequence[int]) -> tuple[tuple[int, int, int], ...]:
+    """A minimum for each minute of a day, as (first hour, hour after the last, least), from 0 to 24."""
     hours = [max(minimum[60 * hour : 60 * hour + 60]) for hour in range(24)]
-    spans = []
-    for least, group in groupby(range(24), key=lambda hour: hours[hour]):
-        within = list(group)
-        spans.append(f"{within[0]:02d}–{within[-1] + 1:02d}: {least}")
-    return ", ".join(spans)
+    groups = ((least, list(within)) for least, within in groupby(range(24), key=lambda hour: hours[hour]))
+    return tuple((within[0], within[-1] + 1, least) for least, within in groups)
 
 
 def from_zero(load: Floats, boot_minutes: float) -> str:

@@ -25,7 +25,7 @@ from finops.scaling.group import (
 from finops.scaling.policies import KNOWN_STEPS, CheaperThan, WithinBudget
 from finops.scaling.regression import Ridge, foreseen, learned_by_worth
 from finops.scaling.search import found_policy
-from finops.scaling.traffic import Samples, by_hour, from_zero, peak_hours, per_minute, work_of
+from finops.scaling.traffic import Samples, from_zero, peak_hours, per_minute, spans, work_of
 
 LOADS = st.lists(st.floats(0.0, 5.0), min_size=6, max_size=6).map(np.array)
 
@@ -213,7 +213,7 @@ def test_the_found_policy_holds_its_budget_on_what_it_was_found_on() -> None:
     found = found_policy(load, group, budget=0.001, highest=0.75)
     assert found is not None
     assert found.fit.unserved <= 0.001
-    assert found.tracking.cooldown == 8
+    assert found.rule.cooldown == 8
     assert scored(found.policy.wanted(load, found.group), load, found.group) == found.fit
     assert found_policy(10 * load, Group(boot=7, maximum=5), budget=0.001, highest=0.75) is None
 
@@ -225,7 +225,7 @@ def test_a_steep_morning_gets_a_scheduled_minimum() -> None:
     assert found is not None
     assert isinstance(found.policy, Scheduled)
     assert found.policy.minimum[7 * 60] == 27  # ordered in the hour before
-    assert by_hour(found.policy.minimum) == "00–07: 2, 07–18: 27, 18–24: 2"
+    assert spans(found.policy.minimum) == ((0, 7, 2), (7, 18, 27), (18, 24, 2))
     assert found.fit.unserved <= 0.001
 
 

@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
+import yaml
 
-from finops.model import Act, Finding
+from finops.model import Act, Finding, Scale
 from finops.money import cents
+from finops.patches import patch_of
 from finops.portfolio import Plan
 from tests.estate import AS_OF, Estate
 from tests.recommenders.test_plan import plan_of
@@ -225,8 +228,7 @@ def test_places_and_the_time_of_a_request_say_how_busy_a_replica_may_be() -> Non
 
 
 def test_a_slower_start_costs_more() -> None:
-    steep = lambda when: 3600 * (240.0 if 8 <= when.hour < 18 else 24.0)  # noqa: E731
-    amounts = [saved(plan_of(endpoint(steep, boot_minutes=minutes), "autoscaling")) for minutes in (1, 7, 30)]
+    amounts = [saved(plan_of(endpoint(STEEP, boot_minutes=minutes), "autoscaling")) for minutes in (1, 7, 30)]
     assert amounts == sorted(amounts, reverse=True)
     assert amounts[-1] < amounts[0]
 
@@ -255,12 +257,80 @@ def test_the_statement_returns_the_saving_alone() -> None:
         assert row["monthly_saving"] == recommendation.alone
 
 
+STEEP = lambda when: 3600 * (240.0 if 8 <= when.hour < 18 else 24.0)  # noqa: E731
+
+
+def by_cpu(resource_type: str, resource: str = "r", **changed: object) -> str:
+    """The patch of eight machines whose processors are at 50 % by day and 10 % by night."""
+    estate = billed(resource_type, 8, **{"instances": 8, "boot_minutes": 3} | changed)
+    hourly(estate, "cpu_utilization", lambda when: 50.0 if 8 <= when.hour < 18 else 10.0)
+    found = acted(plan_of(estate, "autoscaling"))
+    return patch_of(replace(found, scope=replace(found.scope, resource=resource), patch=""))
+
+
 def test_a_patch_carries_it_out() -> None:
     patch = acted(plan_of(endpoint(), "autoscaling")).patch
     assert "--min-capacity 2 --max-capacity 9" in patch
     assert "put-scaling-policy" in patch
+    assert '"TargetValue": 1800,' in patch  # 75 % of 40 a second
+    assert '"ScaleInCooldown": 480' in patch
+    assert "$PER_MINUTE" not in patch
     assert "--min-instances 0" in acted(plan_of(cluster(), "autoscaling")).patch
     assert "--min-nodes 0" in acted(plan_of(pool(lambda _: 0.0), "autoscaling")).patch
+
+
+def test_hours_with_a_minimum_are_scheduled() -> None:
+    finding = acted(plan_of(endpoint(STEEP, boot_minutes=30), "autoscaling"))
+    action = finding.verdict.action  # type: ignore[union-attr]
+    assert isinstance(action, Scale)
+    assert [first for first, _, _ in action.hours] == [0, *(until for _, until, _ in action.hours)][:-1]
+    assert action.hours[-1][1] == 24
+    morning = next(span for span in action.hours if span[0] <= 9 < span[1])
+    assert morning[2] >= 8  # 6 replicas' load at 75 % at most
+    assert finding.patch.count("put-scheduled-action") == len(action.hours)
+    assert f"cron(0 {morning[0]} * * ? *)' --scalable-target-action MinCapacity={morning[2]}," in finding.patch
+    group = replace(finding, resource_type="compute.googleapis.com/InstanceGroupManager", patch="")
+    seconds = 3600 * (morning[1] - morning[0])
+    assert f"--schedule-duration-sec {seconds} --schedule-min-required-replicas {morning[2]}" in patch_of(group)
+    scale_set = patch_of(replace(group, resource_type="Microsoft.Compute/virtualMachineScaleSets"))
+    assert f"--start {morning[0]:02d}:00 --end {morning[1]:02d}:00 --timezone UTC" in scale_set
+    assert "--end 23:59" in scale_set
+
+
+def test_a_managed_instance_group_gets_its_autoscaler_where_it_is() -> None:
+    manager = "compute.googleapis.com/InstanceGroupManager"
+    zonal = by_cpu(manager, "//compute.googleapis.com/projects/p/zones/us-east1-b/instanceGroupManagers/g")
+    assert "[ -z us-east1-b ] || WHERE=--zone=us-east1-b" in zonal
+    assert "--min-num-replicas 2" in zonal
+    assert "--target-cpu-utilization 0.75 --cool-down-period 180" in zonal
+    assert "[ -z '' ] || WHERE=--zone=''" in by_cpu(
+        manager, "//compute.googleapis.com/projects/p/regions/r/instanceGroupManagers/g"
+    )
+
+
+def test_rules_of_thresholds_are_replayed_as_they_are_written() -> None:
+    estate = billed("Microsoft.Compute/virtualMachineScaleSets", 8, instances=8, boot_minutes=3)
+    hourly(estate, "cpu_utilization", lambda when: 50.0 if 8 <= when.hour < 18 else 10.0)
+    finding = acted(plan_of(estate, "autoscaling"))
+    action = finding.verdict.action  # type: ignore[union-attr]
+    assert isinstance(action, Scale)
+    percent = int(action.target.rpartition(" ")[2].rstrip("%"))
+    assert action.scale_in in (round(0.6 * percent), round(0.8 * percent))
+    assert f"> {percent} avg 5m" in finding.patch
+    assert f"--scale in {action.step}" in finding.patch
+    assert f'< {action.scale_in} avg 5m" --cooldown {action.cooldown // 60}' in finding.patch
+    assert any("after a scale-out and after a scale-in" in line for line in finding.explanation)
+
+
+def test_a_deployment_gets_a_pod_autoscaler() -> None:
+    patch = by_cpu("apps.k8s.io/Deployment", "//cluster/k8s/namespaces/shop/apps/deployments/web")
+    body = patch.split("<<'END'\n")[1].split("\nEND")[0]
+    scaler = yaml.safe_load(body)
+    assert (scaler["apiVersion"], scaler["metadata"], scaler["spec"]["minReplicas"]) == ("autoscaling/v2", {"name": "web"}, 2)
+    target = scaler["spec"]["metrics"][0]["resource"]["target"]
+    assert target == {"type": "Utilization", "averageUtilization": 75}
+    assert scaler["spec"]["behavior"]["scaleDown"]["stabilizationWindowSeconds"] == 300
+    assert "--namespace shop" in patch
 
 
 def test_variants_are_added_and_a_total_is_not_added_to_them() -> None:
