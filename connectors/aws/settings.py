@@ -24,7 +24,10 @@ class AwsSettings(ConnectorSettings):
     external_id: Annotated[str | None, Field(description="External id that roles ask for.", examples=["finops"])] = None
     member_roles: Annotated[
         tuple[str, ...],
-        Field(description="Roles to assume in member accounts, one an account, for utilization and inventory. Default: own."),
+        Field(
+            description="Roles to assume in member accounts, one an account: for utilization, inventory, commitments, spot and"
+            " Compute Optimizer. Default: own."
+        ),
     ] = ()
     regions: Annotated[
         tuple[str, ...], Field(description="Regions of utilization and inventory. Default: all that the account has enabled.")

@@ -140,7 +140,7 @@ def test_doctor(estate: Aws, tmp_path: Path, finops: Call) -> None:
 
 
 def test_a_killed_load_goes_on_where_it_was(estate: Aws, tmp_path: Path) -> None:
-    """Nineteen parts, one after the other: the load is killed when three of them are whole."""
+    """A part a kind of thing, one after the other: the load is killed when three of them are whole."""
     file = configured(tmp_path, estate, "inventory", more="concurrency = 1\n")
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
     command = [sys.executable, "-c", "from finops.cli import main; main()", "--config", str(file), "load"]
