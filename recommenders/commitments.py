@@ -164,7 +164,7 @@ class Commitments:
         """Locks stand against the broader plan: what they add to its discount must pay for the risk that the family is left."""
         lots: list[Lot] = []
         refused: dict[tuple[Meter, ...], str] = {}
-        reasons: dict[str, None] = {}
+        reasons: dict[str, set[str]] = {}  # of which families
         for offer in variants:
             for key, every in sorted(offer.groups().items()):
                 meters = [m for m in every if offer.discounts[m] > broad.get(m, 0)]
@@ -177,13 +177,14 @@ class Commitments:
                         lots.append(lot)
                         continue
                     reason = "its extra discount does not pay for the risk that the family is left"
-                reasons[reason] = None
+                reasons.setdefault(reason, set()).add(meters[0].family)
                 refused[tuple(meters)] = f"{offer.label} {key}: {reason}"
         if not reasons:
             return lots, refused, []
         offer = variants[0]
         cost = sum(float(estate.demand[meter].mean()) for meter in offer.discounts)
-        why = f"{ABSTAINS}: {'; '.join(reasons)}"
+        said = [f"{', '.join(sorted(families))}: {reason}" for reason, families in reasons.items()]
+        why = f"{ABSTAINS}: {'; '.join(said)}"
         return lots, refused, [finding(offer.provider, offer.label, Keep(why), (), estate.context, cost=cost)]
 
     def _left(self, offer: Offer, meters: Sequence[Meter], estate: Estate) -> str:

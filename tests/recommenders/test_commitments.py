@@ -169,7 +169,7 @@ def test_a_lock_needs_a_year_of_its_family_and_no_successor() -> None:
         (plan,) = plans(made, AS_OF, kinds=("commitments",))
         assert [r.finding.verdict.action.instrument for r in plan.recommendations] == ["savings_plan_compute"]  # type: ignore[union-attr]
         whys += [kept.why for kept in plan.keeps]
-    abstains = "abstains from a lock on one family: "
+    abstains = "abstains from a lock on one family: p4d: "
     assert whys == [
         abstains + "it has run for 80 days only, less than a term",
         abstains + "its extra discount does not pay for the risk that the family is left",
