@@ -6,7 +6,11 @@ from decimal import Decimal
 
 from finops.render import amount
 
-TIED = {"green": "tied to the invoice", "amber": "complete, not yet tied to an invoice", "red": "does not reconcile, or cannot be replayed"}
+TIED = {
+    "green": "tied to the invoice",
+    "amber": "complete, not yet tied to an invoice",
+    "red": "does not reconcile, or cannot be replayed",
+}
 """How far the bill is tied, by the colour that says so."""
 
 
