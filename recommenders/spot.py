@@ -264,11 +264,10 @@ class Spot:
     def _unsaved(self, job: Job, offer: Offer) -> Keep | Unknown:
         """A long run whose state is not seen to be saved. A month's band is read as the share reclaimed within a day: bands do
         not say over what life they count, and where nothing bounds the loss the dearer reading decides."""
-        if job.length is None:
-            return Unknown(("checkpoint",))
-        daily = -math.log1p(-min(band_share(offer.band) or 0.0, 0.999)) / min(24.0, band_hours(offer.band))
-        cost = offer.ratio * without_checkpoints(job.length, gang_rate(daily, job.nodes), self.restart_minutes / 60)
-        if cost < 1:
+        rate = -math.log1p(-min(band_share(offer.band) or 0.0, 0.999)) / min(24.0, band_hours(offer.band))
+        restart = self.restart_minutes / 60
+        longer = without_checkpoints(job.length, gang_rate(rate, job.nodes), restart) if job.length is not None else 0.0
+        if job.length is None or (cost := offer.ratio * longer) < 1:
             return Unknown(("checkpoint",))
         times = f"{cost:.1f} times" if cost < 100 else "over 100 times"
         whole = f"all {job.nodes:g} nodes begin anew when one is lost" if job.nodes > 1 else "it begins anew when it is lost"
