@@ -22,6 +22,7 @@ from finops.spot.interruptions import (
     Rate,
     band_hours,
     band_share,
+    band_words,
     best_interval,
     gang_rate,
     overhead,
@@ -230,9 +231,8 @@ class Spot:
             missing.append(f"interruption_band of {key.sku} in {profile.region}")
         if on_demand is None or price is None or share is None or missing:
             return Unknown(tuple(missing))
-        rate = rate_of_share(share, band_hours(band)).seen(
-            float(row.get("spot_failures") or 0), float(row.get("spot_hours") or 0)
-        )
+        failed, ran = (float(row.get(name) or 0) for name in ("spot_failures", "spot_hours"))
+        rate = rate_of_share(share, band_hours(band)).seen(failed, ran)
         zones = sorted({m["zone"] for m in market} - {""})
         return Offer(price / float(on_demand.amount), band, rate, share_there(market), zones)
 
@@ -364,16 +364,15 @@ def _extra(job: Job, rate: float, restart: float) -> tuple[float, float | None]:
 
 def _effect(profile: Profile, factor: float, context: Context) -> Effect:
     """Time on the machines at the price of spot; disks and traffic stay."""
-    units = sorted({line.unit for line in hourly_lines(profile, context)})
     left = ratio(Decimal(repr(factor)), Decimal(1))
-    return Effect(tuple(Change(left, unit=unit, spot=True) for unit in units))
+    return Effect(tuple(Change(left, u, spot=True) for u in sorted({line.unit for line in hourly_lines(profile, context)})))
 
 
 def _explanation(job: Job, offer: Offer, h: float, interval: float | None, on_demand: float) -> tuple[str, ...]:
     rate = gang_rate(offer.rate.mean, job.nodes)
     steps = [
         f"spot price: {offer.ratio:.1%} of on demand",
-        f"interruptions: {offer.band} a month and own history give {offer.rate.mean:.3g} an hour a node "
+        f"interruptions: {band_words(offer.band)} and own history give {offer.rate.mean:.3g} an hour a node "
         f"(90 %: {offer.rate.quantile(0.05):.2g} to {offer.rate.quantile(0.95):.2g}), {rate:.3g} for {job.nodes:g} nodes",
         f"work: {job.seen}",
     ]

@@ -47,6 +47,11 @@ def band_hours(band: str) -> float:
     return 1.0 if _AN_HOUR.search(band.strip()) else HOURS
 
 
+def band_words(band: str) -> str:
+    """`5-10% a month`, `5-10% an hour`."""
+    return f"{_AN_HOUR.sub('', band.strip()).strip()} {'a month' if band_hours(band) > 1 else 'an hour'}"
+
+
 @dataclass(frozen=True, slots=True)
 class Rate:
     """A Gamma belief about a rate: `events` seen in `hours`, those of the prior among them."""

@@ -12,6 +12,7 @@ from finops.spot.interruptions import (
     Checkpoints,
     band_hours,
     band_share,
+    band_words,
     bursts,
     daly,
     gang_rate,
@@ -45,6 +46,8 @@ def test_bands_of_advisors(band: str, share: float | None) -> None:
 @pytest.mark.parametrize(("band", "hours"), [("5-10%/h", 1), ("> 20 % per hour", 1), ("20+/h", 1), ("5-10%", 730), ("", 730)])
 def test_a_band_says_whether_it_is_an_hours(band: str, hours: float) -> None:
     assert band_hours(band) == hours
+    assert band_words(band).endswith("an hour" if hours == 1 else "a month")
+    assert "/h" not in band_words(band)
 
 
 def test_the_same_share_of_an_hour_is_730_times_a_months() -> None:
