@@ -24,7 +24,7 @@ from finops.activity.streaks import (
 )
 from finops.model import Act, Change, Delete, Effect, Estimate, Evidence, Fact, Finding, Keep, Saving, Stop, Unknown, Verdict
 from finops.money import cents
-from finops.pricing import PriceKey, json_object
+from finops.pricing import PriceKey
 from finops.profile import Profile, profile_of_row, standby
 from finops.recommend import Context, Row
 from finops.sizing.estimate import range_share
@@ -364,7 +364,7 @@ def _left(one: Candidate, used: int | None, as_of: date) -> Left:
         words,
         one.attachments,
         known["machine"] if known else None,
-        json_object(known["tags"]) if known else profile.tags,
+        known["tags"] if known else "",
         one.changed_after,
         as_of - timedelta(days=profile.unchanged_days),
         None if used is None else as_of - timedelta(days=used),

@@ -9,8 +9,6 @@ from datetime import date, timedelta
 from itertools import pairwise
 from typing import Any
 
-from finops.pricing import json_object
-
 SLACK = timedelta(days=3)
 """Between what a bill and what an inventory call the day on which something ended."""
 
@@ -35,23 +33,13 @@ RECURRING_MACHINES = """running as (
 
 ),
 
-tag_texts as (
-
-    select
-        x_tags_id,
-        any_value(Tags) as tags
-    from tag_sets
-    group by x_tags_id
-
-),
-
 job_days as (
 
     select
         usage.provider,
         usage.account_id,
         usage.instance_type as machine,
-        tag_texts.tags,
+        usage.tags_id,
         list(distinct usage.charge_date order by usage.charge_date) as days
     from usage
     inner join running
@@ -59,8 +47,7 @@ job_days as (
             usage.provider = running.provider
             and usage.account_id = running.account_id
             and usage.instance_type = running.machine
-    left join tag_texts on usage.tags_id = tag_texts.x_tags_id
-    group by usage.provider, usage.account_id, usage.instance_type, tag_texts.tags
+    group by usage.provider, usage.account_id, usage.instance_type, usage.tags_id
 
 ),
 
@@ -70,7 +57,7 @@ jobs as (
         provider,
         account_id,
         machine,
-        list({tags: tags, days: days} order by tags) as jobs
+        list({tags: tags_id, days: days} order by tags_id) as jobs
     from job_days
     group by provider, account_id, machine
 
@@ -100,10 +87,9 @@ LAST_MACHINES = """last_machines as (
         regexp_replace(usage.key, '^.*/', '') as name,
         {
             machine: arg_max(usage.instance_type, usage.charge_date),
-            tags: arg_max(tag_texts.tags, usage.charge_date)
+            tags: arg_max(coalesce(usage.tags_id, ''), usage.charge_date)
         } as last_machine
     from usage
-    left join tag_texts on usage.tags_id = tag_texts.x_tags_id
     where
         usage.instance_type is not null
         and regexp_replace(usage.key, '^.*/', '') in (select last_attached from histories where last_attached is not null)
@@ -119,13 +105,13 @@ Burst = tuple[date, date]
 class Recurring:
     """A kind of machine that an account runs now and then: bursts, each of days close to one another.
 
-    jobs  the same days by the tags of the machines: two jobs may run on one kind
+    jobs  the same days by the set of tags that the bill shows, its id: two jobs may run on one kind
     """
 
     machine: str
     resources: tuple[str, ...]
     bursts: tuple[Burst, ...]
-    jobs: tuple[tuple[Mapping[str, Any], tuple[date, ...]], ...] = ()
+    jobs: tuple[tuple[str, tuple[date, ...]], ...] = ()
 
     @property
     def longest_pause(self) -> int:
@@ -145,7 +131,7 @@ class Left:
     """A disk or snapshot that belongs to nothing now, and what is known of the machine that left it.
 
     words        its names and the values of its tags and properties
-    attachments  what it was ever attached to; `machine` and `tags` are those of the last, None where no bill has it
+    attachments  what it was ever attached to; `machine` and `tags` (their id) are of the last, None and '' where no bill has it
     after        the day of the last inventory that saw it attached; None where none did
     since        the day of the first that did not
     last_use     the last day on which its own metrics showed use; None where it has none
@@ -155,7 +141,7 @@ class Left:
     words: str
     attachments: Sequence[str]
     machine: str | None
-    tags: Mapping[str, Any]
+    tags: str
     after: date | None
     since: date
     last_use: date | None = None
@@ -202,7 +188,7 @@ def _ended_with(left: Left, burst: Burst) -> bool:
 
 def _ran_without(machine: Recurring, left: Left) -> bool:
     """Whether machines with the tags of its last one ran on a day on which it was seen attached to nothing."""
-    loose = {day for day in left.loose if day > left.since}
+    loose = {day for day in left.loose if day > left.since and left.machine is not None}
     return any(tags == left.tags and not loose.isdisjoint(days) for tags, days in machine.jobs)
 
 
@@ -217,7 +203,7 @@ def recurring_of_rows(rows: Iterable[Mapping[str, Any]]) -> list[Recurring]:
             else:
                 bursts.append((day, day))
         if len(bursts) > 1:
-            jobs = tuple((json_object(job["tags"]), tuple(job["days"])) for job in row.get("jobs") or ())
+            jobs = tuple((job["tags"] or "", tuple(job["days"])) for job in row.get("jobs") or ())
             resources = tuple(str(r).lower() for r in row["resources"])
             found.append(Recurring(row["machine"], resources, tuple(bursts), jobs))
     return found

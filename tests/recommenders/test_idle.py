@@ -173,13 +173,8 @@ def test_a_disk_waits_for_the_kind_of_machine_to_which_it_was_attached() -> None
 
 
 def test_a_disk_without_which_its_job_ran_again_waits_no_more() -> None:
-    jobs = {"mine": '{"job":"retrain"}', "theirs": '{"job":"gang"}'}
-
     def quarterly() -> Estate:
-        estate = ran(ran(volumes(), "i-1", "p4d.24xlarge", 172, tags="mine"), "i-9", "p4d.24xlarge", 84, tags="mine")
-        for name, text in jobs.items():
-            estate.add("tag_sets", x_source="s", x_tags_id=name, Tags=text)
-        return estate
+        return ran(ran(volumes(), "i-1", "p4d.24xlarge", 172, tags="mine"), "i-9", "p4d.24xlarge", 84, tags="mine")
 
     assert why(plan_of(quarterly(), "idle")).startswith("watch: p4d.24xlarge")
     another = ran(quarterly(), "i-3", "p4d.24xlarge", 50, tags="theirs", days=9)
