@@ -43,7 +43,6 @@ ORDER = (
 )
 """Who is valued first: what deletes, then what changes, then what is bought for the rest."""
 
-
 RUN_RATE = "run_rate"
 """The step that brings resources that began within the window from what was billed to a whole month: a cost, thus negative."""
 
@@ -348,13 +347,14 @@ def _turn(proposed: Proposed) -> tuple[int, Decimal, bool, str]:
 
 
 def _excludes(winner: Taken | Proposed, other: Proposed) -> bool:
-    """Whether, of two actions on one resource, only one can be taken."""
-    if not other.finding.bill_key or not {*keys_of(winner.finding.bill_key)} & {*keys_of(other.finding.bill_key)}:
+    """Whether only one of two actions on one resource can be taken; a group's number of machines is of their present size."""
+    mine, others = ({*keys_of(each.finding.bill_key)} for each in (winner, other))
+    if not other.finding.bill_key or not mine & others:
         return False
     if _deletes(winner.act) or _deletes(other.act):
         return True
-    both = (winner.act.action, other.act.action)
-    return any(all(isinstance(action, group) for action in both) for group in ((Resize,), (Schedule, Scale)))
+    groups = ((Resize,), (Schedule, Scale)) if mine == others else ((Resize, Scale), (Schedule, Scale))
+    return any(isinstance(winner.act.action, group) and isinstance(other.act.action, group) for group in groups)
 
 
 def _renews(act: Act) -> bool:

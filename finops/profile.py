@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -179,6 +180,20 @@ def standby(profile: Profile) -> str | None:
     if replica not in (None, False) and str(replica).lower() not in NEGATIONS:
         return "standby (a replica that follows its primary)"
     return None
+
+
+GROUP_KEYS = re.compile(
+    r"(autoscaling[:_-]?group|node[_-]?(group|pool)|scale[_-]?set|instance[_-]?group|managed-pool)([_-]?name)?$"
+)
+"""Names of properties and tags by which a machine says which group made it."""
+
+
+def managed_group(profile: Profile) -> str | None:
+    """The group (of nodes, scaled, of instances) that makes a machine and decides its size; None for a machine of its own."""
+    if profile.attached_to:
+        return "/".join(profile.attached_to.rsplit(":", 1)[-1].split("/")[-4:])
+    named = sorted((key.lower(), str(value)) for key, value in (*profile.properties.items(), *profile.tags.items()) if value)
+    return next((value for key, value in named if GROUP_KEYS.search(key)), None)
 
 
 def memory_used(profile: Profile, memory_gib: float) -> float | None:

@@ -12,6 +12,7 @@ from pydantic import Field
 
 from finops.bill.simulate import keys_of
 from finops.model import (
+    WATCH,
     Act,
     Action,
     Change,
@@ -30,7 +31,7 @@ from finops.model import (
 )
 from finops.money import cents
 from finops.pricing import Price
-from finops.profile import Profile, memory_used, profile_of_row, standby
+from finops.profile import Profile, managed_group, memory_used, profile_of_row, standby
 from finops.recommend import Context, Row
 from finops.sizing.capacity import (
     Needs,
@@ -43,14 +44,12 @@ from finops.sizing.capacity import (
     limits_used,
     not_by_size,
     partition,
-    resized,
     share_of,
     size_of,
     sizing_facts,
-    why_not,
 )
 from finops.sizing.estimate import Confidence, Floor, Margin, NextStep, estimate, observed, range_share
-from finops.sizing.machines import machine_key, rises_and_falls
+from finops.sizing.machines import machine_key
 from finops.sizing.packing import (
     candidates_with_peers,
     cheapest_memory,
@@ -60,6 +59,7 @@ from finops.sizing.packing import (
     pods_of,
     shared_machines,
 )
+from finops.sizing.targets import fitting_machines, other_choice
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,16 +113,6 @@ SMALL_RATE = 0.3
 """Requests a second up to which an endpoint may share: above it, cold loads would be felt."""
 
 BY_MEMORY_TIME = re.compile(r"g(i)?b[- ]?seconds?$", re.IGNORECASE)
-
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """A machine that fits, with what the simulated bill says of it."""
-
-    price: Price
-    effect: Effect
-    net: Decimal
-    stranded: Decimal
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +171,10 @@ class Rightsizing:
         return None
 
     def _machine(self, profile: Profile, kind: Type, context: Context) -> Judged:
-        reason = standby(profile) or not_by_size(profile, database=MACHINES[profile.resource_type].product == "database")
+        group = managed_group(profile) if kind.product == "vm" else None
+        if group:
+            return Keep(f"its group decides its size, which is that of all in {group}"), (), (), ()
+        reason = standby(profile) or not_by_size(profile, database=kind.product == "database")
         if reason:
             return Keep(reason), (), (), ()
         current = self._price(profile, kind, context)
@@ -197,7 +190,7 @@ class Rightsizing:
         facts = sizing_facts(profile)
         if isinstance(needs, Unknown):
             return needs, facts, (), ()
-        fitting, rejected = self._fitting(profile, kind, current, needs, context)
+        fitting, rejected = fitting_machines(profile, current, needs, kind.any_architecture, context)
         rejected = (*partition(size, current, needs), *rejected)
         if not fitting:
             return Keep("no smaller machine holds what it does: " + binding(needs, size)), facts, needs.explanation, rejected
@@ -207,7 +200,13 @@ class Rightsizing:
         if best.net <= least:
             why = "a commitment covers it, so that a smaller machine would save nothing before it ends"
             return Keep(why if best.stranded > 0 else "already within 5 % of its best size"), facts, needs.explanation, rejected
-        others = [_other(c, current) for c in fitting if c is not best][:5]
+        if kind.product == "endpoint" and not profile.property("slo_ms"):
+            why = (
+                f"{WATCH}: {best.price.key.sku} would hold its highest use and save {cents(best.net)} a month, "
+                "but no objective of its latency (slo_ms) says that a smaller machine is fast enough"
+            )
+            return Keep(why), facts, needs.explanation, rejected
+        others = [other_choice(c, current) for c in fitting if c is not best][:5]
         verdict = self._act(profile, Resize(current.key.sku, best.price.key.sku), best.effect, best.net)
         return verdict, facts, needs.explanation, (*rejected[:5], *others)
 
@@ -230,23 +229,6 @@ class Rightsizing:
         held = estimate(observed(memory, "GiB", "highest use"), steps)
         need = Needs(cpu, held, limits=limits_used(profile))
         return gpu_needs(profile, size, need, days, self.cpu_margin, self.memory_margin) if size.gpus else need
-
-    def _fitting(
-        self, profile: Profile, kind: Type, current: Price, needs: Needs, context: Context
-    ) -> tuple[list[Choice], tuple[str, ...]]:
-        fitting: list[Choice] = []
-        rejected: list[str] = []
-        for price in context.prices.choices(current.key, context.at):
-            if price.amount >= current.amount or price.currency != current.currency or price.unit != current.unit:
-                continue
-            why = rises_and_falls(price, current) or why_not(price, current, needs, kind.any_architecture)
-            if why:
-                rejected.append(f"{price.key.sku}: {why}")
-                continue
-            effect = resized(profile, price, current, context)
-            outcome = context.bill.value(profile.bill_key, effect)
-            fitting.append(Choice(price, effect, outcome.net, outcome.stranded))
-        return fitting, tuple(reversed(rejected))
 
     def _act(self, profile: Profile, action: Action, effect: Effect, net: Decimal, why: str = "", *more: str) -> Act:
         expected = cents(net)
@@ -388,9 +370,3 @@ of CPU and memory of machines of this size)."""
 MIN_NODES = 2
 
 Judged = tuple[Verdict, tuple[Fact, ...], tuple[str, ...], tuple[str, ...]]
-
-
-def _other(choice: Choice, current: Price) -> str:
-    family = choice.price.key.sku.rsplit(".", 1)[0] == current.key.sku.rsplit(".", 1)[0]
-    risk = "" if family else " (another family, whose cores nobody has measured with this load)"
-    return f"{choice.price.key.sku}: would save {cents(choice.net)}{risk}"

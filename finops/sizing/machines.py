@@ -24,6 +24,9 @@ GENERATIONS = (
 )
 """Machine names whose number tells the generation within a line of one purpose (general, compute, memory, burstable)."""
 
+IN_STEP = (frozenset("cmr"), frozenset(("Standard_D", "Standard_E")))
+"""Lines whose generations are numbered together; elsewhere only generations of one line compare."""
+
 MUST_STAY = frozenset("bdnsz")
 """Options of a name that a successor must have too: block bandwidth, local disk, network, premium storage, frequency."""
 
@@ -40,6 +43,11 @@ class Generation:
         """Generations ahead of another of the same line that has no option which this lacks; 0 where it is no successor."""
         same = self.line == other.line and other.options & MUST_STAY <= self.options
         return max(0, self.number - other.number) if same else 0
+
+    def behind(self, other: Generation) -> bool:
+        """Whether it is an older generation, of the same line or of one whose numbers go in step with it."""
+        lines = {self.line.rsplit(".", 1)[-1], other.line.rsplit(".", 1)[-1]}
+        return self.number < other.number and (len(lines) == 1 or any(lines <= together for together in IN_STEP))
 
 
 BURSTABLE = re.compile(

@@ -214,17 +214,17 @@ GPU_SIZES = (
 )
 
 
-def endpoint() -> Estate:
+def endpoint(**objective: float) -> Estate:
     estate = Estate()
     for sku, price, vcpu, memory, gpus in GPU_SIZES:
         model, gib = ("T4", 16) if "g4" in sku else ("A10G", 24)
         estate.price("endpoint", sku, price, vcpu=vcpu, memory_gib=memory, gpu_count=gpus, gpu_memory_gib=gib, gpu_model=model)
-    machine(estate, "arn:ep", 5.0, kind="AWS::SageMaker::Endpoint", sku="ml.g5.12xlarge")
+    machine(estate, "arn:ep", 5.0, kind="AWS::SageMaker::Endpoint", sku="ml.g5.12xlarge", **objective)
     return estate.metric("arn:ep", "memory_utilization", 100 * 20 / 192)  # 20 GiB of 192
 
 
 def test_a_quarter_of_the_gpus_is_enough_by_device() -> None:
-    estate = endpoint()
+    estate = endpoint(slo_ms=300)
     for device in range(4):
         estate.metric("arn:ep", "gpu_sm_active", 40.0 if device == 0 else 0.0, device=str(device))
         estate.metric("arn:ep", "gpu_memory_utilization", 100 * 14 / 24 if device == 0 else 1.0, device=str(device))
@@ -232,9 +232,17 @@ def test_a_quarter_of_the_gpus_is_enough_by_device() -> None:
     assert only(plan_of(estate, "rightsizing")) == ("Resize", "ml.g5.2xlarge", Decimal("574.01"))
 
 
+def test_without_an_objective_of_latency_a_smaller_endpoint_is_shown_and_not_taken() -> None:
+    estate = endpoint().metric("arn:ep", "gpu_utilization", 38.0, statistic="sum")
+    estate.metric("arn:ep", "gpu_memory_utilization", 58.0, statistic="sum")
+    assert why(plan_of(estate, "rightsizing")).startswith(
+        "watch: ml.g5.2xlarge would hold its highest use and save 574.01 a month"
+    )
+
+
 @pytest.mark.parametrize(("total", "target"), [(38.0, "ml.g5.2xlarge"), (180.0, None)])
 def test_a_sum_over_gpus_is_divided(total: float, target: str | None) -> None:
-    estate = endpoint().metric("arn:ep", "gpu_utilization", total, statistic="sum")
+    estate = endpoint(slo_ms=300).metric("arn:ep", "gpu_utilization", total, statistic="sum")
     estate.metric("arn:ep", "gpu_memory_utilization", 58.0, statistic="sum")
     plan = plan_of(estate, "rightsizing")
     assert (only(plan)[1] if plan.recommendations else None) == target

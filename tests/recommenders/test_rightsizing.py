@@ -103,6 +103,42 @@ def test_a_pool_stays_where_its_nodes_are_needed(change: dict[str, Any], verdict
     assert plan_of(pool(**change)).recommendations == ()
 
 
+@pytest.mark.parametrize("member", [{"attached_to": "pool"}, {"tags": {"aws:autoscaling:groupName": "pool"}}, {}])
+def test_a_member_of_a_group_is_not_resized_by_itself(member: dict[str, Any]) -> None:
+    estate = Estate().price("vm", "m6i.4xlarge", 0.768, vcpu=16, memory_gib=64)
+    estate.price("vm", "m6i.2xlarge", 0.384, vcpu=8, memory_gib=32)
+    estate.charge("i-1", 18.432, x_instance_type="m6i.4xlarge")
+    estate.resource("i-1", "AWS::EC2::Instance", sku="m6i.4xlarge", **member)
+    estate.metric("i-1", "cpu_utilization", 10.0).metric("i-1", "memory_utilization", 20.0)
+    plan = plan_of(estate)
+    if member:
+        assert why(plan) == "its group decides its size, which is that of all in pool"
+    else:
+        assert [to for _, _, to, _ in acts(plan)] == ["m6i.2xlarge"]
+
+
+def test_where_a_group_gets_fewer_machines_their_size_is_not_changed_in_the_same_plan() -> None:
+    estate = pool().price("vm", "m8i.4xlarge", 0.6, vcpu=16, memory_gib=64)
+    (plan,) = plans(estate, AS_OF, kinds=("rightsizing", "modernize"))
+    assert [r.finding.scope.resource for r in plan.recommendations] == ["pool"]
+    assert sum("modernize: Resize → m8i.4xlarge" in text for text in plan.recommendations[0].rejected) == 9
+    (alone,) = plans(estate, AS_OF, kinds=("modernize",))
+    assert len(alone.recommendations) == 9
+
+
+def test_of_equally_cheap_machines_its_own_family_comes_first_and_no_older_one_ever() -> None:
+    estate = Estate().price("vm", "m6i.8xlarge", 1.536, vcpu=32, memory_gib=128)
+    for sku, price in (("m5.2xlarge", 0.384), ("m6i.2xlarge", 0.384), ("m7i.2xlarge", 0.384), ("c5.4xlarge", 0.2)):
+        estate.price("vm", sku, price, vcpu=8, memory_gib=32)
+    estate.charge("i-1", 36.864, x_instance_type="m6i.8xlarge").resource("i-1", "AWS::EC2::Instance", sku="m6i.8xlarge")
+    estate.metric("i-1", "cpu_utilization", 8.0).metric("i-1", "memory_utilization", 15.0)
+    plan = plan_of(estate)
+    assert [to for _, _, to, _ in acts(plan)] == ["m6i.2xlarge"]
+    rejected = plan.recommendations[0].rejected
+    assert "c5.4xlarge: an older generation, which would be left again" in rejected
+    assert any(text.startswith("m7i.2xlarge: would save") for text in rejected)
+
+
 ENDPOINTS = (("ml.g5.xlarge", 1.408, 4, 16), ("ml.g5.2xlarge", 1.515, 8, 32), ("ml.g5.4xlarge", 2.03, 16, 64))
 
 
