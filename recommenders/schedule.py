@@ -79,7 +79,7 @@ MACHINE = Type(
     has_upkeep=True,
 )
 DESKTOP = Type(("connections", "gpu_utilization", "cpu_utilization"))
-NOTEBOOK = Type(("kernels_active", "jobs_running"), by_idleness=True)
+NOTEBOOK = Type(("kernels_active", "jobs_running", "cpu_utilization"), ("gpu_sm_active", "gpu_utilization"), by_idleness=True)
 PODS = Type(("pods_running",))
 DATABASE = Type(("connections",), ("cpu_utilization", "queries"), has_upkeep=True)
 WAREHOUSE = Type(("queries", "connections"))
@@ -252,7 +252,8 @@ class Schedules:
         yield _finding(profile, verdict, use, context)
 
     def _verdict(self, profile: Profile, kind: Type, use: Use | None, context: Context) -> Verdict:
-        reason = standby(profile) or _not_by_clock(profile, kind)
+        off = _off_and_billed(profile, context)
+        reason = standby(profile) or _not_by_clock(profile, kind, off)
         if reason:
             return Keep(reason)
         missing = _missing(profile, kind, use)
@@ -279,6 +280,7 @@ class Schedules:
         if use.lately < LEAST_LATELY or use.per_month < LEAST_DENSITY * plan.per_month:
             return Keep("watch: no steady hours of use: seldom, at changing times, or much less of late")
         why = f"{plan.covered:.1%} of the hours in which it was used lie within the hours on"
+        why += "; it is off outside them already, and billed until it is deallocated" if off else ""
         return self._act(profile, str(plan), plan.per_month, use, why, context)
 
     def _act(self, profile: Profile, target: str, hours: float, use: Use, why: str, context: Context) -> Verdict:
@@ -301,10 +303,17 @@ class Schedules:
         return Act(Schedule(target, Decimal(str(round(hours, 2)))), saving, round(1 - float(share), 2), why, effect)
 
 
-def _not_by_clock(profile: Profile, kind: Type) -> str | None:
-    """Why nothing is switched off by the clock, whatever its use."""
+def _off_and_billed(profile: Profile, context: Context) -> bool:
+    """Whether it is stopped and billed around the clock all the same: switched off by its owner, and not given back."""
+    state = f"{profile.state} {profile.properties.get('power_state') or ''}".lower()
+    lines = _machine_lines(profile, context)
+    return "stopped" in state and "deallocat" not in state and _running_share(profile, lines) == 1.0
+
+
+def _not_by_clock(profile: Profile, kind: Type, off: bool) -> str | None:
+    """Why nothing is switched off by the clock, whatever its use. What is `off` already nobody misses then."""
     environment = _environment(profile)
-    if environment in PRODUCTION:
+    if environment in PRODUCTION and not off:
         return f"{environment}: quiet nights are no reason to switch production off"
     if kind is NOTEBOOK and profile.property("min_nodes") is not None:
         return "a cluster that scales: its least number of nodes decides what it costs at rest"

@@ -380,9 +380,8 @@ def _explanation(job: Job, offer: Offer, h: float, interval: float | None, on_de
         steps.append(f"best interval τ* = √(2δ/λ) = {interval * 60:.0f} minutes; overhead h = δ/τ + λ(τ/2 + R) = {h:.2%}")
     else:
         steps.append(f"what is lost begins anew: h = (1/λ + R)(e^(λL) − 1)/L − 1 = {h:.2%}")
-    if on_demand > 0.001:
-        steps.append(f"to meet its deadline {on_demand:.1%} of the work is done on demand")
-    return tuple(steps)
+    late = (f"to meet its deadline {on_demand:.1%} of the work is done on demand",) if on_demand > 0.001 else ()
+    return (*steps, *late)
 
 
 def _facts(offer: Offer, job: Job | Unknown, row: Row) -> tuple[Fact, ...]:

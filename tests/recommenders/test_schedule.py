@@ -83,9 +83,18 @@ def test_a_notebook_stops_itself() -> None:
     assert only(plan_of(estate, "schedule"))[1:] == ("stopped after idling", saving(17.664, 730 / 12 * 1.25))
 
 
-def test_what_is_stopped_but_not_deallocated_is_billed() -> None:
+def test_a_notebook_whose_kernels_nobody_counts_is_judged_by_its_processors() -> None:
+    estate = Estate().charge("sp", 17.664, x_instance_type="ml.g4dn.xlarge").resource("sp", "AWS::SageMaker::Space")
+    used(estate, "sp", "cpu_utilization", 10, 12, on=35, off=1, weekend=True)
+    assert only(plan_of(estate, "schedule"))[1:] == ("stopped after idling", saving(17.664, 730 / 12 * 1.25))
+    quiet = used(estate.reversed(), "sp", "gpu_utilization", 20, 22, on=30, weekend=True)
+    assert only(plan_of(quiet, "schedule"))[2] == saving(17.664, 730 / 6 * 1.25)
+
+
+@pytest.mark.parametrize("environment", ["dev", "prod"])
+def test_what_is_stopped_but_not_deallocated_is_billed(environment: str) -> None:
     estate = Estate().charge("vm", 60.0, x_instance_type="NV12s_v3", ProviderName="Microsoft Azure")
-    tags = {"environment": "dev"}
+    tags = {"environment": environment}
     estate.resource("vm", "Microsoft.Compute/virtualMachines", tags=tags, power_state="stopped", timezone="Europe/Berlin")
     used(estate, "vm", "cpu_utilization", 9, 15, zone="Europe/Berlin", on=40, only_on=True)
     action, target, amount = only(plan_of(estate, "schedule"))

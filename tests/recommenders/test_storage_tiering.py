@@ -353,6 +353,34 @@ def test_young_runs_follow_the_older_ones_beside_them(youngest: tuple[int, ...],
     assert saved == Decimal(str(round(counted * UNREAD_RUN, 2)))
 
 
+def test_a_prefix_for_each_step_is_one_of_a_series() -> None:
+    steps = [
+        (
+            f"ckpt/run-{run}/step-{9 - age:04d}/",
+            "STANDARD",
+            40 + age,
+            41 + age,
+            300,
+            TIB // 16,
+            300 * (age < 3),
+            TIB * (age < 3),
+        )
+        for run in range(3)
+        for age in range(9)
+    ]
+    plan = plan_of(bucket(*steps, cost=60.0), "storage_tiering")
+    (act,) = plan.recommendations
+    # six of nine steps, of 64 GiB, of each run
+    assert act.saving.effective_monthly.expected == Decimal(str(round(3 * 6 * 64 * 0.023, 2)))
+    assert act.finding.verdict.action.target == "expire (keep last 3)"
+    estate = bucket(
+        *steps, ("ckpt/run-0/best/", "STANDARD", 40, 41, 300, TIB, 300, TIB), ("dt=1/", "STANDARD", 1, 2, 1, 1, 1, 1)
+    )
+    listed = {r["prefix"] for r in estate.rows("select prefix from object_listing(date '2026-10-31')")}
+    beside = {prefix for prefix, *_ in steps if prefix.startswith("ckpt/run-0/")}
+    assert listed == beside | {"ckpt/run-0/best/", "ckpt/run-1/", "ckpt/run-2/", "dt=1/"}
+
+
 def test_where_one_run_reads_its_older_steps_the_young_are_not_judged_by_others() -> None:
     plan = plan_of(bucket(*runs(300, 200, 100, 5, read_old=1), cost=200.0), "storage_tiering")
     acts = {r.finding.scope.resource for r in plan.recommendations if "expire" in r.finding.verdict.action.target}
