@@ -90,7 +90,7 @@ def proxied(monkeypatch: pytest.MonkeyPatch) -> Iterator[Proxy]:
         proxy.listener.close()
 
 
-STREAMS = {"azure": "totals", "gcp": "inventory", "kubernetes": "inventory"}
+STREAMS = {"aws": "totals", "azure": "totals", "gcp": "inventory", "kubernetes": "inventory"}
 
 
 @pytest.mark.parametrize("name", clouds.NAMES)
