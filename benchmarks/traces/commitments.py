@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -104,7 +105,7 @@ def ufcg(path: Path, prices: Path) -> list[Scope]:
     types = [name for name in rows.columns if name != "day_idx"]
     priced = [name for name in types if np.isfinite(usd.get(name, np.nan))]
     if left := sorted(set(types) - set(priced)):
-        print(f"left out, no list price: {', '.join(left)}", flush=True)
+        print(f"left out, no list price: {', '.join(left)}", file=sys.stderr)
     return [Scope("fleet", tuple(priced), rows[priced].to_numpy(float) * usd[priced].to_numpy(float), 1)]
 
 
