@@ -15,6 +15,7 @@ from finops.commitment.demand import METERS, Stage, commitment_sql
 from finops.commitment.estate import (
     Estate,
     after_plan,
+    assumed_of,
     demand_of_rows,
     history_of,
     kept_of_contracted,
@@ -81,7 +82,7 @@ class Commitments:
             demand,
             history_of(past, rows, today, touched, begun, context.as_of),
             {p: paid_of_list([row for row in rows if row["provider"] == p]) for p in providers},
-            frozenset(row["provider"] for row in rows if max(row["hours"]) > 1),
+            assumed_of(rows),
             accelerated(p for provider in providers for p in context.prices.every(context.at, provider=provider)),
         )
         automatic, again = kept_of_contracted(rows), renewed(context)

@@ -50,7 +50,7 @@ with usage as (
         cast(sum(coalesce(contracted_cost, effective_cost)) as double) as contracted,
         cast(sum(if(commitment_id is null, effective_cost, coalesce(contracted_cost, list_cost, effective_cost))) as double)
             as cost
-    from demand_hourly
+    from demand_placed($as_of::date)
     where
         coalesce(pricing_category, 'Standard') in ('Standard', 'Committed') and instance_type is not null
         and charge_hour < $as_of::date + 1

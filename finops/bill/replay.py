@@ -53,14 +53,14 @@ USAGE = f"""
         coalesce(operating_system, '') as operating_system,
         coalesce(sku_id, sku_meter, '') as sku_id,
         lower(coalesce(commitment_id, '')) as commitment_id,
-        min(charge_hour) as first_hour,
-        max(period_end) as last_hour,
+        min(line_start) as first_hour,
+        max(line_end) as last_hour,
         list(charge_hour order by charge_hour) as hours,
         list(greatest(1, date_diff('hour', charge_hour, period_end)) order by charge_hour) as lengths,
         list(cast(consumed_quantity as double) order by charge_hour) as quantities,
         cast(sum(effective_cost) as double) as effective,
         cast(sum(coalesce(contracted_cost, effective_cost)) as double) as contracted
-    from demand_hourly
+    from demand_placed($as_of::date)
     inner join periods using (x_source, x_billing_period)
     where
         coalesce(pricing_category, 'Standard') in ('Standard', 'Committed') and consumed_quantity > 0
@@ -224,7 +224,7 @@ def _meters(rows: Sequence[Mapping[str, Any]], tiers: Sequence[Tiers]) -> tuple[
 
 
 def _add(series: Floats, row: Mapping[str, Any], start: datetime) -> None:
-    """Usage of longer periods (a day) is spread evenly over their hours."""
+    """Usage of longer periods (whole machines of a day) is even over their hours."""
     for moment, length, amount in zip(row["hours"], row["lengths"], row["quantities"], strict=True):
         first = round((moment - start) / timedelta(hours=1))
         series[first : first + length] += amount / length

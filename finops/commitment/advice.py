@@ -29,10 +29,14 @@ FULL_USE = Decimal("0.99")
 """The used share of its cost from which a commitment counts as used to the full."""
 
 
+LEAST_UNTOLD = 0.005
+"""The share of usage in hours that nothing tells from which it is said: the least that shows as a percent."""
+
+
 def acted(bought: Bought, limits: Limits, estate: Estate) -> tuple[Act, tuple[Fact, ...]]:
     """The purchase with its saving on the hours seen, and the facts it stands on."""
     lot, level, amount, currency = bought.lot, bought.level(), bought.amount, estate.context.currency
-    offer, daily = lot.offer, lot.offer.provider in estate.coarse
+    offer, untold = lot.offer, estate.assumed_share(lot.meters)
     monthly = cents(Decimal(repr(level.saving)) * HOURS_PER_MONTH)
     less = {cut: bought.level(cut).saving for cut in (0.1, 0.2, 0.3)}
     low = min(monthly, cents(Decimal(repr(less[0.2])) * HOURS_PER_MONTH), _worst(bought, limits, monthly))
@@ -57,7 +61,7 @@ def acted(bought: Bought, limits: Limits, estate: Estate) -> tuple[Act, tuple[Fa
     action = _order(bought, limits, currency)
     early = level.commitment * offer.upfront * HOURS_PER_MONTH * max(0, round(offer.months) - 12)
     cash = monthly * 12 - cents(Decimal(repr(early)))
-    saving = Saving(Estimate(low, monthly, monthly), cash, Decimal(0), currency, assumes=tuple(_assumes(lot, daily=daily)))
+    saving = Saving(Estimate(low, monthly, monthly), cash, Decimal(0), currency, assumes=tuple(_assumes(lot, untold)))
     parts = f"{' + '.join(str(part) for part in slices_of(bought, limits))} {_machine(lot) if lot.unit else f'{currency}/h'}"
     beside = "no more than the exact optimum of the last 7 and of the last 30 days"
     if bought.earlier:
@@ -68,7 +72,7 @@ def acted(bought: Bought, limits: Limits, estate: Estate) -> tuple[Act, tuple[Fa
     )
     if lot.share < 1:
         why = f"{lot.share:.0%} of {why}"
-    return Act(action, saving, 0.6 if daily else 0.8, why, Effect(adds=-monthly)), facts
+    return Act(action, saving, 0.6 if untold >= LEAST_UNTOLD else 0.8, why, Effect(adds=-monthly)), facts
 
 
 def _worst(bought: Bought, limits: Limits, monthly: Decimal) -> Decimal:
@@ -110,10 +114,13 @@ def slices_of(bought: Bought, limits: Limits) -> tuple[Decimal, ...]:
     return tuple(part for part in ladder(bought.amount, count, step) if part > 0)
 
 
-def _assumes(lot: Lot, *, daily: bool) -> Iterable[str]:
+def _assumes(lot: Lot, untold: float) -> Iterable[str]:
     yield "usage stays as all other actions leave it"
-    if daily:
-        yield "usage is even within each day: the bill has no hours"
+    if untold >= LEAST_UNTOLD:
+        yield (
+            f"{untold:.0%} of its usage is a part of a day, of which the bill does not tell the hours: all of it is taken to"
+            " run in the same hours, where a commitment serves it least"
+        )
     if lot.risk is None:
         yield f"the risk of the term is not known: {lot.days} days of history"
     if lot.seen < lot.term_days:

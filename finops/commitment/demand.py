@@ -30,11 +30,13 @@ DEMAND = """usage as (
         effective_cost as effective,
         coalesce(contracted_cost, effective_cost) as contracted,
         coalesce(list_cost, effective_cost) as listed,
+        assumed,
         x_billing_period = strftime(date_trunc('month', $as_of::date + 1) - interval 1 day, '%Y-%m') as in_month,
         period_end > $as_of::date - 29 as in_window
-    from demand_hourly
+    from demand_placed($as_of::date)
     where
-        commitment_id is null and coalesce(pricing_category, 'Standard') = 'Standard' and effective_cost > 0
+        x_billing_period >= strftime($as_of::date - 61, '%Y-%m')
+        and commitment_id is null and coalesce(pricing_category, 'Standard') = 'Standard' and effective_cost > 0
         and charge_hour < $as_of::date + 1 and (in_month or in_window)
 
 ),
@@ -120,7 +122,8 @@ hourly as (
         greatest(1, date_diff('hour', charge_hour, period_end)) as hours,
         sum(cost order by cost) as cost, -- a sum of doubles depends on their order
         sum(contracted) as contracted,
-        sum(listed) as listed
+        sum(listed) as listed,
+        sum(cost * assumed order by cost * assumed) as assumed
     from demand
     group by all
     union all
@@ -131,7 +134,8 @@ hourly as (
         hours,
         0 as cost,
         0 as contracted,
-        listed
+        listed,
+        0 as assumed
     from history
 
 ),
@@ -146,6 +150,7 @@ final as (
         list(cost order by hour, hours) as costs,
         cast(sum(contracted) as double) as contracted,
         list(cast(listed as double) order by hour, hours) as listed,
+        sum(assumed order by hour, hours) as assumed,
         null::varchar [] as resources
     from hourly
     group by all
@@ -164,6 +169,7 @@ final as (
         null::double [] as costs,
         0.0 as contracted,
         null::double [] as listed,
+        0.0 as assumed,
         list(resource_id order by resource_id) as resources
     from begun
     group by currency
@@ -173,7 +179,8 @@ final as (
 select * from final
 order by all
 """
-"""One row a meter of the last 30 days, and one of its past: in which hour since 1970 it began, how many it lasted, its cost.
+"""One row a meter of the last 30 days, and one of its past: in which hour since 1970 it began, how many it lasted, its cost,
+and how much of that is placed in hours by assumption.
 One more row holds `resources`: what runs now, and in `starts` when it first ran."""
 
 

@@ -80,7 +80,7 @@ class Estate:
     demand  meter → on-demand cost of each of the last 720 hours, as the other actions leave it
     terms   how each meter's demand follows from today's bill
     paid    provider → the negotiated share of list prices
-    coarse  providers whose bill has no hours
+    assumed  meter → its cost of those hours, and how much of it is in hours that nothing tells, before the plan
     accelerated  families whose machines have accelerators, as far as price lists say
     """
 
@@ -89,7 +89,7 @@ class Estate:
     demand: Mapping[Meter, Floats]
     history: History
     paid: Mapping[str, float]
-    coarse: frozenset[str]
+    assumed: Mapping[Meter, tuple[float, float]]
     accelerated: frozenset[str] = frozenset()
 
     def past(self, meters: Sequence[Meter], *, moving: bool) -> Floats:
@@ -98,6 +98,14 @@ class Estate:
         found = [self.history.left[meter] for meter in meters if meter in self.history.left]
         found += [self._before(meters)] if moving and found else []
         return np.asarray(np.sum(found, axis=0)) if found else np.zeros(0)
+
+    def assumed_share(self, meters: Sequence[Meter]) -> float:
+        """How much of the usage that these meters come from is in hours that are assumed, 0 … 1."""
+        sources = {term.source for meter in meters for term in self.terms.get(meter, ())}
+        costs, assumed = zip(
+            *(self.assumed.get(source, (0.0, 0.0)) for source in sorted(sources, key=str)), (0.0, 0.0), strict=True
+        )
+        return sum(assumed) / sum(costs) if sum(costs) > 0 else 0.0
 
     def families(self, provider: str) -> dict[str, Floats]:
         """Daily levels by family and service of one provider."""
@@ -243,6 +251,15 @@ def kept_of_contracted(rows: Sequence[Row]) -> dict[Meter, float]:
     """What automatic discounts for use leave of each meter's negotiated price, above 0 and at most 1."""
     sums = {_meter(row): (sum(row["costs"]), row["contracted"]) for row in rows}
     return {meter: min(1.0, cost / contracted) for meter, (cost, contracted) in sums.items() if cost > 0 and contracted > 0}
+
+
+def assumed_of(rows: Sequence[Row]) -> dict[Meter, tuple[float, float]]:
+    """Meter → its cost, and how much of it is in hours that are assumed."""
+    found: dict[Meter, tuple[float, float]] = {}
+    for row in rows:
+        cost, assumed = found.get(_meter(row), (0.0, 0.0))
+        found[_meter(row)] = (cost + sum(row["costs"]), assumed + row["assumed"])
+    return found
 
 
 def _meter(row: Row) -> Meter:

@@ -30,6 +30,7 @@ READABLE = {
     "resource_daily",
     "resource_profile",
     "demand_hourly",
+    "demand_placed",
     "bill_month",
     "metric_daily",
     "metric_samples",

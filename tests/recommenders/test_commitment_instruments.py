@@ -21,6 +21,11 @@ def machine(made: Estate, sku: str, count: int, *, days: int = 400, **columns: o
     return made.charge(f"i-{sku}", 24.0 * count, days=days, quantity=24.0 * count, x_instance_type=sku, **columns)
 
 
+def half(made: Estate, sku: str) -> Estate:
+    """Half of one in every hour: the bill does not count hours."""
+    return made.charge("i-half", 12.0, days=400, quantity=12.0, PricingUnit="Units", x_instance_type=sku)
+
+
 def priced(made: Estate, sku: str, product: str = "vm", **instruments: float) -> Estate:
     """On-demand 1 an hour; the others at their price for a year, nothing upfront."""
     made.price(product, sku, 1.0)
@@ -52,7 +57,7 @@ def test_reservations_and_a_plan_share_the_usage_of_one_machine() -> None:
     # 3 and a half m5 of 1 an hour, and 8 c5. A reservation at 0.5 of a whole m5 three times; the fourth would be used to a
     # half, 0.5 paid for 0.5. The plan at 0.73 covers the half and the c5: 0.73 × 8.5
     made = machine(Estate(), "m5.large", 3)
-    made.charge("i-half", 12.0, days=400, quantity=12.0, x_instance_type="m5.large")
+    half(made, "m5.large")
     machine(made, "c5.large", 8)
     priced(made, "m5.large", savings_plan_compute=0.73, reservation=0.5)
     priced(made, "c5.large", savings_plan_compute=0.73)
@@ -89,7 +94,7 @@ def test_what_a_lock_leaves_is_watched_where_a_fifth_less_use_makes_it_lose() ->
     """Bills serve locks first, so that the plan behind them bears the whole decline: of 3.5 m5 and 2 c5 four fifths run,
     three m5 are reserved, and the plan of 0.73 × 2.5 has 1.6 left to cover."""
     made = machine(Estate(), "m5.large", 3)
-    made.charge("i-half", 12.0, days=400, quantity=12.0, x_instance_type="m5.large")
+    half(made, "m5.large")
     machine(made, "c5.large", 2)
     priced(made, "m5.large", savings_plan_compute=0.73, reservation=0.5)
     priced(made, "c5.large", savings_plan_compute=0.73)
