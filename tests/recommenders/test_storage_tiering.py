@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
@@ -11,6 +12,7 @@ import pytest
 
 from finops.model import Act
 from finops.portfolio import Plan
+from finops.warehouse.staging import VARYING
 from tests.estate import AS_OF, Estate
 from tests.recommenders.test_plan import only, plan_of, why
 
@@ -379,6 +381,13 @@ def test_a_prefix_for_each_step_is_one_of_a_series() -> None:
     listed = {r["prefix"] for r in estate.rows("select prefix from object_listing(date '2026-10-31')")}
     beside = {prefix for prefix, *_ in steps if prefix.startswith("ckpt/run-0/")}
     assert listed == beside | {"ckpt/run-0/best/", "ckpt/run-1/", "ckpt/run-2/", "dt=1/"}
+
+
+@pytest.mark.parametrize("part", ["dt=1", "2026-01", "step-0001", "0123456789abcdef", "run-01", "best", "v2", "a.b"])
+def test_a_series_is_the_same_in_a_listing_as_in_listed_objects(part: str) -> None:
+    rows = [(f"x/{part}/{n}/", "STANDARD", 1, 2, 1, 1, 1, 1) for n in "ab"]
+    listed = {r["prefix"] for r in bucket(*rows).rows("select prefix from object_listing(date '2026-10-31')")}
+    assert (listed == {"x/"}) is bool(re.search(VARYING, part))
 
 
 def test_where_one_run_reads_its_older_steps_the_young_are_not_judged_by_others() -> None:
