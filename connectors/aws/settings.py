@@ -56,7 +56,8 @@ class AwsSettings(ConnectorSettings):
         Literal["hub", "advisors"] | None,
         Field(
             description="Who gives second opinions: `hub` (Cost Optimization Hub) or `advisors` (Compute Optimizer and Cost"
-            " Explorer). Default: the hub where the account is enrolled in it, else the advisors."
+            " Explorer). Default: the hub where the account is enrolled in it, else the advisors.",
+            examples=["hub"],
         ),
     ] = None
     endpoint_url: Annotated[

@@ -73,7 +73,7 @@ def status(
 
 @app.command()
 def maintain(context: typer.Context, warehouse: WarehouseOption = None, fmt: FormatOption = "table") -> None:
-    """Compact small files and vacuum what no published state of the last seven days needs."""
+    """Compact small files, rebuild marts of another version, and vacuum what no published state of seven days needs."""
     from finops import render
     from finops.warehouse.maintain import maintain as run
 

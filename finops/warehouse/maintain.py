@@ -1,4 +1,4 @@
-"""Maintenance: compaction and vacuum."""
+"""Maintenance: compaction, marts by the SQL of today, vacuum."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from itertools import pairwise
 
+from finops.models import models
 from finops.warehouse import published as snapshots
 from finops.warehouse.storage import Storage
 from finops.warehouse.warehouse import Warehouse
@@ -33,14 +34,18 @@ class Maintained:
 def maintain(
     warehouse: Warehouse, *, wait_s: float = 0, most_files: int = MOST_FILES, now: float | None = None
 ) -> list[Maintained]:
-    """Compact, publish and vacuum. `now` is seconds since 1970. Raises BusyError."""
+    """Compact, rebuild marts that another version built, publish and vacuum. `now` is seconds since 1970. Raises BusyError."""
     before = warehouse.published()
     if before.number == 0:
         return []
     with warehouse.writer(wait_s) as writer:
         before = warehouse.published()
-        if writer.compact(most_files):
-            writer.publish(("compacted",))
+        done = ["compacted"] if writer.compact(most_files) else []
+        if any(before.models.get(model.name) != model.hash for model in models() if not model.is_macro):
+            writer.build()
+            done.append("marts rebuilt")
+        if done:
+            writer.publish(done)
         deleted = _vacuum(warehouse.storage, time.time() if now is None else now)
         after = warehouse.published()
     return [

@@ -126,11 +126,11 @@ class Reader:
                 self._prepare(model.sql)
                 body = model.sql.rstrip().rstrip(";")
                 self._connection.execute(f"create macro {identifier(name)}({identifier(model.parameter)}) as table {body}")
-            elif name in BY_NAME or name in self.published.tables:
-                self._connection.execute(f"create view {identifier(name)} as {self._relation(name)}")
-            elif model is not None:
-                self._prepare(model.sql)
+            elif model is not None and (name not in self.published.tables or self.published.models.get(name) != model.hash):
+                self._prepare(model.sql)  # not stored, or by another version's SQL: evaluated when it is read
                 self._connection.execute(f"create view {identifier(name)} as {model.sql}")
+            else:
+                self._connection.execute(f"create view {identifier(name)} as {self._relation(name)}")
 
     def _kept(self, sql: str, params: Mapping[str, object]) -> str:
         """The statement with each macro that many ask for as a table of its rows: evaluated once for a value."""
