@@ -14,7 +14,7 @@ demo: $(INSTALLED) ## the main job on the sample company: load, reconcile, recom
 	$(BIN)/finops demo demo
 
 test: $(INSTALLED) browser ## all tests
-	$(BIN)/python -m pytest tests --ignore tests/real -n 2 --dist worksteal
+	$(BIN)/python -m pytest tests --ignore tests/real -n 3 --dist worksteal
 
 browser: ## Debian's Chromium, which the dashboard is clicked through in
 	@command -v chromium chromium-browser google-chrome >/dev/null || { \
