@@ -13,6 +13,7 @@ import re
 import socket
 import struct
 import threading
+import time
 import urllib.parse
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
@@ -84,6 +85,7 @@ class Aws:
     answers: dict[str, list[Any]] = field(default_factory=lambda: defaultdict(list))
     faults: dict[str, list[Fault | Reset]] = field(default_factory=lambda: defaultdict(list))
     asked: Counter[str] = field(default_factory=Counter)
+    arrivals: list[tuple[str, float]] = field(default_factory=list)  # permission, seconds of the monotonic clock
     requests: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     violations: list[str] = field(default_factory=list)
     denied: dict[str, str] = field(default_factory=dict)  # region → the words of a policy that denies everything there
@@ -104,6 +106,7 @@ class Aws:
         """What was asked, and faults that are left."""
         self.asked.clear()
         self.requests.clear()
+        self.arrivals.clear()
         self.faults.clear()
 
     def next_fault(self, permission: str) -> Fault | Reset | None:
@@ -179,6 +182,7 @@ class _Handler(BaseHTTPRequestHandler):
         permission = action(service, operation.name)
         with aws.lock:
             aws.asked[permission] += 1
+            aws.arrivals.append((permission, time.monotonic()))
             aws.requests.append((permission, parameters))
         fault = aws.next_fault(permission)
         key, *_, region, _ = self.headers.get("Authorization", "").partition("/aws4_request")[0].split("/")
