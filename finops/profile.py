@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from finops.model import Scope
@@ -27,6 +28,10 @@ class Day(NamedTuple):
     highest: float
     lowest: float
     rate: float
+
+
+IN_ORDER = itemgetter(*Day._fields)
+"""The members of a day in the column `metrics`, in the order of `Day`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,13 +151,9 @@ def _series(item: Mapping[str, Any]) -> Series:
         metric=item["metric"],
         statistic=item["statistic"],
         dimensions=json_object(item["dimensions"]),
-        days=tuple(_day(day) for day in item["days"]),
+        days=tuple(map(Day._make, map(IN_ORDER, item["days"]))),
         buckets={int(entry["bucket"]): int(entry["samples"]) for entry in item["buckets"]},
     )
-
-
-def _day(item: Mapping[str, Any]) -> Day:
-    return Day(item["day"], item["hours"], item["mean"], item["total"], item["highest"], item["lowest"], item["rate"])
 
 
 STANDBY_TAGS = ("dr", "disaster_recovery", "disaster-recovery", "standby", "failover")
