@@ -81,13 +81,31 @@ def number(value: object) -> float | None:
         return None
 
 
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """`rate` of the currency in which a provider bills for one of that in which it prices: what the bill itself converts by."""
+
+    provider: str
+    billed: str
+    priced: str
+    rate: Decimal
+
+
 class PriceBook:
     """Every loaded price. `basis` is what the book's prices are: list, unless the account's own were loaded."""
 
-    __slots__ = ("_by_sku", "_choices", "_count", "_forced", "basis")
+    __slots__ = ("_by_sku", "_choices", "_count", "_forced", "basis", "exchanges", "notes")
 
-    def __init__(self, prices: Iterable[Price], basis: Basis = "list") -> None:
+    def __init__(
+        self,
+        prices: Iterable[Price],
+        basis: Basis = "list",
+        exchanges: Iterable[Exchange] = (),
+        notes: tuple[str, ...] = (),
+    ) -> None:
         self.basis: Basis = basis
+        self.exchanges = tuple(exchanges)
+        self.notes = notes
         self._by_sku: dict[tuple[str, str, str, str], list[Price]] = {}
         self._forced: dict[tuple[PriceKey, datetime], list[Price]] = {}  # a book never changes: what was asked stays true
         self._choices: dict[tuple[PriceKey, datetime], list[Price]] = {}
@@ -98,8 +116,21 @@ class PriceBook:
             self._count += 1
 
     def of_currency(self, currency: str) -> PriceBook:
-        """The prices in one currency."""
-        return PriceBook((p for rows in self._by_sku.values() for p in rows if p.currency == currency), self.basis)
+        """The prices in one currency: those listed in it, and what only the currency that its provider converts from lists."""
+        every = [price for rows in self._by_sku.values() for price in rows]
+        own = [price for price in every if price.currency == currency]
+        listed = {(*_whole(price.key), price.tier_start) for price in own}
+        found, notes = own, []
+        for exchange in (e for e in self.exchanges if e.billed == currency):
+            others = (p for p in every if (p.key.provider, p.currency) == (exchange.provider, exchange.priced))
+            converted = [_converted(p, exchange) for p in others if (*_whole(p.key), p.tier_start) not in listed]
+            found = found + converted
+            if converted:
+                notes.append(
+                    f"{len(converted):,} prices of {exchange.provider} are listed in {exchange.priced}: converted at"
+                    f" {exchange.rate.normalize():.6g} {currency}, as its bill of the last 30 days does"
+                )
+        return PriceBook(found, self.basis, notes=tuple(notes))
 
     def __len__(self) -> int:
         return self._count
@@ -162,6 +193,11 @@ class PriceBook:
         return rows
 
 
+def _converted(price: Price, exchange: Exchange) -> Price:
+    amount, upfront = ((value * exchange.rate).quantize(Decimal("0.000000000001")) for value in (price.amount, price.upfront))
+    return replace(price, amount=amount, upfront=upfront, currency=exchange.billed)
+
+
 def _with_sku(key: PriceKey, sku: str) -> PriceKey:
     fields = {name: getattr(key, name) for name in KEY_FIELDS}
     return PriceKey(**(fields | {"sku": sku}))
@@ -179,6 +215,31 @@ def _newest(rows: Iterable[Price]) -> list[Price]:
         if key not in latest or latest[key].effective_from < row.effective_from:
             latest[key] = row
     return list(latest.values())
+
+
+EXCHANGES = """
+    select
+        ProviderName as provider,
+        BillingCurrency as billed,
+        PricingCurrency as priced,
+        cast(sum(EffectiveCost) / sum(PricingCurrencyEffectiveCost) as decimal(38, 12)) as rate
+    from charges
+    where
+        x_billing_period >= strftime($as_of::date - 30, '%Y-%m')
+        and ChargePeriodStart >= $as_of::date - 29
+        and ChargePeriodStart < $as_of::date + 1
+        and PricingCurrency != BillingCurrency
+        and EffectiveCost > 0
+        and PricingCurrencyEffectiveCost > 0
+    group by all
+    order by all
+"""
+"""What bills in another currency than that of their price list were converted by, in their last 30 complete days."""
+
+
+def exchange_of_row(row: Mapping[str, Any]) -> Exchange:
+    """One row of `EXCHANGES`."""
+    return Exchange(row["provider"], row["billed"], row["priced"], Decimal(row["rate"]))
 
 
 def price_of_row(row: Mapping[str, Any]) -> Price:

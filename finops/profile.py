@@ -209,6 +209,12 @@ def memory_used(profile: Profile, memory_gib: float) -> float | None:
     return None
 
 
+def cpu_of(profile: Profile, vcpu: float) -> list[tuple[Series, float]]:
+    """The series of CPU and what each is to be multiplied by for per cent of the machine: a `sum` adds up its cores."""
+    whole = profile.of("cpu_utilization", "max", "p99", "avg")
+    return [(series, 1.0) for series in whole] or [(series, 1 / vcpu) for series in profile.of("cpu_utilization", "sum")]
+
+
 @dataclass(frozen=True, slots=True)
 class Devices:
     """A percentage of each device where devices are told apart, else only the sum over all."""

@@ -26,7 +26,7 @@ class Context:
 
     bill    one currency's simulated bill: of today, or, for portfolio-wide judges, what the others' actions leave
     before  the bill of today
-    prices  those in the bill's currency: amounts in another are no price of it
+    prices  those in the bill's currency, or converted as the bill converts; amounts in another are no price of it
     """
 
     as_of: date

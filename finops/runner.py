@@ -22,7 +22,7 @@ from finops.money import MONTH_PER_WINDOW
 from finops.patches import patch_of
 from finops.portfolio import Failure, Plan, Sequencer
 from finops.precedence import rules
-from finops.pricing import PriceBook, held_before, price_of_row
+from finops.pricing import EXCHANGES, PriceBook, exchange_of_row, held_before, price_of_row
 from finops.profile import Series, series_of
 from finops.queries import Reads
 from finops.recommend import Context, PortfolioRecommender, Recommender
@@ -187,7 +187,8 @@ def _dated(reads: Reads, as_of: date) -> Run:
         if moved is not row and row.effective_from >= known
     ]
     note = f"{len(late):,} of {len(listed):,} prices are first listed after the bill, on {{}}: they stand for its days"
-    return Run(reads, as_of, PriceBook(held), notes=(note.format(min(late)),) if late else ())
+    exchanges = [exchange_of_row(row) for row in reads.rows(EXCHANGES, {"as_of": as_of})]
+    return Run(reads, as_of, PriceBook(held, exchanges=exchanges), notes=(note.format(min(late)),) if late else ())
 
 
 def bills_of_month(run: Run) -> dict[str, Bill]:
@@ -267,7 +268,7 @@ def _plan(
     whose = (owners.owner, owners.environment)
     every = [*run.failed, *failed]
     plan = sequencer.plan(kinds=list(active), failed=every, owners=whose, how=HOW, agreements=agreed.result())
-    return replace(plan, notes=(*run.notes, *plan.notes))
+    return replace(plan, notes=(*run.notes, *prices.notes, *plan.notes))
 
 
 def _gone(run: Run) -> dict[str, date]:

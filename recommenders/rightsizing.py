@@ -31,7 +31,7 @@ from finops.model import (
 )
 from finops.money import cents
 from finops.pricing import Price
-from finops.profile import Profile, managed_group, memory_used, profile_of_row, standby
+from finops.profile import Profile, cpu_of, managed_group, memory_used, profile_of_row, standby
 from finops.recommend import Context, Row
 from finops.sizing.capacity import (
     Needs,
@@ -212,7 +212,7 @@ class Rightsizing:
 
     def _too_short(self, profile: Profile) -> Unknown | None:
         days = profile.history_days(("cpu_utilization",))
-        if not profile.has("cpu_utilization"):
+        if not cpu_of(profile, 1.0):
             return Unknown(("cpu_utilization",))
         return Unknown(("history",)) if days < self.min_days else None
 

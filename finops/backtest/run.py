@@ -21,7 +21,7 @@ from finops.commitment.levels import commitment_of_row
 from finops.config import Config
 from finops.errors import ConfigError
 from finops.model import Act, Commit, Finding, Move
-from finops.pricing import PriceBook, held_before, price_of_row
+from finops.pricing import EXCHANGES, PriceBook, exchange_of_row, held_before, price_of_row
 from finops.profile import Profile, profile_of_row
 from finops.queries import Reads
 from finops.recommend import Context, PortfolioRecommender, Recommender
@@ -105,7 +105,8 @@ def _extent(reads: Reads, config: Config) -> Extent:
 def _prices(reads: Reads, extent: Extent) -> PriceBook:
     """The price list, from the first day of the bill on."""
     start = datetime.combine(extent.bill, datetime.min.time(), UTC)
-    return PriceBook(held_before((price_of_row(row) for row in reads.rows("select * from prices")), start))
+    listed = held_before((price_of_row(row) for row in reads.rows("select * from prices")), start)
+    return PriceBook(listed, exchanges=(exchange_of_row(row) for row in reads.rows(EXCHANGES, {"as_of": extent.last})))
 
 
 def _verdicts(bench: Bench, chosen: Mapping[str, Recommender]) -> list[Summary]:

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from finops.model import Change, Effect, Fact, Unknown
 from finops.pricing import Price, number
-from finops.profile import Profile, Series, per_device
+from finops.profile import Profile, Series, cpu_of, per_device
 from finops.recommend import Context
 from finops.sizing.curve import load_curve, trend
 from finops.sizing.estimate import Confidence, Floor, Margin, Need, NextStep, estimate, observed
@@ -110,16 +110,17 @@ def binding(needs: Needs, size: Size) -> str:
 def cpu_need(profile: Profile, vcpu: float, risk: float, as_of: date) -> Need:
     """CPU at a risk: each day is its mean and, for one of its hours, its highest; a rising load rises for a month more."""
     days = float(profile.history_days(("cpu_utilization",)))
-    busiest = max(profile.of("cpu_utilization", "max", "p99", "avg"), key=lambda s: s.highest)
+    busiest, whole = max(cpu_of(profile, vcpu), key=lambda each: each[0].highest)
     curve = load_curve(*_samples(busiest, as_of))
-    size = curve.size(risk)
+    size = curve.size(risk) * whole
     since = f", {curve.since:.0f} days since its level shifted" if curve.shifted else ""
     need = observed(size / 100 * vcpu, "vCPU", f"{size:.3g} % of {vcpu:g} vCPU at a risk of {risk:g}{since}")
     counted = [day for day in sorted(busiest.days, key=lambda day: day.day) if (as_of - day.day).days < curve.since + 1e-6]
     peaks = trend([day.highest for day in counted])
     if peaks.rises:
-        grown = need.amount + peaks.slope * HORIZON_DAYS / 100 * vcpu
-        need = need.then(grown, f"rising by {peaks.slope:.2g} points a day, for a month more: {grown:.3g} vCPU")
+        slope = peaks.slope * whole
+        grown = need.amount + slope * HORIZON_DAYS / 100 * vcpu
+        need = need.then(grown, f"rising by {slope:.2g} points a day, for a month more: {grown:.3g} vCPU")
     return estimate(need, (Confidence(days), Floor(1.0)))
 
 

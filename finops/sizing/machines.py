@@ -10,7 +10,7 @@ from decimal import Decimal
 from finops.bill.simulate import Line
 from finops.model import Unknown
 from finops.pricing import Price, PriceKey
-from finops.profile import Profile, memory_used, per_device
+from finops.profile import Profile, cpu_of, memory_used, per_device
 from finops.recommend import Context
 from finops.sizing.estimate import Confidence, Floor, Margin, estimate, observed
 
@@ -170,9 +170,9 @@ def needs_seen(profile: Profile, current: Price | None, cpu_margin: float, memor
     vcpu, memory, device = sizes["vcpu"], sizes["memory_gib"], sizes["gpu_memory_gib"]
     gpus = profile.property("gpu_count") or (current.spec("gpu_count") if current else None) or 1.0
     days, words = float(profile.history_days(("cpu_utilization",))), []
-    cpu = profile.of("cpu_utilization", "max", "p99", "avg")
+    cpu = cpu_of(profile, vcpu)
     if cpu:
-        need = observed(max(s.quantile(0.99) for s in cpu) / 100 * vcpu, "vCPU", "p99 of CPU")
+        need = observed(max(s.quantile(0.99) * whole for s, whole in cpu) / 100 * vcpu, "vCPU", "p99 of CPU")
         need = estimate(need, (Margin(cpu_margin), Confidence(days), Floor(1.0)))
         vcpu, words = min(vcpu, need.amount), [need.explain()]
     used = memory_used(profile, memory)

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 
-from finops.pricing import Price, PriceBook, PriceKey, held_before, json_object, number
+from finops.pricing import Exchange, Price, PriceBook, PriceKey, held_before, json_object, number
 
 AT = datetime(2026, 10, 31, tzinfo=UTC)
 
@@ -72,6 +72,24 @@ def test_of_several_dates_the_one_in_force() -> None:
     book = PriceBook(rows).of_currency("USD")
     asked = [book.price(key, datetime(2026, m, 30, tzinfo=UTC)) for m in (4, 6, 10)]
     assert [price and price.amount for price in asked] == [None, 1, 2]
+
+
+def test_what_is_listed_only_in_the_currency_of_the_price_list_is_converted_as_the_bill_does() -> None:
+    key, other = PriceKey("P", "r", "vm", "m"), PriceKey("P", "r", "vm", "n")
+    since = datetime(2026, 1, 1, tzinfo=UTC)
+    rows = [
+        Price(key, Decimal("2"), "Hours", "USD", since, upfront=Decimal(100)),
+        Price(other, Decimal("3"), "Hours", "USD", since),
+        Price(other, Decimal("7"), "Hours", "EUR", since),
+        Price(PriceKey("Q", "r", "vm", "m"), Decimal("5"), "Hours", "USD", since),
+    ]
+    book = PriceBook(rows, exchanges=[Exchange("P", "EUR", "USD", Decimal("0.9"))]).of_currency("EUR")
+    assert [(p.key.sku, p.amount, p.upfront, p.currency) for p in book.every(AT)] == [
+        ("m", Decimal("1.8"), Decimal(90), "EUR"),
+        ("n", Decimal(7), Decimal(0), "EUR"),
+    ]
+    assert book.notes == ("1 prices of P are listed in USD: converted at 0.9 EUR, as its bill of the last 30 days does",)
+    assert PriceBook(rows).of_currency("EUR").notes == ()
 
 
 DATED = ((1, 5, "USD"), (2, 10, "USD"), (3, 11, "USD"), (9, 5, "EUR"))

@@ -126,6 +126,41 @@ def test_where_a_group_gets_fewer_machines_their_size_is_not_changed_in_the_same
     assert len(alone.recommendations) == 9
 
 
+@pytest.mark.parametrize(("statistic", "busiest"), [("max", 20.0), ("sum", 640.0)])
+def test_cpu_that_is_summed_over_cores_is_divided_by_them(statistic: str, busiest: float) -> None:
+    """SageMaker adds up its cores: 640 % of 32 are 20 % of the machine."""
+    estate = (
+        Estate()
+        .price("vm", "m6i.8xlarge", 1.536, vcpu=32, memory_gib=128)
+        .price("vm", "m6i.2xlarge", 0.384, vcpu=8, memory_gib=32)
+    )
+    estate.charge("i-1", 36.864, x_instance_type="m6i.8xlarge").resource("i-1", "AWS::EC2::Instance", sku="m6i.8xlarge")
+    estate.metric("i-1", "cpu_utilization", busiest, statistic=statistic).metric("i-1", "memory_utilization", 15.0)
+    assert [to for _, _, to, _ in acts(plan_of(estate))] == ["m6i.2xlarge"]
+
+
+def test_cpu_of_which_only_the_least_is_known_is_not_known() -> None:
+    estate = Estate().price("vm", "m6i.8xlarge", 1.536, vcpu=32, memory_gib=128)
+    estate.charge("i-1", 36.864, x_instance_type="m6i.8xlarge").resource("i-1", "AWS::EC2::Instance", sku="m6i.8xlarge")
+    estate.metric("i-1", "cpu_utilization", 2.0, statistic="min").metric("i-1", "memory_utilization", 15.0)
+    assert why(plan_of(estate)) == "unknown cpu_utilization"
+
+
+def test_a_price_list_in_the_currency_that_a_bill_converts_from_serves_it() -> None:
+    """The bill is in EUR and says what its dollars cost; the list is in USD, as the provider publishes it."""
+    estate = Estate().price("vm", "m6i.4xlarge", 0.768, vcpu=16, memory_gib=64)
+    estate.price("vm", "m6i.2xlarge", 0.384, vcpu=8, memory_gib=32)
+    money: dict[str, Any] = {"BillingCurrency": "EUR", "PricingCurrency": "USD", "PricingCurrencyEffectiveCost": 18.432}
+    estate.charge("i-1", 16.5888, x_instance_type="m6i.4xlarge", **money)
+    estate.resource("i-1", "AWS::EC2::Instance", sku="m6i.4xlarge")
+    estate.metric("i-1", "cpu_utilization", 10.0).metric("i-1", "memory_utilization", 20.0)
+    plan = plan_of(estate)
+    assert plan.currency == "EUR"
+    assert acts(plan) == [("i-1", "Resize", "m6i.2xlarge", Decimal("252.29"))]  # half of 16.5888 × 30 × 730/720
+    assert plan.notes[0] == "2 prices of AWS are listed in USD: converted at 0.9 EUR, as its bill of the last 30 days does"
+    proven(estate, plan)
+
+
 def test_of_equally_cheap_machines_its_own_family_comes_first_and_no_older_one_ever() -> None:
     estate = Estate().price("vm", "m6i.8xlarge", 1.536, vcpu=32, memory_gib=128)
     for sku, price in (("m5.2xlarge", 0.384), ("m6i.2xlarge", 0.384), ("m7i.2xlarge", 0.384), ("c5.4xlarge", 0.2)):
