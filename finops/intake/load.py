@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import partial
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,12 +19,13 @@ from finops.intake.mapping import mapping
 from finops.intake.provider import provider_rows
 from finops.intake.reconcile import Billed, InvoiceLine, Row, Tie, Unit, ties, unmatched
 from finops.intake.report import LoadReport, SourceLine
-from finops.intake.stage import Others, Outcome, Staged, stage_group
+from finops.intake.stage import Naming, Others, Outcome, Ready, Staged, accept, prepare
 from finops.intake.take import Taken, Tell, take
-from finops.intake.units import Delivered, groups
+from finops.intake.units import Delivered, Group, groups
 from finops.money import CENT, Money
 from finops.tables import COVERAGE, PROVIDER_TOTALS, RECONCILIATION, table
-from finops.warehouse.checks import BILLED_BY_INVOICE
+from finops.warehouse.checks import BILLED_BY_INVOICE, Connection
+from finops.warehouse.lanes import in_order
 from finops.warehouse.records import empty_select, record_select
 
 if TYPE_CHECKING:
@@ -93,21 +96,37 @@ def load(
     return _report(taken, outcome, rows, notes, changed)
 
 
+ALONE_ROWS = 250_000
+"""Rows from which a group is staged alone: it keeps every core busy by itself, and two of them would hold twice the memory."""
+
+
 def _staged(writer: Writer, taken: Taken, source: str | None, others: Others, tell: Tell) -> Outcome:
-    """Every group written, or every reason why one cannot be."""
-    outcome = Outcome()
-    refused: list[InputError] = []
-    for group in groups(taken.files):
+    """Every group written, or every reason why one cannot be. Small groups are staged side by side."""
+    outcome, naming, refused = Outcome(), Naming(source, others), list[InputError]()
+    desks = writer.beside()
+
+    def staged(group: Group, desk: Connection) -> Ready:
         tell(f"staging {len(group.files)} file(s) of {group.fmt.title}")
-        try:
-            stage_group(writer, group, source, others, outcome)
-        except Refused as error:
-            refused.extend(error.reasons)
-        except InputError as error:
-            refused.append(error)
+        return prepare(writer, naming, group, desk)
+
+    for together in _together(groups(taken.files)):
+        for ready in in_order(desks, [partial(staged, group) for group in together]):
+            try:
+                accept(writer, naming, ready.result(), outcome)
+            except Refused as error:
+                refused.extend(error.reasons)
+            except InputError as error:
+                refused.append(error)
     if refused:
         raise Refused(refused)
     return outcome
+
+
+def _together(every: Iterable[Group]) -> Iterator[list[Group]]:
+    """The groups in their order: a large one alone, those between large ones together."""
+    for alone, some in groupby(every, lambda group: sum(file.rows for file in group.files) >= ALONE_ROWS):
+        batch = list(some)
+        yield from ([group] for group in batch) if alone else [batch]
 
 
 def _silent(_: str) -> None:

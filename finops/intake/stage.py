@@ -37,7 +37,7 @@ from finops.warehouse.staging import (
 )
 
 if TYPE_CHECKING:
-    from finops.warehouse.warehouse import Writer
+    from finops.warehouse.writer import Landing, Writer
 
 
 Others: TypeAlias = Mapping[tuple[str, str], set[str]]
@@ -74,17 +74,58 @@ class Outcome:
     invoices: list[InvoiceLine] = field(default_factory=list)
 
 
-def stage_group(writer: Writer, group: Group, source: str | None, others: Others, into: Outcome) -> None:
-    """Write one group. Raises InputError or Refused."""
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A group as it stands on a connection of its own: mapped, its rows landed as files, nothing replaced yet."""
+
+    connection: Connection
+    group: Group
+    landing: Landing
+    remarks: tuple[tuple[str, str, str], ...] = ()  # (account, period, sentence)
+    netted: Mapping[tuple[str, str, str], int] = field(default_factory=dict)
+    lost: tuple[str, ...] = ()
+    units: tuple[tuple[str, int], ...] = ()  # of a table other than charges, with their rows
+    invoices: tuple[InvoiceLine, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Naming:
+    """Whose rows they become, and whom they replace."""
+
+    source: str | None
+    others: Others
+
+    def unit(self, group: Group, key: tuple[str, str]) -> Unit:
+        return Unit(self.source or f"{group.fmt.name}:{key[0]}", *key)
+
+    def replaced(self, group: Group) -> list[tuple[str, str, str]]:
+        """(source, account, period) of everything that gives way to a group of charges."""
+        return [
+            (held, *key) for key in group.units for held in (self.unit(group, key).source, *sorted(self.others.get(key, ())))
+        ]
+
+
+def prepare(writer: Writer, naming: Naming, group: Group, connection: Connection) -> Ready:
+    """Stage one group on a connection; others may be staged beside it. Raises InputError or Refused."""
     with reading(group.files[0].shown):
         files = [replace(file.raw, role=file.role) for file in group.files]
-        vocabulary = vocabulary_of(writer.connection, group.fmt, files)
-        create_raw(writer.connection, group.fmt, files, vocabulary)
-        create_staged(writer.connection, group.fmt, vocabulary)
-    if group.fmt.table == "charges":
-        _charges(writer, group, source, others, into)
-    else:
-        _rows(writer, group, source or group.fmt.name, into)
+        vocabulary = vocabulary_of(connection, group.fmt, files)
+        create_raw(connection, group.fmt, files, vocabulary)
+        create_staged(connection, group.fmt, vocabulary, rows=sum(file.rows for file in group.files))
+    make = _charges_ready if group.fmt.table == "charges" else _rows_ready
+    return make(writer, naming, group, connection)
+
+
+def accept(writer: Writer, naming: Naming, ready: Ready, into: Outcome) -> None:
+    """Put a staged group into the tables, one after the other. Raises InputError or Refused."""
+    if ready.group.fmt.table == "charges":
+        _charges(writer, naming, ready, into)
+        return
+    with reading(ready.group.files[0].shown):
+        writer.take(ready.landing)
+    into.invoices += ready.invoices
+    source = naming.source or ready.group.fmt.name
+    into.staged += [Staged(ready.group, Unit(source, "", unit), rows) for unit, rows in ready.units]
 
 
 def _lacking(group: Group, name: str) -> InputError:
@@ -98,31 +139,37 @@ def _lacking(group: Group, name: str) -> InputError:
     return missing_value(group.files[0].seen, "", name)
 
 
-def _charges(writer: Writer, group: Group, source: str | None, others: Others, into: Outcome) -> None:
-    """Stage once into the table's files, then compare what stands in them with the delivered files' own totals."""
-    name, target = group.fmt.name, table("charges")
-    units = {key: Unit(source or f"{name}:{key[0]}", *key) for key in group.units}
-    replaced = [(held, *key) for key, unit in units.items() for held in (unit.source, *sorted(others.get(key, ())))]
+def _charges_ready(writer: Writer, naming: Naming, group: Group, connection: Connection) -> Ready:
+    target, source = table("charges"), naming.source
     with reading(group.files[0].shown):
-        create_tag_ids(writer.connection, source, group.fmt)
-        writer.replace(target, replaced, charges_select(source, group.fmt))
-        writer.replace(TAG_SETS, replaced, TAG_SETS_SELECT)
-        written = written_charges(writer.connection, writer.written(target, replaced), target, group.fmt.derived)
-        said = remarks(writer.connection, group.fmt)
-        gone = netted(writer.connection, group.fmt)
-        lost = _lost(writer.connection, group)
+        create_tag_ids(connection, source, group.fmt)
+        landing = writer.land(connection, target, naming.replaced(group), charges_select(source, group.fmt))
+        said = remarks(connection, group.fmt)
+        gone = netted(connection, group.fmt)
+        lost = _lost(connection, group)
+    return Ready(connection, group, landing, tuple(said), gone, tuple(lost))
+
+
+def _charges(writer: Writer, naming: Naming, ready: Ready, into: Outcome) -> None:
+    """Compare what stands in the table's files with the delivered files' own totals."""
+    group, target, replaced = ready.group, table("charges"), naming.replaced(ready.group)
+    with reading(group.files[0].shown):
+        writer.take(ready.landing)
+        writer.take(writer.land(ready.connection, TAG_SETS, replaced, TAG_SETS_SELECT))
+        written = written_charges(ready.connection, writer.written(target, replaced), target, group.fmt.derived)
     lacking = [column for i, column in enumerate(target.required) if any(part.nulls[i] for part in written)]
     if lacking:
         raise Refused([_lacking(group, column) for column in lacking])
     _equal_or_refused(group, written)
-    for key, unit in units.items():
+    for key in group.units:
+        unit = naming.unit(group, key)
         parts = [part for part in written if (part.account, part.period) == key]
         into.billed += [Billed(unit, p.invoice, p.issuer, p.entity, p.currency, p.category, p.amount) for p in parts]
-        own = [sentence for account, period, sentence in said if (account, period) == key]
+        own = [sentence for account, period, sentence in ready.remarks if (account, period) == key]
         derived = sum(part.derived for part in parts)
         own += [f"{derived:,} rows are derived (unused or covered commitment, residual)"] if derived else []
-        lines = _lines(group, unit, parts, gone)
-        into.staged.append(_staged(group, unit, parts, lines, (*own, *lost)))
+        lines = _lines(group, unit, parts, ready.netted)
+        into.staged.append(_staged(group, unit, parts, lines, (*own, *ready.lost)))
 
 
 def _lost(connection: Connection, group: Group) -> list[str]:
@@ -278,15 +325,15 @@ def _unwritten(file: Delivered) -> tuple[str, ...]:
     return sniff.columns[len(sniff.rows[0]) :] if sniff.container == "csv" and sniff.rows else ()
 
 
-def _rows(writer: Writer, group: Group, source: str, into: Outcome) -> None:
+def _rows_ready(writer: Writer, naming: Naming, group: Group, connection: Connection) -> Ready:
     """A table other than charges: its natural key is unique, and its units (days, providers, …) are replaced."""
-    target = table(group.fmt.table)
+    target, source = table(group.fmt.table), naming.source or group.fmt.name
     with reading(group.files[0].shown):
-        lacking = staged_nulls(writer.connection, target)
+        lacking = staged_nulls(connection, target)
     if lacking:
         raise Refused([_lacking(group, name) for name in lacking])
     with reading(group.files[0].shown):
-        count, first = staged_duplicates(writer.connection, target)
+        count, first = staged_duplicates(connection, target)
     if count:
         key = ", ".join(f"{name} {value}" for name, value in first.items())
         names = ", ".join(file.shown for file in group.files[:4])
@@ -296,8 +343,7 @@ def _rows(writer: Writer, group: Group, source: str, into: Outcome) -> None:
             hint="load each row once; of overlapping files the latest",
         )
     with reading(group.files[0].shown):
-        if target.name == "invoices":
-            into.invoices += [InvoiceLine(*row) for row in staged_invoices(writer.connection)]
-        units = staged_units(writer.connection, target)
-        writer.replace(target, [(source, "", unit) for unit, _ in units], rows_select(source, target))
-    into.staged += [Staged(group, Unit(source, "", unit), rows) for unit, rows in units]
+        invoices = [InvoiceLine(*row) for row in staged_invoices(connection)] if target.name == "invoices" else []
+        units = staged_units(connection, target)
+        landing = writer.land(connection, target, [(source, "", unit) for unit, _ in units], rows_select(source, target))
+    return Ready(connection, group, landing, units=tuple(units), invoices=tuple(invoices))

@@ -12,12 +12,13 @@ import duckdb
 
 from finops.errors import DataError
 from finops.models import Audit, Model, audits
+from finops.warehouse.lanes import AT_ONCE, side_by_side
 from finops.warehouse.layout import BY_NAME, PARTITION, Columns, Layout, mart_layout
 from finops.warehouse.names import identifier
 from finops.warehouse.published import DataFile, TableState
-from finops.warehouse.store import AT_ONCE, Landed, Store, side_by_side
+from finops.warehouse.store import Landed, Store
 from finops.warehouse.views import relation
-from finops.warehouse.vocabulary import NO_TEXTS, everywhere, replaced
+from finops.warehouse.vocabulary import LEAST_ROWS, NO_TEXTS, everywhere, replaced
 
 MONEY = "DECIMAL(38,12)"
 AMOUNT = re.compile(r"(^|_)(cost|price|amount|credit|saving|quantity)$")
@@ -27,6 +28,9 @@ Part = tuple[str, str]
 
 SLICE_ROWS = 500_000
 """Rows that a model with slices aggregates at once: what it holds of them does not grow with the table (decision 145)."""
+
+BATCH_ROWS = 250_000
+"""Rows up to which months are built together: from about there on, planning a statement is a small part of running it."""
 
 WHOLE: tuple[Part, ...] = (("", ""),)
 """The one part of a model that is built whole."""
@@ -87,10 +91,11 @@ class Builder:
         """Rebuild what is stale: models that do not read each other side by side, as the parts of each are."""
         for generation in _generations([model for model in self._models if not model.is_macro]):
             plans = [plan for model in generation if (plan := self._planned(model)) is not None]
-            jobs = [partial(self._built, plan, part) for plan in plans for part in plan.parts]
+            batches = {plan.model.name: self._batches(plan) for plan in plans}
+            jobs = [partial(self._built, plan, parts) for plan in plans for parts in batches[plan.model.name]]
             landed = iter(side_by_side(self._benches, jobs))
             for plan in plans:
-                new = [file for _ in plan.parts for file in next(landed)]
+                new = [file for _ in batches[plan.model.name] for file in next(landed)]
                 name = plan.layout.name
                 gone = [f for f in self._current(name) if plan.parts == WHOLE or (f.source, f.partition) in set(plan.parts)]
                 self._store.swap(plan.layout, new, gone, [])
@@ -140,9 +145,21 @@ class Builder:
         self._shape(layout, state)
         return Rebuild(model, layout, tuple(sorted(parts)), aligned)
 
-    def _built(self, plan: Rebuild, part: Part, bench: Bench) -> list[Landed]:
-        """One part of a model, from the files of that part alone where its inputs are kept in the same parts."""
-        files = {name: self._files(name, {part}) if name in plan.aligned else None for name in plan.model.reads}
+    def _batches(self, plan: Rebuild) -> list[tuple[Part, ...]]:
+        """The parts of a model that one statement builds: small months of a source together, for each statement is planned."""
+        batches: list[tuple[Part, ...]] = []
+        held = 0
+        for part in plan.parts:
+            rows = sum(file.rows for name in plan.aligned for file in self._files(name, {part}))
+            if batches and batches[-1][0][0] == part[0] and held + rows <= BATCH_ROWS:
+                batches[-1], held = (*batches[-1], part), held + rows
+            else:
+                batches, held = [*batches, (part,)], rows
+        return batches
+
+    def _built(self, plan: Rebuild, parts: tuple[Part, ...], bench: Bench) -> list[Landed]:
+        """Parts of a model, from the files of these parts alone where its inputs are kept in the same parts."""
+        files = {name: self._files(name, set(parts)) if name in plan.aligned else None for name in plan.model.reads}
         select = self._select(plan.model, plan.layout)
         rows = sum(file.rows for several in files.values() for file in several or ())
         slices = math.ceil(rows / SLICE_ROWS) if plan.model.slices else 1
@@ -150,7 +167,7 @@ class Builder:
 
         def of_slice(where: str) -> str:
             for name, several in files.items():
-                bench.view(name, several, where, enums=True)
+                bench.view(name, several, where, enums=rows >= LEAST_ROWS)
             return select
 
         return self._store.land(bench.connection, plan.layout, map(of_slice, wheres))

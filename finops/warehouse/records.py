@@ -10,16 +10,16 @@ from finops.warehouse.names import identifier, literal
 
 def record_select(target: Table, records: Sequence[Mapping[str, object]]) -> str:
     """One row a record; columns that it lacks are null."""
-    return "\nunion all\n".join("select " + ", ".join(_columns(target, record)) for record in records)
+    names = [identifier(name) for name, _ in target.columns]
+    typed = ", ".join(f"{name}::{kind} as {name}" for name, (_, kind) in zip(names, target.columns, strict=True))
+    rows = ",\n".join(f"({', '.join(_value(record.get(name)) for name, _ in target.columns)})" for record in records)
+    return f"select {typed} from (values {rows}) as records ({', '.join(names)})"
 
 
 def empty_select(target: Table) -> str:
     """No row, of the table's columns."""
-    return f"{record_select(target, [{'x_source': None}])} where false"
+    return f"{record_select(target, [{}])} where false"
 
 
-def _columns(target: Table, record: Mapping[str, object]) -> list[str]:
-    return [
-        f"{'null' if record.get(name) is None else literal(str(record[name]))}::{kind} as {identifier(name)}"
-        for name, kind in target.columns
-    ]
+def _value(value: object) -> str:
+    return "null" if value is None else literal(str(value))

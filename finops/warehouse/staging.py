@@ -50,11 +50,17 @@ def _text(fmt: Format, name: str) -> str:
     return resources.files(fmt.package).joinpath(name).read_text("utf-8")
 
 
-def create_staged(connection: duckdb.DuckDBPyConnection, fmt: Format, vocabulary: Vocabulary = NO_TEXTS) -> None:
+FEW_ROWS = 50_000
+"""Rows up to which what the staging SQL makes is kept: to plan it for each question anew takes longer than to run it."""
+
+
+def create_staged(
+    connection: duckdb.DuckDBPyConnection, fmt: Format, vocabulary: Vocabulary = NO_TEXTS, *, rows: int | None = None
+) -> None:
     """Create the temporary view `staged` over `raw`: the target's columns in order and type, then `x_…` extensions.
 
     `Tags` is MAP(VARCHAR, VARCHAR) here. Columns that the staging SQL leaves out are null. Where `raw` was created with a
-    vocabulary, texts that can be but few are ENUMs here, too.
+    vocabulary, texts that can be but few are ENUMs here, too. `rows`: how many `raw` has, where that is known.
     """
     register_references(connection, fmt.package)
     for macro in (*TAG_MACROS, *LISTING_MACROS):
@@ -65,6 +71,9 @@ def create_staged(connection: duckdb.DuckDBPyConnection, fmt: Format, vocabulary
         connection.execute(f"create or replace temp view listed as {staging_sql(fmt)}")
         connection.execute(f"create or replace temp table listing as {_listing()}")
     native = "select * from listing" if fmt.listing else staging_sql(fmt)
+    if rows is not None and rows <= FEW_ROWS and not vocabulary:
+        connection.execute(f"create or replace temp table staged_rows as {native}")
+        native = "select * from staged_rows"
     connection.execute(f"create or replace temp view staged_native as {native}")
     given = {row[0]: row[1] for row in connection.execute("describe staged_native").fetchall()}
     columns = _columns(table(fmt.table), given)

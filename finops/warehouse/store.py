@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Self, TypeAlias, TypeVar
+from typing import Self, TypeAlias
 from uuid import uuid4
 
 import duckdb
 
 from finops.errors import DataError
 from finops.warehouse.delta import Commits, statistics
+from finops.warehouse.lanes import AT_ONCE, side_by_side
 from finops.warehouse.layout import Columns, Layout
 from finops.warehouse.names import identifier, literal
 from finops.warehouse.published import DataFile, TableState
@@ -21,17 +21,11 @@ from finops.warehouse.storage import Storage
 from finops.warehouse.views import scan
 from finops.warehouse.vocabulary import NO_TEXTS, Vocabulary, every_column, replaced
 
-AT_ONCE = 2
-"""Parts that are written side by side: a part is mostly one row group, which one thread writes."""
-
 PARQUET = "compression zstd, compression_level 1, row_group_size 61440"
 """Half of DuckDB's own row group: what two threads hold while they write fits the cache (decision 130)."""
 
 Part: TypeAlias = tuple[str, str, tuple[tuple[str, str], ...]]
 """(source, partition, units)."""
-
-W = TypeVar("W")
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,28 +163,6 @@ class Store:
         """The rows of one file that `where` does not match, as a new file."""
         rows = scan(self.storage, layout.name, layout.columns, [file])
         return self.land(connection, layout, [f"select * from ({rows}) where not coalesce(({where}), false)"])
-
-
-def side_by_side(workers: Sequence[W], jobs: Sequence[Callable[[W], T]]) -> list[T]:
-    """What each job makes with a worker, in the order of the jobs. Raises what the first job that fails raises."""
-    count = len(workers)
-
-    def of_worker(number: int) -> list[Future[T]]:
-        return [_settled(job, workers[number]) for job in jobs[number::count]]
-
-    with ThreadPoolExecutor(max_workers=count) as pool:
-        done = list(pool.map(of_worker, range(count)))
-    return [done[place % count][place // count].result() for place in range(len(jobs))]
-
-
-def _settled(job: Callable[[W], T], worker: W) -> Future[T]:
-    """The job's outcome, be it an error."""
-    outcome: Future[T] = Future()
-    try:
-        outcome.set_result(job(worker))
-    except BaseException as error:
-        outcome.set_exception(error)
-    return outcome
 
 
 def _parts(connection: duckdb.DuckDBPyConnection, layout: Layout, path: Path) -> list[Part]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from finops.tables import LEDGER, TAG_SETS, Table
 from finops.warehouse.build import Builder
 from finops.warehouse.delta import Commits
 from finops.warehouse.derived import write_database
+from finops.warehouse.lanes import AT_ONCE
 from finops.warehouse.layout import BY_NAME, NO_ACCOUNT, Layout, Unit, core_layout
 from finops.warehouse.names import identifier
 from finops.warehouse.published import Published, save
@@ -22,6 +24,16 @@ from finops.warehouse.storage import Storage
 from finops.warehouse.store import Landed, Store
 from finops.warehouse.views import relation
 from finops.warehouse.vocabulary import Vocabulary, as_stored, values_of
+
+
+@dataclass(frozen=True, slots=True)
+class Landing:
+    """Rows that are to replace units of a table, as files that no table names yet."""
+
+    table: Table
+    layout: Layout
+    units: tuple[Unit, ...]
+    files: tuple[Landed, ...]
 
 
 class Writer:
@@ -62,14 +74,30 @@ class Writer:
         `select` yields the table's columns by name with `x_source` (absent ones are null), and `x_…` columns where the
         table is open. Raises DataError where it yields rows of a unit that is not replaced.
         """
-        layout, stored, texts = self._laid_out(table, select)
+        return self.take(self.land(self.connection, table, units, select))
+
+    def beside(self) -> list[duckdb.DuckDBPyConnection]:
+        """Connections with temporary tables of their own, on which deliveries are staged and landed side by side."""
+        made = [self.connection.cursor() for _ in range(AT_ONCE)]
+        for connection in made:
+            connection.execute("set enable_progress_bar = false")
+        return made
+
+    def land(self, connection: duckdb.DuckDBPyConnection, table: Table, units: Sequence[Unit], select: str) -> Landing:
+        """The first half of `replace`: the rows as files that no table names yet."""
+        layout, stored, texts = self._laid_out(connection, table, select)
         if layout.account == NO_ACCOUNT:
             units = [(source, "", unit) for source, _, unit in units]
         if table.name == TAG_SETS.name:
             stored = self._new_tag_sets(stored, units)
-        landed = self._store.land(self.connection, layout, [stored], texts)
+        return Landing(table, layout, tuple(units), tuple(self._store.land(connection, layout, [stored], texts)))
+
+    def take(self, landing: Landing) -> int:
+        """The second half: the files in place of what the table holds of their units. One at a time."""
+        table, units, landed = landing.table, landing.units, list(landing.files)
         _only(units, landed, table.name)
         rows = sum(new.file.rows for new in landed)
+        layout = self._widened(table, landing.layout)
         self._commits.shape(table.name, layout.columns, layout.partition_by)
         gone = []
         state = self._store.states.get(table.name)
@@ -153,9 +181,16 @@ class Writer:
         for name in self._store.touched:
             self._commits.restore(name, self._base.tables.get(name))
 
-    def _laid_out(self, table: Table, select: str) -> tuple[Layout, str, Vocabulary]:
+    def _widened(self, table: Table, layout: Layout) -> Layout:
+        """The layout with the columns that the table has got since it was made."""
+        known = dict(core_layout(table).columns)
+        state = self._store.states.get(table.name)
+        columns = (*(state.columns if state else ()), *layout.columns)
+        return core_layout(table, tuple(dict.fromkeys(column for column in columns if column[0] not in known)))
+
+    def _laid_out(self, connection: duckdb.DuckDBPyConnection, table: Table, select: str) -> tuple[Layout, str, Vocabulary]:
         """The layout with the columns that this delivery adds, the select in its columns and types, the values of its ENUMs."""
-        yielded = self.connection.sql(select)
+        yielded = connection.sql(select)
         types = dict(zip(yielded.columns, yielded.types, strict=True))
         given = {name: str(kind) for name, kind in types.items()}
         texts = {name: values_of(kind) for name, kind in types.items() if kind.id == "enum"}
