@@ -131,7 +131,9 @@ def unit_of(name: str) -> str:
     metric = name.partition(" ")[0]
     if metric.endswith(("_utilization", "_active", "_duty_cycle")):
         return "%"
-    return {"gpu_memory_used_gib": "GiB", "connections": "connections", "objects": "objects"}.get(metric, "")
+    if metric.endswith("_gib"):
+        return "GiB"
+    return {"connections": "connections", "objects": "objects"}.get(metric, "")
 
 
 def _text(value: object) -> object:

@@ -202,6 +202,9 @@ def memory_used(profile: Profile, memory_gib: float) -> float | None:
     used = profile.of("memory_utilization", "max", "p99", "avg")
     if used:
         return max(series.highest for series in used) / 100 * memory_gib
+    held = profile.of("memory_used_gib", "max", "p99", "avg")
+    if held:
+        return max(series.highest for series in held)
     for series in profile.series:
         if series.metric.startswith(("freeable_memory", "memory_free", "memory_available")):
             free = series.lowest / (GIB if series.metric.endswith("bytes") else 1.0)

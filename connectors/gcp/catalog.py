@@ -14,7 +14,7 @@ from decimal import Decimal
 from functools import cache
 from typing import Any
 
-from connectors.gcp.machines import size, sold, table
+from connectors.gcp.machines import accelerator, size, sold, table
 from connectors.gcp.resources import PROVIDER
 from connectors.gcp.rpc import Method, pages
 from connectors.gcp.session import Connection
@@ -216,7 +216,7 @@ def _machines(parts: Sequence[Listed]) -> Iterator[Listed]:
 
 
 def _row(each: Listed) -> tuple[object, ...]:
-    known: dict[str, object] = dict(size(each.sku)) if each.product in ("vm", "endpoint") else {}
+    known: dict[str, object] = (size(each.sku) or accelerator(each.sku)) if each.product in ("vm", "endpoint") else {}
     if each.product == "object_storage" and each.sku in MIN_DAYS:
         known = {"min_days": MIN_DAYS[each.sku]}
     specs = compact(known) if known else None

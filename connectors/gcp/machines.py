@@ -81,6 +81,11 @@ def accelerators(kind: str, count: float) -> dict[str, object]:
     return {"gpu_model": model, "gpu_count": int(count), **({"gpu_memory_gib": memory} if memory else {})}
 
 
+def accelerator(name: str) -> dict[str, object]:
+    """One accelerator by the name that its price has (`nvidia-l4`); {} for what is none."""
+    return accelerators(name, 1) if name in _accelerators() else {}
+
+
 def machine(kind: str, attached: Mapping[str, float] | None = None) -> dict[str, object]:
     """A machine type and what is attached to it (type → number)."""
     found = size(kind)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -88,7 +88,7 @@ class Held:
     types: Counter[str]
     names: dict[str, str]
 
-    def add(self, kind: str, name: str, by: Sequence[str]) -> None:
+    def add(self, kind: str, name: str, by: Collection[str]) -> None:
         self.types[kind] += 1
         if JOB in by:
             self.names[f"{JOB}{name.rpartition('/')[2]}"] = name
@@ -100,7 +100,9 @@ class Held:
 def held(connection: Connection) -> dict[str, Held]:
     """Number of each project → what it holds. Without its content: names are enough."""
     types = sorted({reading.asset for reading in readings()})
-    by = {each.asset: [kind for kind in (JOB, ONLY) if each.id.startswith(f"{{{kind}")] for each in readings()}
+    by: dict[str, set[str]] = {asset: set() for asset in types}
+    for each in readings():
+        by[each.asset] |= {kind for kind in (JOB, ONLY) if each.id.startswith(f"{{{kind}")}
     found: dict[str, Held] = {}
     for scope in connection.scopes():
         request = {"parent": scope, "asset_types": types, "page_size": PAGE_ASSETS}

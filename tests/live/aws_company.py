@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+import duckdb
 import pyarrow as pa
 
 from finops.config import Config, Source
@@ -60,3 +61,11 @@ def calls(report: LoadReport) -> dict[str, int]:
 
 def cached(warehouse: Warehouse, pattern: str) -> list[Path]:
     return sorted((warehouse.storage.root / "_fetched").rglob(pattern))
+
+
+def write_bands(folder: Path, buckets: str) -> Path:
+    """The sample company's stored objects of these buckets (a pattern of SQL), as an open-format file."""
+    path = folder / "objects.parquet"
+    every = f"read_csv('{sample_company() / 'open' / 'objects.csv.gz'}', all_varchar = true)"
+    duckdb.sql(f"copy (from {every} where bucket like '{buckets}') to '{path}' (format parquet)")
+    return path

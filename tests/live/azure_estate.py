@@ -24,6 +24,7 @@ ONLY_ELSEWHERE = {
 SIZES = {
     "Standard_D4s_v5": (4, 16, 0), "Standard_D8s_v5": (8, 32, 0), "Standard_NC4as_T4_v3": (4, 28, 1),
     "Standard_NC24ads_A100_v4": (24, 220, 1), "Standard_NV12ads_A10_v5": (12, 110, 1), "Standard_D2ps_v5": (2, 8, 0),
+    "Standard_D2s_v5": (2, 8, 0),
     "Standard_E4ds_v5": (4, 32, 0),
 }  # fmt: skip
 

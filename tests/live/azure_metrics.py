@@ -136,6 +136,10 @@ def _type(resource: str) -> str:
     return "/".join((parts[0], *parts[1::2]))
 
 
+VARIANT = '{"variant":"blue"}'
+MEMBER_GIB = 16
+"""Of the sample company's scale set, Standard_D4s_v5."""
+
 Row: TypeAlias = tuple[str, datetime, str, str, str, float]
 """resource, time, metric, dimensions, statistic, value: as the open format has them."""
 
@@ -153,17 +157,31 @@ def sample_measurements(days: int) -> tuple[Row, ...]:
 
 
 def put_measurements(measured: Measured, days: int) -> list[Row]:
-    """The measurements as Azure Monitor would have them; those that it has. Aggregations of one hour are one point."""
+    """The measurements as Azure Monitor would have them; those that it has. Aggregations of one hour are one point.
+
+    What is given back is what can be read of them, as rows of ours.
+    """
     told: list[Row] = []
     points: dict[tuple[Any, ...], tuple[dict[str, str], datetime, dict[str, float]]] = {}
     for row in sample_measurements(days):
         for resource, metric, dimensions, aggregation, value in _as_azure(row):
             key = (resource.lower(), metric.lower(), tuple(sorted(dimensions.items())), row[1])
             points.setdefault(key, (dimensions, row[1], {}))[2][aggregation] = value
-            told.append(row)
+            told.append(_as_told(row))
     for (resource, metric, _, _), point in points.items():
         measured.setdefault((resource, metric), []).append(point)
     return told
+
+
+def _as_told(row: Row) -> Row:
+    """A row of the file in Azure's terms: of an endpoint a deployment is measured, of a set's member what is free."""
+    resource, at, metric, dimensions, statistic, value = row
+    if "onlineEndpoints" in resource and metric in ("cpu_utilization", "memory_utilization"):
+        return resource, at, metric, VARIANT, statistic, value
+    if "/virtualMachineScaleSets/" in resource and metric == "memory_utilization":
+        least = {"avg": "avg", "max": "min"}[statistic]
+        return resource, at, "memory_available_bytes", dimensions, least, (1 - value / 100) * MEMBER_GIB * 2**30
+    return row
 
 
 def _as_azure(row: Row) -> Iterator[tuple[str, str, dict[str, str], str, float]]:
@@ -175,6 +193,9 @@ def _as_azure(row: Row) -> Iterator[tuple[str, str, dict[str, str], str, float]]
     match _type(resource), metric:
         case "microsoft.compute/virtualmachines", "memory_utilization":
             yield resource, "Available Memory Percentage", {}, {"avg": "average", "max": "minimum"}[statistic], 100 - value
+        case "microsoft.compute/virtualmachinescalesets/virtualmachines", "memory_utilization":
+            free = {"avg": "average", "max": "minimum"}[statistic]
+            yield resource, "Available Memory Bytes", {}, free, (1 - value / 100) * MEMBER_GIB * 2**30
         case (("microsoft.compute/virtualmachines" | "microsoft.compute/virtualmachinescalesets/virtualmachines"), _):
             named = {"cpu_utilization": "Percentage CPU", "network_in_bytes": "Network In Total"}
             named |= {"network_out_bytes": "Network Out Total"}

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import csv
 import re
 import urllib.parse
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
+
+from finops.demo import sample_company
 
 CONDITION = re.compile(r"(\w+) eq '([^']*)'|contains\((\w+), '([^']*)'\)|(\()|(\))|\b(and|or)\b|\s+")
 FIELDS = {
@@ -104,3 +107,60 @@ def _true(words: list[str]) -> bool:
     if left:
         raise ValueError(f"the filter ends with {left}")
     return value
+
+
+GENERAL = "SQL Database Single/Elastic Pool General Purpose"
+RESERVED = "Azure AI Foundry Provisioned Throughput Reservation"
+
+
+def sample_prices() -> list[dict[str, str]]:
+    """The newest prices of the sample company's list that Retail Prices has meters of."""
+    with (sample_company() / "open" / "prices.csv").open() as file:
+        found = [row for row in csv.DictReader(file) if row["provider"] == "Microsoft Azure"]
+    newest = max(row["effective_from"] for row in found)
+    known = ("vm", "disk", "object_storage", "database", "ptu")
+    return [
+        row
+        for row in found
+        if row["effective_from"] == newest and row["product"] in known and not row["sku"].endswith(":transition")
+    ]
+
+
+OPERATIONS = {"": ("Data Stored", "1 GB/Month"), "put": ("Write Operations", "10K"), "get": ("Read Operations", "10K")}
+OPERATIONS |= {"retrieval": ("Data Retrieval", "1 GB")}
+
+
+def sells(row: dict[str, str]) -> dict[str, Any]:
+    """The item of Retail Prices that a row of the file is."""
+    sku, price = row["sku"], float(row["price"])
+    place = {"armRegionName": row["region"], "currencyCode": row["currency"], "effectiveStartDate": row["effective_from"]}
+    if row["instrument"] == "reservation":
+        hours, term = (730, "1 Month") if row["term"] == "1m" else (8760, "1 Year")
+        price, place = price * hours, place | {"type": "Reservation", "reservationTerm": term}
+    if row["product"] == "vm":
+        windows = " Windows" if row["operating_system"] == "Windows" else ""
+        return item(price, armSkuName=sku, productName=f"Virtual Machines{windows}", **place)
+    if row["product"] == "disk":
+        tier = sku.rpartition("_")[2]
+        return other("Storage", "Premium SSD Managed Disks", f"{tier} LRS", f"{tier} LRS Disk", "1/Month", price, **place)
+    if row["product"] == "object_storage":
+        tier, _, part = sku.partition(":")
+        name, unit = f"{tier.capitalize()} LRS", OPERATIONS[part][1]
+        return other("Storage", "Blob Storage", name, f"{name} {OPERATIONS[part][0]}", unit, price, **place)
+    if row["product"] == "ptu":
+        name, product = "Provisioned Managed Global", RESERVED if row["instrument"] else "Azure OpenAI"
+        return other("Foundry Models", product, name, f"{name} Unit", "1/Hour", price, **place)
+    arm = f"SQLDB_{sku.replace('_Gen5', '_Compute_Gen5')}"
+    cores = f"{sku.rpartition('_')[2]} vCore"
+    return other("SQL Database", f"{GENERAL} - Compute Gen5", cores, "vCore", "1 Hour", price, armSkuName=arm, **place)
+
+
+def sample_items() -> list[dict[str, Any]]:
+    """The sample company's list as Retail Prices has it: a plan's rate stands with the machine's own price."""
+    file = sample_prices()
+    plans = {row["sku"]: float(row["price"]) for row in file if row["instrument"] == "savings_plan_compute"}
+    found = [sells(row) for row in file if row["instrument"] != "savings_plan_compute"]
+    for each in found:
+        if each["serviceName"] == "Virtual Machines" and each["type"] == "Consumption" and each["armSkuName"] in plans:
+            each["savingsPlan"] = [{"term": "1 Year", "retailPrice": plans[each["armSkuName"]]}]
+    return found

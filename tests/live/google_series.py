@@ -60,6 +60,7 @@ KINDS = {
     "aiplatform.googleapis.com/prediction/online/prediction_count": DELTA,
     "aiplatform.googleapis.com/prediction/online/prediction_latencies": DISTRIBUTION,
     "aiplatform.googleapis.com/prediction/online/cpu/utilization": GAUGE,
+    "aiplatform.googleapis.com/prediction/online/memory/bytes_used": GAUGE,
     "aiplatform.googleapis.com/prediction/online/accelerator/duty_cycle": GAUGE,
     "aiplatform.googleapis.com/prediction/online/accelerator/memory/bytes_used": GAUGE,
     "aiplatform.googleapis.com/prediction/online/network/received_bytes_count": DELTA,
@@ -73,6 +74,9 @@ KINDS = {
     "ml.googleapis.com/training/network/sent_bytes_count": DELTA,
     "tpu.googleapis.com/accelerator/duty_cycle": GAUGE,
     "tpu.googleapis.com/accelerator/memory_used": GAUGE,
+    "tpu.googleapis.com/cpu/utilization": GAUGE,
+    "tpu.googleapis.com/network/received_bytes_count": DELTA,
+    "tpu.googleapis.com/network/sent_bytes_count": DELTA,
 }
 """Kinds of Google's metrics (cloud.google.com/monitoring/api/metrics_gcp and metrics_opsagent, as of 2026)."""
 
@@ -199,6 +203,11 @@ TOLD = {
     (VM, "gpu_memory_used_gib", "avg"): (f"{AGENTS}/gpu/memory/bytes_used", MEAN, 2**30),
     (ENDPOINT, "requests", "sum"): (f"{ONLINE}/prediction_count", SUM, 1),
     (ENDPOINT, "latency_ms", "p99"): (f"{ONLINE}/prediction_latencies", "ALIGN_SUM:REDUCE_PERCENTILE_99", 1),
+    (ENDPOINT, "cpu_utilization", "avg"): (f"{ONLINE}/cpu/utilization", MEAN, 0.01),
+    (ENDPOINT, "memory_utilization", "avg"): (f"{ONLINE}/memory/bytes_used", MEAN, 2**30),
+    (ENDPOINT, "memory_utilization", "max"): (f"{ONLINE}/memory/bytes_used", MAX, 2**30),
+    (ENDPOINT, "gpu_utilization", "avg"): (f"{ONLINE}/accelerator/duty_cycle", MEAN, 0.01),
+    (ENDPOINT, "gpu_memory_used_gib", "avg"): (f"{ONLINE}/accelerator/memory/bytes_used", MEAN, 2**30),
     (ENDPOINT, "replicas", "avg"): (f"{ONLINE}/replicas", "ALIGN_MEAN:REDUCE_SUM", 1),
     ("storage.googleapis.com/Bucket", "network_in_bytes", "sum"): (
         "storage.googleapis.com/network/received_bytes_count",
@@ -210,6 +219,8 @@ TOLD = {
         "ALIGN_MEAN:REDUCE_MAX",
         1,
     ),
+    ("tpu.googleapis.com/Node", "cpu_utilization", "avg"): ("tpu.googleapis.com/cpu/utilization", MEAN, 1),
+    ("tpu.googleapis.com/Node", "cpu_utilization", "max"): ("tpu.googleapis.com/cpu/utilization", MAX, 1),
     ("container.googleapis.com/NodePool", "cpu_used_cores", "avg"): (
         "kubernetes.io/node/cpu/core_usage_time",
         "ALIGN_RATE:REDUCE_SUM",
@@ -222,16 +233,18 @@ Row = tuple[str, datetime, int, str, str, str, float]
 
 def company(start: datetime, end: datetime) -> tuple[Monitoring, list[Row]]:
     """The company's measurements in a window as Cloud Monitoring has them, and the rows of its file that Google tells."""
-    types = {row["resource_id"]: (row["resource_type"], row["account_id"]) for row in file_rows()}
+    held = {row["resource_id"]: row for row in file_rows()}
     monitoring, told = Monitoring(), []
     found: dict[tuple[str, str, str], Series] = {}
-    wanted = [("resource_id", "in", list(types)), ("timestamp", ">=", start), ("timestamp", "<", end)]
+    wanted = [("resource_id", "in", list(held)), ("timestamp", ">=", start), ("timestamp", "<", end)]
     for row in parquet.read_table(OPEN / "metrics.parquet", filters=wanted).to_pylist():
-        kind, project = types[row["resource_id"]]
+        kind, project = (held[row["resource_id"]][name] for name in ("resource_type", "account_id"))
         source = TOLD.get((kind, row["metric"], row["statistic"]))
         if source is None:
             continue
         metric, how, factor = source
+        if kind == ENDPOINT:
+            row.update(_as_told(row, json.loads(held[row["resource_id"]]["properties"])))
         told.append(tuple(row.values()))
         key = (row["resource_id"], metric, how)
         if key not in found:
@@ -239,6 +252,16 @@ def company(start: datetime, end: datetime) -> tuple[Monitoring, list[Row]]:
             monitoring.put(project, metric, how, found[key])
         found[key].points[row["timestamp"] + timedelta(seconds=row["period_s"])] = row["value"] * factor
     return monitoring, told
+
+
+def _as_told(row: dict[str, Any], size: dict[str, Any]) -> dict[str, Any]:
+    """What of a row of an endpoint is otherwise in Google's terms: CPU is summed over cores, memory is in bytes, the
+    accelerators of a replica are one."""
+    if row["metric"] == "cpu_utilization":
+        return {"statistic": "sum", "value": row["value"] * size["vcpu"]}
+    if row["metric"] == "memory_utilization":
+        return {"metric": "memory_used_gib", "value": row["value"] / 100 * size["memory_gib"]}
+    return {"dimensions": ""}
 
 
 def _labels(kind: str, name: str, project: str, metric: str, dimensions: str) -> dict[str, str]:
@@ -251,6 +274,8 @@ def _labels(kind: str, name: str, project: str, metric: str, dimensions: str) ->
         return {"resource.location": parts[4], "resource.endpoint_id": parts[-1]}
     if kind == "storage.googleapis.com/Bucket":
         return {"resource.bucket_name": parts[-1]}
+    if kind == "tpu.googleapis.com/Node" and metric == "tpu.googleapis.com/cpu/utilization":
+        return {"resource.project_id": project, "resource.zone": parts[4], "resource.node_id": parts[-1]}
     if kind == "tpu.googleapis.com/Node":
         return {"resource.location": parts[4]}
     pool = {"resource.project_id": project, "resource.location": parts[4], "resource.cluster_name": parts[6]}

@@ -18,7 +18,7 @@ from tests.live.aws_company import fetched, rows
 from tests.live.azure_company import source
 from tests.live.azure_contract import Azure
 from tests.live.azure_estate import REGION, put_sample
-from tests.live.azure_retail import ITEMS, item, listed, other
+from tests.live.azure_retail import ITEMS, RESERVED, item, listed, other, sample_items, sample_prices
 from tests.live.conftest import NOW
 from tests.live.faults import Fault, Reset
 
@@ -98,7 +98,6 @@ def test_blobs_by_class_and_redundancy(azure: Azure, warehouse: Warehouse) -> No
     ]
 
 
-RESERVED = "Azure AI Foundry Provisioned Throughput Reservation"
 UNITS = [
     *(
         other("Foundry Models", "Azure OpenAI", name, f"{name} Unit", "1/Hour", price)
@@ -232,57 +231,10 @@ def test_a_page_elsewhere_is_not_followed(azure: Azure, warehouse: Warehouse) ->
     assert "a page elsewhere" in report.failures[0]
 
 
-def company() -> list[dict[str, str]]:
-    """The newest prices of the sample company's list that Retail Prices has meters of."""
-    with (sample_company() / "open" / "prices.csv").open() as file:
-        found = [row for row in csv.DictReader(file) if row["provider"] == "Microsoft Azure"]
-    newest = max(row["effective_from"] for row in found)
-    known = ("vm", "disk", "object_storage", "database", "ptu")
-    return [
-        row
-        for row in found
-        if row["effective_from"] == newest and row["product"] in known and not row["sku"].endswith(":transition")
-    ]
-
-
-OPERATIONS = {"": ("Data Stored", "1 GB/Month"), "put": ("Write Operations", "10K"), "get": ("Read Operations", "10K")}
-OPERATIONS |= {"retrieval": ("Data Retrieval", "1 GB")}
-
-
-def sells(row: dict[str, str]) -> dict[str, Any]:
-    """The item of Retail Prices that a row of the file is."""
-    sku, price = row["sku"], float(row["price"])
-    place = {"armRegionName": row["region"], "currencyCode": row["currency"], "effectiveStartDate": row["effective_from"]}
-    if row["instrument"] == "reservation":
-        hours, term = (730, "1 Month") if row["term"] == "1m" else (8760, "1 Year")
-        price, place = price * hours, place | {"type": "Reservation", "reservationTerm": term}
-    if row["product"] == "vm":
-        windows = " Windows" if row["operating_system"] == "Windows" else ""
-        return item(price, armSkuName=sku, productName=f"Virtual Machines{windows}", **place)
-    if row["product"] == "disk":
-        tier = sku.rpartition("_")[2]
-        return other("Storage", "Premium SSD Managed Disks", f"{tier} LRS", f"{tier} LRS Disk", "1/Month", price, **place)
-    if row["product"] == "object_storage":
-        tier, _, part = sku.partition(":")
-        name, unit = f"{tier.capitalize()} LRS", OPERATIONS[part][1]
-        return other("Storage", "Blob Storage", name, f"{name} {OPERATIONS[part][0]}", unit, price, **place)
-    if row["product"] == "ptu":
-        name, product = "Provisioned Managed Global", RESERVED if row["instrument"] else "Azure OpenAI"
-        return other("Foundry Models", product, name, f"{name} Unit", "1/Hour", price, **place)
-    arm = f"SQLDB_{sku.replace('_Gen5', '_Compute_Gen5')}"
-    cores = f"{sku.rpartition('_')[2]} vCore"
-    return other("SQL Database", f"{GP} - Compute Gen5", cores, "vCore", "1 Hour", price, armSkuName=arm, **place)
-
-
 def test_the_company_is_as_in_its_file(azure: Azure, warehouse: Warehouse) -> None:
-    file = company()
-    plans = {row["sku"]: row for row in file if row["instrument"] == "savings_plan_compute"}
-    items = [sells(row) for row in file if row["instrument"] != "savings_plan_compute"]
-    for each in items:
-        if each["serviceName"] == "Virtual Machines" and each["type"] == "Consumption" and each["armSkuName"] in plans:
-            each["savingsPlan"] = [{"term": "1 Year", "retailPrice": float(plans[each["armSkuName"]]["price"])}]
+    file = sample_prices()
     put_sample(azure)
-    azure.answer("prices:List", listed(items, size=7))
+    azure.answer("prices:List", listed(sample_items(), size=7))
     given = {"prices_endpoint": azure.url, "management_endpoint": azure.url, "regions": [REGION], "currency": "EUR"}
     assert fetched(warehouse, source(azure, "prices", **given)).failures == ()
     # A reservation is one price that is paid in two ways; the file has the monthly one.

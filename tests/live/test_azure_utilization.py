@@ -23,7 +23,6 @@ from tests.live.conftest import NOW
 from tests.live.faults import Fault
 
 HOUR = datetime(2026, 10, 30, 7, tzinfo=UTC)
-VARIANT = '{"variant":"blue"}'
 
 
 def metrics(azure: Azure, **settings: Any) -> Any:
@@ -49,8 +48,7 @@ def test_the_sample_companys_measurements_come_out_as_its_files_have_them(azure:
     found = loaded(warehouse)
     assert len(found) == len(told) > 7_000
     for resource, at, metric, dimensions, statistic, value in told:
-        of_deployment = "onlineEndpoints" in resource and metric in ("cpu_utilization", "memory_utilization")
-        key = (resource, at, metric, VARIANT if of_deployment else dimensions or "", statistic)
+        key = (resource, at, metric, dimensions or "", statistic)
         assert found[key] == pytest.approx(value, rel=1e-9, abs=1e-9), key
 
 

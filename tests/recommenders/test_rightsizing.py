@@ -259,6 +259,16 @@ WORKSPACES = (
 )
 
 
+def test_memory_in_gib_is_held_against_the_machine_as_its_share_is() -> None:
+    """Vertex AI counts bytes: 19.2 GiB are 15 % of 128."""
+    estate = Estate()
+    for sku, price, vcpu, memory in (("m6i.8xlarge", 1.536, 32, 128), ("m6i.2xlarge", 0.384, 8, 32)):
+        estate.price("vm", sku, price, vcpu=vcpu, memory_gib=memory)
+    estate.charge("i-1", 36.864, x_instance_type="m6i.8xlarge").resource("i-1", "AWS::EC2::Instance", sku="m6i.8xlarge")
+    estate.metric("i-1", "cpu_utilization", 10.0).metric("i-1", "memory_used_gib", 19.2)
+    assert [to for _, _, to, _ in acts(plan_of(estate))] == ["m6i.2xlarge"]
+
+
 @pytest.mark.parametrize(("kind", "product"), WORKSPACES)
 def test_a_workspaces_machine_has_a_size_too(kind: str, product: str) -> None:
     estate = Estate().charge("w", 22.12, x_instance_type="big")
