@@ -1,7 +1,8 @@
 """A live load of a billing export of any size: files served as S3 does, downloaded and staged in one process.
 
-`python -m benchmarks.live.export [--parts N] [--lines N] [--padding BYTES]`: each part is a Parquet file of CUR 2.0 with so
-many lines, and so many bytes a line in a column that nothing reads: memory must not follow what is downloaded.
+`python -m benchmarks.live.export [--months N] [--parts N] [--lines N] [--padding BYTES]`: so many parts a month, each a Parquet
+file of CUR 2.0 with so many lines, and so many bytes a line in a column that nothing reads: memory must not follow what is
+downloaded, nor in how many files it comes.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import os
 import sys
 import tempfile
 import time
+from datetime import date
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -27,7 +29,13 @@ from finops.config import Config, Source
 from finops.ingest import load_sources
 from finops.warehouse.warehouse import Warehouse
 
-BUCKET, EXPORT, MONTH = "bills", "cur", "BILLING_PERIOD=2026-09"
+BUCKET, EXPORT = "bills", "cur"
+LAST = date(2026, 9, 1)
+"""The month that `benchmarks.cur` writes; earlier ones are the same lines so many months before."""
+
+DATES = (
+    "bill_billing_period_start_date", "bill_billing_period_end_date", "line_item_usage_start_date", "line_item_usage_end_date",
+)  # fmt: skip
 WORD = 32  # letters of an MD5 sum
 TIME = "2026-10-06T00:00:00.000Z"
 
@@ -93,26 +101,36 @@ def _serve(root: str, port: Any) -> None:
     server.serve_forever()
 
 
-def _exported(root: Path, parts: int, lines: int, padding: int) -> None:
-    """Parts with different resources, and the manifest that names them; in a process whose memory no other inherits."""
-    data, metadata = root / EXPORT / "data" / MONTH, root / EXPORT / "metadata" / MONTH
-    data.mkdir(parents=True)
-    metadata.mkdir(parents=True)
-    words = " || ".join(f"md5((row_number() over () * {n + 1})::varchar)" for n in range(padding // WORD)) or "''"
+def _exported(root: Path, months: int, parts: int, lines: int, padding: int) -> None:
+    """Months of parts with different resources, and manifests that name them; in a process whose memory no other inherits."""
+    plain = root / "plain.parquet"
+    root.mkdir()
     for number in range(parts):
-        plain, part = data / "plain.parquet", data / f"{EXPORT}-{number + 1:05}.snappy.parquet"
         write(plain, lines, seed=number)
-        renamed = f"identity_line_item_id || '-{number}' as identity_line_item_id"
-        moved = f"line_item_resource_id || '-{number}' as line_item_resource_id"
-        connection = duckdb.connect(config={"memory_limit": "2GB"})
-        connection.execute("set preserve_insertion_order = false")
-        connection.execute(
-            f"copy (select * replace ({renamed}, {moved}), {words} as padding from '{plain}') to '{part}'"
-            " (format parquet, compression snappy, row_group_size 100000)"
-        )
+        for back in range(months):
+            _part(root, plain, number, back, padding)
         plain.unlink()
-    named = {"dataFiles": [f"s3://{BUCKET}/{path.relative_to(root)}" for path in sorted(data.iterdir())]}
-    (metadata / f"{EXPORT}-Manifest.json").write_text(json.dumps(named))
+    for data in sorted((root / EXPORT / "data").iterdir()):
+        named = {"dataFiles": [f"s3://{BUCKET}/{path.relative_to(root)}" for path in sorted(data.iterdir())]}
+        metadata = root / EXPORT / "metadata" / data.name
+        metadata.mkdir(parents=True)
+        (metadata / f"{EXPORT}-Manifest.json").write_text(json.dumps(named))
+
+
+def _part(root: Path, plain: Path, number: int, back: int, padding: int) -> None:
+    """A part of the month that is so many before the last."""
+    month = date(LAST.year - (back + 12 - LAST.month) // 12, (LAST.month - 1 - back) % 12 + 1, 1)
+    data = root / EXPORT / "data" / f"BILLING_PERIOD={month:%Y-%m}"
+    data.mkdir(parents=True, exist_ok=True)
+    words = " || ".join(f"md5((row_number() over () * {n + 1})::varchar)" for n in range(padding // WORD)) or "''"
+    named = [f"{name} || '-{number}' as {name}" for name in ("identity_line_item_id", "line_item_resource_id")]
+    moved = [f"{name} - interval {back} month as {name}" for name in DATES]
+    connection = duckdb.connect(config={"memory_limit": "2GB"})
+    connection.execute("set preserve_insertion_order = false")
+    connection.execute(
+        f"copy (select * replace ({', '.join(named + moved)}), {words} as padding from '{plain}')"
+        f" to '{data}/{EXPORT}-{number + 1:05}.snappy.parquet' (format parquet, compression snappy, row_group_size 100000)"
+    )
 
 
 def _load(url: str, folder: str, told: Any) -> None:
@@ -135,6 +153,7 @@ def _load(url: str, folder: str, told: Any) -> None:
 def main() -> None:
     """Print the figures."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--months", type=int, default=1)
     parser.add_argument("--parts", type=int, default=5)
     parser.add_argument("--lines", type=int, default=1_000_000)
     parser.add_argument("--padding", type=int, default=1_024)
@@ -143,7 +162,7 @@ def main() -> None:
     context = multiprocessing.get_context("spawn")
     with context.Manager() as manager, tempfile.TemporaryDirectory() as folder:
         bucket = Path(folder, "bucket")
-        run(_exported, bucket, given.parts, given.lines, given.padding)
+        run(_exported, bucket, given.months, given.parts, given.lines, given.padding)
         size = sum(path.stat().st_size for path in bucket.rglob("*.parquet"))
         port, told = manager.Value("i", 0), manager.dict()
         server = context.Process(target=_serve, args=(str(bucket), port), daemon=True)
@@ -152,7 +171,8 @@ def main() -> None:
             time.sleep(0.05)
         seconds = run(_load, f"http://127.0.0.1:{port.value}", f"{folder}/warehouse", told)
         peak, after = told["fetched"]
-        print(f"{size / 2**30:.2f} GiB in {given.parts} parts, {told['rows']:,} charges; {told['failures']}")
+        print(f"{size / 2**30:.2f} GiB in {given.months} months of {given.parts} parts")
+        print(f"{told['rows']:,} charges; {told['failures']}")
         print(f"downloaded in {after:.1f} s, peak {peak:.0f} MiB ({told['before']:.0f} before)")
         print(f"downloaded and staged in {seconds:.1f} s, peak {told['peak']:.0f} MiB")
         server.terminate()

@@ -30,7 +30,7 @@ from moto.core.model import ServiceModel
 from moto.core.serialize import get_serializer_class
 
 from connectors.aws.session import action
-from tests.live.faults import Fault, Reset
+from tests.live.faults import Fault, Reset, received
 
 SERVICES = {
     "ce": "ce",
@@ -172,7 +172,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def handle_any(self) -> None:
         aws: Aws = self.server.aws  # type: ignore[attr-defined]
-        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        body = received(self)
+        if body is None:
+            return None
         try:
             operation, parameters = _understood(self.command, self.path, dict(self.headers), body)
         except ValueError as error:

@@ -29,7 +29,7 @@ from cryptography.x509.oid import NameOID
 
 from tests.live import azure_arm
 from tests.live.azure_arm import Plane
-from tests.live.faults import Answering, Fault, Reset, serving
+from tests.live.faults import Answering, Fault, Reset, received, serving
 
 TENANT = "4f1c2a10-0d52-4a7e-9a1b-5f3c7e90aa01"
 CLIENT = "9b7d3a52-1c44-4e0b-8a2f-6d5e4c3b2a10"
@@ -145,7 +145,9 @@ def certified(folder: Path) -> tuple[Path, Path]:
 class _Handler(Answering):
     def handle_any(self) -> None:
         azure: Azure = self.state
-        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        body = received(self)
+        if body is None:
+            return None
         path, _, query = self.path.partition("?")
         path = urllib.parse.unquote(path)
         parameters = dict(urllib.parse.parse_qsl(query, keep_blank_values=True))

@@ -32,6 +32,14 @@ class Reset:
     """The answer, cut after half of its body by a reset of the connection."""
 
 
+def received(handler: BaseHTTPRequestHandler) -> bytes | None:
+    """The request's body; None where who sent it died before it was whole."""
+    size = int(handler.headers.get("Content-Length") or 0)
+    body = handler.rfile.read(size)
+    handler.close_connection |= len(body) < size
+    return body if len(body) == size else None
+
+
 class Answering(BaseHTTPRequestHandler):
     """A handler whose answers may break off. `state` is what its server was started with."""
 

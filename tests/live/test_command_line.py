@@ -3,19 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
-import subprocess
-import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from finops.warehouse.warehouse import Warehouse
 from tests.conftest import Ran
-from tests.live.aws_company import BUCKET, cached
+from tests.live.aws_company import BUCKET
 from tests.live.aws_contract import Aws
 from tests.live.aws_estate import put_estate
 from tests.live.aws_list import product, serve
@@ -137,27 +131,3 @@ def test_doctor(estate: Aws, tmp_path: Path, finops: Call) -> None:
     assert json.loads(finops("doctor", "--policy", "aws").out)["Version"] == "2012-10-17"
     assert "aws_bcmdataexports_export" in finops("doctor", "--setup", "aws").out
     assert finops("doctor", "--policy", "oracle").code == 2
-
-
-def test_a_killed_load_goes_on_where_it_was(estate: Aws, tmp_path: Path) -> None:
-    """A part a kind of thing, one after the other: the load is killed when three of them are whole."""
-    file = configured(tmp_path, estate, "inventory", more="concurrency = 1\n")
-    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
-    command = [sys.executable, "-c", "from finops.cli import main; main()", "--config", str(file), "load"]
-    warehouse = Warehouse.open(str(tmp_path / "warehouse"))
-    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    deadline = time.monotonic() + 120
-    while len(cached(warehouse, "*.parquet")) < 3 and time.monotonic() < deadline:
-        time.sleep(0.01)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    whole = {path.name.rsplit("-", 1)[0] for path in cached(warehouse, "*.parquet")}
-    assert 3 <= len(whole) < 15
-    assert warehouse.published().number == 0
-    estate.asked.clear()
-    assert subprocess.run(command, env=environment, check=False, capture_output=True).returncode == 0
-    assert "123456789012-us-east-1-instances" in whole
-    assert estate.asked["ec2:DescribeInstances"] == 0  # it was whole
-    assert estate.asked["redshift:DescribeClusters"] == 1
-    assert cached(warehouse, "*.parquet") == []
-    assert warehouse.published().number == 2  # the region, and what lies in none
