@@ -2,7 +2,8 @@
 
 Where the account is not enrolled in it, those two are asked themselves (`optimizer.py`, `explorer.py`). One finding has one
 source: the three streams ask the same question before they plan, and those whose turn it is not have no parts, which
-empties what they held.
+empties what they held. Where the question is denied, the findings decide: a hub that gives some is the source, and one that
+may not be read keeps nobody else from giving theirs (docs/decisions/0171).
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from functools import cache
@@ -18,6 +20,7 @@ from typing import Any
 
 from connectors.aws.session import Connection
 from finops.connect import Part, Rows, Stream
+from finops.errors import AccessError
 from finops.window import Window
 
 COLUMNS = (
@@ -36,22 +39,47 @@ def actions() -> dict[str, tuple[str, str]]:
     return {row["action_type"]: (row["kind"], row["action"]) for row in csv.DictReader(text.splitlines())}
 
 
-def is_hub(connection: Connection) -> bool:
-    """Whether the hub is the one source: as `advice_from` says, else where the hub calls the account enrolled."""
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Whether the hub is the one source. `refused`: what is denied, where nothing says so (then it is taken not to be)."""
+
+    is_hub: bool
+    refused: AccessError | None = None
+
+
+def standing(connection: Connection) -> Standing:
+    """As `advice_from` says, else where the hub calls the account enrolled; where it does not tell, where it has findings."""
     if connection.settings.advice_from:
-        return connection.settings.advice_from == "hub"
-    return bool(connection.once("hub", lambda: _is_enrolled(connection)))
+        return Standing(connection.settings.advice_from == "hub")
+    known: Standing = connection.once("hub", lambda: _standing(connection))
+    return known
 
 
-def _is_enrolled(connection: Connection) -> bool:
+def is_hub(connection: Connection) -> bool:
+    """Whether the hub is the one source."""
+    return standing(connection).is_hub
+
+
+def _standing(connection: Connection) -> Standing:
     """The account's own enrolment: of an organisation the hub names the members only where it is asked for them."""
-    pages = connection.pages("cost-optimization-hub", "ListEnrollmentStatuses", token=TOKENS)
-    return any(item.get("status") == "Active" for page in pages for item in page["items"])
+    try:
+        pages = connection.pages("cost-optimization-hub", "ListEnrollmentStatuses", token=TOKENS)
+        return Standing(any(item.get("status") == "Active" for page in pages for item in page["items"]))
+    except AccessError as denied:
+        refused = denied
+    try:
+        found = next(connection.pages("cost-optimization-hub", "ListRecommendations", token=TOKENS, maxResults=1))
+    except AccessError:
+        return Standing(False, refused)
+    return Standing(bool(found["items"]))
 
 
 def plan(connection: Connection, _: Window) -> Sequence[Part]:
-    """One list holds the whole organisation."""
-    return (Part("recommendations"),) if is_hub(connection) else ()
+    """One list holds the whole organisation. Raises AccessError: nobody may say whether there is one."""
+    known = standing(connection)
+    if known.refused:
+        raise known.refused
+    return (Part("recommendations"),) if known.is_hub else ()
 
 
 def fetch(connection: Connection, _: Part, window: Window) -> Iterator[Rows]:

@@ -148,7 +148,10 @@ def _unneeded(connection: Connection, permission: str) -> str | None:
     if permission == hub.ENROLLED:
         return "advice_from says who gives second opinions" if connection.settings.advice_from else None
     try:
-        if hub.is_hub(connection) is not (permission in OF_THE_HUB):
+        known = hub.standing(connection)
+        if known.refused and permission in OF_THE_HUB:
+            return None  # it is tried
+        if known.is_hub is not (permission in OF_THE_HUB):
             return (
                 "Cost Optimization Hub gives these"
                 if permission in OF_ITS_ADVISORS

@@ -7,7 +7,9 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
-from finops.live.doctor import examine
+from connectors.aws.hub import ENROLLED
+from finops.config import Source
+from finops.live.doctor import Check, examine
 from finops.warehouse.warehouse import Warehouse
 from tests.live.aws_company import fetched, rows, source
 from tests.live.aws_contract import Aws
@@ -376,3 +378,35 @@ def test_the_policy_lets_compute_optimizer_show_what_it_speaks_of() -> None:
         "ec2:DescribeVolumes", "ecs:ListClusters", "ecs:ListServices", "lambda:ListFunctions",
         "lambda:ListProvisionedConcurrencyConfigs", "rds:DescribeDBClusters", "rds:DescribeDBInstances",
     ]  # fmt: skip
+
+
+def test_a_denied_question_stops_only_who_cannot_be_read(cloud: Aws, warehouse: Warehouse) -> None:
+    put_optimizer(cloud)
+    put_explorer(cloud)
+    enrol(cloud, "Active")
+    asks, reads = ENROLLED, "cost-optimization-hub:ListRecommendations"
+    every = source(cloud.url, streams=["advice", *ADVISORS])
+    denied = Fault(403, "AccessDeniedException")
+    for operation in (asks, reads):
+        cloud.fail(operation, *[denied] * 2)
+    (failure,) = fetched(warehouse, every).failures
+    assert f"aws advice: us-east-1: {asks} is denied" in failure
+    assert cloud.asked[asks] == 1
+    assert len(held(warehouse)) == 16
+    checks = {check.permission: check.status for check in _examined(cloud, every, denied, asks, reads)}
+    assert (checks[asks], checks[reads], checks["ce:GetReservationPurchaseRecommendation"]) == ("missing", "missing", "ok")
+
+    item = {"recommendationId": "r-1", "actionType": "Stop", "source": "ComputeOptimizer", "resourceId": "i-9"}
+    for items, findings in (([item], 1), ([], 16)):  # a hub that gives something is the source of all
+        cloud.answer(reads, {"items": items})
+        cloud.fail(asks, denied)
+        assert fetched(warehouse, every).failures == ()
+        assert len(held(warehouse)) == findings
+
+
+def _examined(cloud: Aws, every: Source, denied: Fault, *operations: str) -> list[Check]:
+    for operation in operations:
+        cloud.faults[operation] = [denied] * 9
+    found = list(examine([every], lambda _: None))
+    cloud.faults.clear()
+    return found
