@@ -22,7 +22,9 @@ def saving_sql(bill: Bill, key: str, effect: Effect, outcome: Outcome, finding: 
     subtract = "".join(f" - {amount:f}" for amount in (effect.adds, outcome.stranded, anew) if amount)
     plus = "".join(f" + {amount:f}" for amount in (effect.cut, outcome.gained) if amount)
     recurs = "charge_category = 'Usage' and coalesce(charge_class, '') = '' and coalesce(commitment_id, '') = ''"
+    cost = "effective_cost - coalesce(promotional_credit, 0)"
     times = _run_rate(bill, key, recurs)
+    cost = f"cast(({cost}){times} as decimal(38, 12))" if times else cost
     return f"""with lines as (
     select
         charge_category,
@@ -30,7 +32,7 @@ def saving_sql(bill: Bill, key: str, effect: Effect, outcome: Outcome, finding: 
         coalesce(pricing_unit, '') as pricing_unit,
         coalesce(sku_meter, sku_id, '') as meter,
         lower(coalesce(commitment_id, '')) as commitment_id,
-        sum((effective_cost - coalesce(promotional_credit, 0)){times}) as cost
+        sum({cost}) as cost
     from resource_daily
     where
         lower(resource_id) {_named(key)}
@@ -53,14 +55,22 @@ def _named(key: str) -> str:
 
 
 def _run_rate(bill: Bill, key: str, recurs: str) -> str:
-    """What recurring usage is multiplied by, where it began within the window."""
-    rates = {one: bill.run_rate(one) for one in keys_of(key)}
-    if all(rate == 1 for rate in rates.values()):
+    """What recurring usage is multiplied by for a whole month, meter by meter where meters differ."""
+    lines = [line for line in bill.lines(key) if line.category == "Usage" and not line.commitment]
+    rates = {line.run_rate for line in lines}
+    if rates <= {Decimal(1)}:
         return ""
     if len(rates) == 1:
-        return f" * case when {recurs} then {rates[key]:f} else 1 end"
-    cases = " ".join(f"when {quoted(one)} then {rate:f}" for one, rate in rates.items())
-    return f" * case when {recurs} then case lower(resource_id) {cases} end else 1 end"
+        return f" * case when {recurs} then {rates.pop():f} else 1 end"
+    several = len(keys_of(key)) > 1
+    places = {(line.resource if several else "", line.meter, line.unit): line.run_rate for line in lines if line.run_rate != 1}
+    cases = " ".join(f"when {_at(*place)} then {rate:f}" for place, rate in sorted(places.items()))
+    return f" * case when {recurs} then case {cases} else 1 end else 1 end"
+
+
+def _at(resource: str, meter: str, unit: str) -> str:
+    where = f"coalesce(sku_meter, sku_id, '') = {quoted(meter)} and coalesce(pricing_unit, '') = {quoted(unit)}"
+    return f"lower(resource_id) = {quoted(resource)} and {where}" if resource else where
 
 
 def _branch(bill: Bill, change: Change, lines: tuple[Line, ...]) -> str:

@@ -10,12 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from decimal import Decimal
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from finops.bill.simulate import Bill
 from finops.model import Finding
-from finops.money import HOURS_PER_MONTH
 from finops.pricing import PriceBook
 from finops.window import KNOWN_DAYS, Window
 
@@ -44,19 +42,6 @@ class Context:
     def window(self) -> Window:
         """The last 30 complete days: what `current` is made of."""
         return Window.of_days(self.as_of - timedelta(days=29), self.as_of)
-
-    @property
-    def months(self) -> Decimal:
-        """How many months' worth of a monthly price the simulated month holds: providers charge a GB-month by calendar
-        days, so that 730 hours of a 31-day month are 0.981 of it."""
-        days = [self.as_of - timedelta(days=n) for n in range(30)]
-        share = sum((Decimal(1) / _days_in_month(day) for day in days), Decimal(0))
-        return share * HOURS_PER_MONTH / Decimal(720)
-
-
-def _days_in_month(day: date) -> int:
-    first = day.replace(day=1)
-    return ((first + timedelta(days=31)).replace(day=1) - first).days
 
 
 Row = Mapping[str, Any]

@@ -91,6 +91,9 @@ class Run:
         series = self.metrics()
         for row in found:
             row["metrics"] = series.get((row["resource_id"], row["currency"]), ())
+            for member in row.get("members") or ():  # a group does what its machines do
+                theirs = series.get((member, row["currency"]), ())
+                row["metrics"] += tuple(replace(s, dimensions={**s.dimensions, "member": member}) for s in theirs)
         return found
 
     def metrics(self) -> dict[tuple[str, str], tuple[Series, ...]]:

@@ -304,7 +304,7 @@ class Idle:
         size = profile.property("used_gib") if profile.property("used_gib") is not None else profile.property("size_gib")
         if size is None or len(prices) != 1:
             return None
-        return Decimal(str(size)) * prices.pop() * context.months * context.bill.discount(profile.bill_key)
+        return Decimal(str(size)) * prices.pop() * context.bill.discount(profile.bill_key)
 
     def _act(self, profile: Profile, action: str, why: str, days: int, context: Context, adds: Decimal = Decimal(0)) -> Verdict:
         units = sorted({line.unit for line in context.bill.lines(profile.bill_key) if hourly(line.unit)})

@@ -152,7 +152,7 @@ class Modernize:
         facts: tuple[Fact, ...],
         context: Context,
     ) -> Judged:
-        paid = context.bill.discount(profile.bill_key) * context.months
+        paid = context.bill.discount(profile.bill_key)
         adds, words = Decimal(0), []
         for part, extra in extras.items():
             if extra <= 0:

@@ -103,6 +103,13 @@ POOLS = (
 )
 """Types whose machines hold pods: only whole nodes save."""
 
+GROUPS = (
+    "AWS::AutoScaling::AutoScalingGroup",
+    "Microsoft.Compute/virtualMachineScaleSets",
+    "compute.googleapis.com/InstanceGroupManager",
+)
+"""Types whose machines are of one size, which the group's template says."""
+
 FUNCTIONS = ("AWS::Lambda::Function",)
 """Types billed by memory × time, whose memory is a setting."""
 
@@ -128,7 +135,7 @@ class Rightsizing:
     min_saving_share: Annotated[float, Field(ge=0.0, le=1.0, description="Least share of the cost worth a change.")] = 0.05
 
     kind: ClassVar[str] = "rightsizing"
-    candidates: ClassVar[str] = candidates_with_peers(GROUPED, SMALL_RATE)
+    candidates: ClassVar[str] = candidates_with_peers(GROUPED, SMALL_RATE, GROUPS)
 
     def judge(self, candidate: Row, context: Context, /) -> Iterable[Finding]:
         profile = profile_of_row(candidate)
@@ -163,6 +170,9 @@ class Rightsizing:
             return self._function(profile, context)
         if kind in POOLS:
             return None if profile.has("gpu_requested") else self._pool(profile, context)
+        if kind in GROUPS:
+            machines = {line.instance_type for line in context.bill.lines(profile.bill_key) if line.instance_type}
+            return self._machine(profile, Type("vm"), context) if machines == {profile.sku} else None
         if kind in MACHINES and "max_nodes" not in profile.properties:
             shared = self._shared(profile, list(peers), context)
             return shared or self._machine(profile, MACHINES[kind], context)
@@ -207,7 +217,9 @@ class Rightsizing:
             )
             return Keep(why), facts, needs.explanation, rejected
         others = [other_choice(c, current) for c in fitting if c is not best][:5]
-        verdict = self._act(profile, Resize(current.key.sku, best.price.key.sku), best.effect, best.net)
+        count = len(keys_of(profile.bill_key))
+        why = f"{best.price.key.sku} holds the highest use of each of its {count} machines with margin" if count > 1 else ""
+        verdict = self._act(profile, Resize(current.key.sku, best.price.key.sku), best.effect, best.net, why)
         return verdict, facts, needs.explanation, (*rejected[:5], *others)
 
     def _too_short(self, profile: Profile) -> Unknown | None:
@@ -340,7 +352,7 @@ class Rightsizing:
         if standby(profile) or not_by_size(profile, database=False):
             return None
         members = [m for m in (member_of(peer, size) for peer in peers) if m is not None]
-        if len(members) < len(peers) or self._too_short(profile) or profile.has("gpu_dram_active"):
+        if len(members) < len(peers) or self._too_short(profile):
             return None
         offers = [(p, shared_machines(members, p)) for p in (*context.prices.choices(current.key, context.at), current)]
         alike = [

@@ -42,7 +42,7 @@ class Line:
     cost       effective, gross of promotional credits; negative for refunds
     on_demand  what the same usage costs without its commitment
     commitment id of the commitment that covers it, in lower case as resources; empty: charged on demand
-    run_rate   what the bill multiplies it by: more than 1 for a resource that began within the window
+    run_rate   what the bill multiplies it by for a whole month: it began within the window, is late, or is charged by months
     spot       an action has made it spot capacity
     steady     the share of its cost that goes on in as many hours as it did: actions take hours away
     """
@@ -143,10 +143,6 @@ class Bill:
     @property
     def total(self) -> Decimal:
         return self.other + sum((line.cost for lines in self._lines.values() for line in lines), ZERO)
-
-    def run_rate(self, resource: str) -> Decimal:
-        """What the recurring usage of a resource is multiplied by."""
-        return max((line.run_rate for line in self.lines(resource)), default=Decimal(1))
 
     def cost(self, resource: str) -> Decimal:
         return sum((line.cost for line in self.lines(resource)), ZERO)

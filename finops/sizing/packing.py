@@ -51,7 +51,10 @@ def nodes_for(cores: float, cores_a_node: float, memory_nodes: float, allocatabl
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """One endpoint of a group: what its model holds and does. GPU and CPU use in devices and cores, memories in GiB."""
+    """One endpoint of a group: what its model holds and does. GPU and CPU use in devices and cores, memories in GiB.
+
+    bandwidth  of its accelerator's memory, in devices; 0 where it is not measured
+    """
 
     resource: str
     gpu_memory: float
@@ -59,6 +62,7 @@ class Member:
     memory: float
     cores: float
     per_second: float
+    bandwidth: float = 0.0
 
 
 def shared_machines(members: Sequence[Member], machine: Price) -> int | None:
@@ -74,6 +78,7 @@ def shared_machines(members: Sequence[Member], machine: Price) -> int | None:
         sum(m.gpu_memory for m in members) / (count * device),
         sum(m.memory for m in members) / memory,
         sum(m.gpus for m in members) / (count * SHARED_LOAD),
+        sum(m.bandwidth for m in members) / (count * SHARED_LOAD),
         sum(m.cores for m in members) / (vcpu * SHARED_LOAD),
     )
     return max(LEAST_MACHINES, *(math.ceil(share - 1e-9) for share in shares))
@@ -107,7 +112,8 @@ def member_of(peer: Mapping[str, Any], size: Size) -> Member | None:
     if any(value is None for value in known):
         return None
     memory, cores = peer["memory"] / 100 * size.memory_gib, peer["cpu"] / 100 * size.vcpu
-    return Member(peer["resource"], float(held or 0.0), peer["sm"] / 100, memory, cores, peer["per_second"])
+    bandwidth = (peer["dram"] or 0.0) / 100
+    return Member(peer["resource"], float(held or 0.0), peer["sm"] / 100, memory, cores, peer["per_second"], bandwidth)
 
 
 def _percent(share: float | None, whole: float) -> float | None:
@@ -137,11 +143,18 @@ small as (
         max(highest) filter (where metric = 'gpu_memory_used_gib') as gpu_memory_gib,
         max(highest) filter (where metric = 'gpu_memory_utilization') as gpu_memory,
         max(highest) filter (where metric = 'gpu_sm_active') as sm,
+        max(highest) filter (where metric = 'gpu_dram_active') as dram,
         max(highest) filter (where metric = 'memory_utilization') as memory,
         max(highest) filter (where metric = 'cpu_utilization') as cpu
     from seen
     group by resource_id, currency
     having per_second <= {rate}
+),
+members as (
+    select lower(attached_to) as key, list(resource_id order by resource_id) as members
+    from profiles
+    where attached_to != ''
+    group by lower(attached_to)
 ),
 peers as (
     select
@@ -156,7 +169,7 @@ peers as (
             profiles.*,
             {{
                 resource: resource_id, cost: cost, per_second: per_second, gpu_memory_gib: gpu_memory_gib,
-                gpu_memory: gpu_memory, sm: sm, memory: memory, cpu: cpu
+                gpu_memory: gpu_memory, sm: sm, dram: dram, memory: memory, cpu: cpu
             }} as small_ones
         from profiles inner join small using (resource_id, currency)
         where
@@ -164,12 +177,16 @@ peers as (
             and coalesce(json_extract_string(properties, '$.instance_count'), '1') = '1'
     )
 )
-select profiles.*, peers.peers
-from profiles left join peers using (resource_id, currency)
+select profiles.*, peers.peers, members.members
+from profiles
+left join peers using (resource_id, currency)
+left join members on profiles.resource_type in ({groups}) and lower(profiles.resource_id) = members.key
 order by profiles.provider, profiles.account_id, profiles.resource_id
 """
 
 
-def candidates_with_peers(types: Sequence[str], rate: float) -> str:
-    """Every profile; beside one of these types with at most `rate` requests a second, its like that could share."""
-    return CANDIDATES.format(listed=", ".join(f"'{name}'" for name in types), rate=rate)
+def candidates_with_peers(types: Sequence[str], rate: float, groups: Sequence[str]) -> str:
+    """Every profile; beside one of these types with at most `rate` requests a second, its like that could share, and beside
+    a group, its machines."""
+    listed, grouped = (", ".join(f"'{name}'" for name in names) for names in (types, groups))
+    return CANDIDATES.format(listed=listed, rate=rate, groups=grouped)

@@ -124,7 +124,7 @@ class Bucket:
 
     def bytes_per_gb(self, context: Context) -> float:
         """2^30, or 10^9 where the billed quantity says that this provider's GB is decimal."""
-        billed = float(sum((line.quantity for line in self._stored(context)), Decimal(0)) / context.months)
+        billed = float(sum((line.quantity for line in self._stored(context)), Decimal(0)))
         held = self.held_bytes / GIB
         return 1e9 if held > 0 and abs(billed / held - GIB / 1e9) < 0.03 else GIB
 

@@ -105,8 +105,8 @@ def volume(**more: object) -> Estate:
 
 
 def test_a_detached_volume_goes_with_its_throughput_less_the_snapshot() -> None:
-    # 30 × 1.70 × 730/720 = 51.7083; 100 GiB × 0.05 × (29/31 + 1/31) × 730/720 = 4.9059 (30 October days of 31)
-    assert only(plan_of(volume(), "idle")) == ("Delete", "deleted after a snapshot", Decimal("46.80"))
+    # October: 31 × 1.70 = 52.70; 100 GiB × 0.05 = 5.00
+    assert only(plan_of(volume(), "idle")) == ("Delete", "deleted after a snapshot", Decimal("47.70"))
 
 
 @pytest.mark.parametrize(

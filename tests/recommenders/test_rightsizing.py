@@ -117,6 +117,41 @@ def test_a_member_of_a_group_is_not_resized_by_itself(member: dict[str, Any]) ->
         assert [to for _, _, to, _ in acts(plan)] == ["m6i.2xlarge"]
 
 
+def scaled(*loads: float, **more: Any) -> Estate:
+    """A group of machines with these highest loads of CPU."""
+    estate = Estate().resource("asg", "AWS::AutoScaling::AutoScalingGroup", sku="m6i.4xlarge", min_nodes=len(loads))
+    for sku, price, vcpu, memory in (
+        ("m6i.4xlarge", 0.768, 16, 64),
+        ("m6i.2xlarge", 0.384, 8, 32),
+        ("m6i.xlarge", 0.192, 4, 16),
+    ):
+        estate.price("vm", sku, price, vcpu=vcpu, memory_gib=memory)
+    for n, load in enumerate(loads):
+        estate.charge(f"i-{n}", 18.432, **({"x_instance_type": "m6i.4xlarge"} | (more if n == 0 else {})))
+        estate.resource(f"i-{n}", "AWS::EC2::Instance", sku="m6i.4xlarge", attached_to="asg")
+        estate.metric(f"i-{n}", "cpu_utilization", load).metric(f"i-{n}", "memory_utilization", 12.0)
+    return estate
+
+
+@pytest.mark.parametrize(
+    ("loads", "found"),
+    [
+        ((8.0, 9.0, 10.0), [("asg", "Resize", "m6i.xlarge", Decimal("1261.44"))]),  # 3 × 0.576 × 730
+        ((8.0, 30.0, 10.0), [("asg", "Resize", "m6i.2xlarge", Decimal("840.96"))]),  # the busiest decides
+        ((8.0, 80.0, 10.0), []),
+    ],
+)
+def test_a_group_gets_the_machine_that_holds_its_busiest(loads: tuple[float, ...], found: list[Any]) -> None:
+    estate = scaled(*loads)
+    plan = plan_of(estate)
+    assert acts(plan) == found
+    proven(estate, plan)
+
+
+def test_a_group_of_several_machine_types_has_no_size() -> None:
+    assert plan_of(scaled(8.0, 9.0, x_instance_type="m5.4xlarge")).recommendations == ()
+
+
 def test_where_a_group_gets_fewer_machines_their_size_is_not_changed_in_the_same_plan() -> None:
     estate = pool().price("vm", "m8i.4xlarge", 0.6, vcpu=16, memory_gib=64)
     (plan,) = plans(estate, AS_OF, kinds=("rightsizing", "modernize"))
@@ -177,7 +212,7 @@ def test_of_equally_cheap_machines_its_own_family_comes_first_and_no_older_one_e
 ENDPOINTS = (("ml.g5.xlarge", 1.408, 4, 16), ("ml.g5.2xlarge", 1.515, 8, 32), ("ml.g5.4xlarge", 2.03, 16, 64))
 
 
-def tenants(count: int = 14, *, rate: float = 0.2, sm: float = 4.0, vpc: str = "v") -> Estate:
+def tenants(count: int = 14, *, rate: float = 0.2, sm: float = 4.0, dram: float = 3.0, vpc: str = "v") -> Estate:
     estate = Estate()
     for sku, price, vcpu, memory in ENDPOINTS:
         estate.price("endpoint", sku, price, vcpu=vcpu, memory_gib=memory, gpu_count=1, gpu_memory_gib=24, gpu_model="A10G")
@@ -190,7 +225,7 @@ def tenants(count: int = 14, *, rate: float = 0.2, sm: float = 4.0, vpc: str = "
         )
         estate.metric(name, "requests", rate * 3600, statistic="sum").metric(name, "cpu_utilization", 9.0)
         estate.metric(name, "memory_utilization", 22.0).metric(name, "gpu_sm_active", sm)
-        estate.metric(name, "gpu_memory_used_gib", 2.2)
+        estate.metric(name, "gpu_memory_used_gib", 2.2).metric(name, "gpu_dram_active", dram)
     return estate
 
 
@@ -204,7 +239,7 @@ def test_small_endpoints_of_one_framework_share_two_machines() -> None:
     proven(estate, plan)
 
 
-@pytest.mark.parametrize("change", [{"count": 2}, {"rate": 0.5}, {"sm": 90.0}])
+@pytest.mark.parametrize("change", [{"count": 2}, {"rate": 0.5}, {"sm": 90.0}, {"dram": 69.0}])
 def test_endpoints_that_would_queue_or_are_few_stay(change: dict[str, Any]) -> None:
     assert [resource for resource, kind, *_ in acts(plan_of(tenants(**change))) if kind == "Reconfigure"] == []
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -83,3 +84,54 @@ def test_without_an_inventory_the_first_charge_tells() -> None:
 )
 def test_nothing_else_is_scaled(made: Estate) -> None:
     assert run_rate(made) == 0
+
+
+def on(made: Estate, resource: str, daily: dict[int, float], **columns: Any) -> Estate:
+    """Charges by days back from AS_OF."""
+    for back, cost in daily.items():
+        for row in Estate().charge(resource, cost, days=back + 1, quantity=cost, **columns).charges[back:]:
+            made.add("charges", **row)
+    return made
+
+
+@pytest.mark.parametrize(
+    ("newest", "state", "rate"),
+    [
+        ({}, "READY", 30 / 27),  # nothing of three days is there yet
+        ({2: 240.0, 1: 120.0}, "READY", 30 / 28.5),  # half a day, and a day that is missing
+        ({2: 240.0, 1: 240.0, 0: 240.0}, "READY", 1.0),
+        ({2: 300.0, 1: 240.0}, "READY", 1.0),  # it varies
+        ({}, "STOPPED", 1.0),
+    ],
+)
+def test_what_cost_the_same_on_each_final_day_is_late_not_less(newest: dict[int, float], state: str, rate: float) -> None:
+    made = on(Estate().charge("old", 10.0, days=40, ServiceName="other"), "node", dict.fromkeys(range(3, 40), 240.0) | newest)
+    made.resource("node", "tpu.googleapis.com/Node", state=state).metric("node", "tpu_duty_cycle", 0.0, days=40)
+    billed = sum((dict.fromkeys(range(3, 30), 240.0) | newest).values()) * 730 / 720
+    assert run_rate(made) == Decimal(str(round(billed * (rate - 1), 2)))
+
+
+def test_what_is_not_listed_since_the_last_final_day_may_be_gone() -> None:
+    made = on(Estate().charge("old", 10.0, days=40, ServiceName="other"), "node", dict.fromkeys(range(3, 40), 240.0))
+    made.metric("node", "tpu_duty_cycle", 0.0, days=40)
+    assert run_rate(made) == 0
+
+
+@pytest.mark.parametrize(("unit", "month"), [("GB-Months", "310.00"), ("Units/Month", "310.00"), ("Hours", "304.17")])
+def test_a_month_of_a_months_price_is_a_calendar_month(unit: str, month: str) -> None:
+    """Ten a day in a month of 31 days are 310; of what counts hours, 730 of them are 30.4 days."""
+    made = (
+        Estate().charge("old", 10.0, days=40, ServiceName="other").charge("vol", 10.0, days=40, quantity=1.0, PricingUnit=unit)
+    )
+    made.resource("vol", "AWS::EC2::Volume", state="available", size_gib=100, used_gib=0)
+    made.price("snapshot", "ebs", 0.05, "GB-Months")
+    run_rate(made)
+    (plan,) = plans(made, AS_OF, kinds=("idle",))
+    assert [r.alone for r in plan.recommendations] == [Decimal(month)]
+
+
+def test_a_fee_that_is_charged_once_a_month_is_a_months_as_it_is() -> None:
+    made = Estate().charge("old", 10.0, days=40, ServiceName="other")
+    made = on(made, "fee", {12: 99.0}, PricingUnit="Months")
+    (plan,) = plans(made, AS_OF, kinds=("idle",))
+    assert plan.after == Decimal("99.00") + Decimal("304.17")

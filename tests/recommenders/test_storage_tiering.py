@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import shlex
 from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
@@ -12,7 +11,6 @@ import pytest
 
 from finops.model import Act
 from finops.portfolio import Plan
-from finops.warehouse.staging import VARYING
 from tests.estate import AS_OF, Estate
 from tests.recommenders.test_plan import only, plan_of, why
 
@@ -353,41 +351,6 @@ def test_young_runs_follow_the_older_ones_beside_them(youngest: tuple[int, ...],
     counted = len(youngest) if expired == ["b"] else len(expired)
     saved = sum((r.saving.effective_monthly.expected for r in acts), Decimal(0))
     assert saved == Decimal(str(round(counted * UNREAD_RUN, 2)))
-
-
-def test_a_prefix_for_each_step_is_one_of_a_series() -> None:
-    steps = [
-        (
-            f"ckpt/run-{run}/step-{9 - age:04d}/",
-            "STANDARD",
-            40 + age,
-            41 + age,
-            300,
-            TIB // 16,
-            300 * (age < 3),
-            TIB * (age < 3),
-        )
-        for run in range(3)
-        for age in range(9)
-    ]
-    plan = plan_of(bucket(*steps, cost=60.0), "storage_tiering")
-    (act,) = plan.recommendations
-    # six of nine steps, of 64 GiB, of each run
-    assert act.saving.effective_monthly.expected == Decimal(str(round(3 * 6 * 64 * 0.023, 2)))
-    assert act.finding.verdict.action.target == "expire (keep last 3)"
-    estate = bucket(
-        *steps, ("ckpt/run-0/best/", "STANDARD", 40, 41, 300, TIB, 300, TIB), ("dt=1/", "STANDARD", 1, 2, 1, 1, 1, 1)
-    )
-    listed = {r["prefix"] for r in estate.rows("select prefix from object_listing(date '2026-10-31')")}
-    beside = {prefix for prefix, *_ in steps if prefix.startswith("ckpt/run-0/")}
-    assert listed == beside | {"ckpt/run-0/best/", "ckpt/run-1/", "ckpt/run-2/", "dt=1/"}
-
-
-@pytest.mark.parametrize("part", ["dt=1", "2026-01", "step-0001", "0123456789abcdef", "run-01", "best", "v2", "a.b"])
-def test_a_series_is_the_same_in_a_listing_as_in_listed_objects(part: str) -> None:
-    rows = [(f"x/{part}/{n}/", "STANDARD", 1, 2, 1, 1, 1, 1) for n in "ab"]
-    listed = {r["prefix"] for r in bucket(*rows).rows("select prefix from object_listing(date '2026-10-31')")}
-    assert (listed == {"x/"}) is bool(re.search(VARYING, part))
 
 
 def test_where_one_run_reads_its_older_steps_the_young_are_not_judged_by_others() -> None:

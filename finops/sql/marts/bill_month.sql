@@ -5,7 +5,8 @@
 -- macro: bill_month(as_of)
 -- kept: yes
 -- `as_of` is the last complete day. Costs are effective, gross of promotional credits, of 30 days: times 730/720 for a month.
--- `run_rate` is what a line of a resource that began within the 30 days is to be multiplied by for a whole 30 days; else 1.
+-- `run_rate` is what a recurring line is multiplied by for a whole month: where its resource began within the 30 days, where its
+-- newest days are not all delivered, and where its meter counts months, which providers charge by calendar days; else 1.
 with daily as (
 
     select * from resource_daily
@@ -72,10 +73,22 @@ known as (
     select
         lower(resource_id) as key,
         min(created_at) as created_at,
-        arg_max(lower(coalesce(state, '')), observed_at) as state
+        arg_max(lower(coalesce(state, '')), observed_at) as state,
+        max(observed_at) as observed_at
     from resources
     where observed_at < as_of + 4 -- known when the bill up to `as_of` is
     group by lower(resource_id)
+
+),
+
+present as (
+
+    -- listed since the last final day, and neither off nor gone
+    select key
+    from known
+    where
+        observed_at >= as_of - 2
+        and state not in ('stopped', 'stopping', 'terminated', 'deallocated', 'deleted', 'deleting', 'completed', 'failed')
 
 ),
 
@@ -127,20 +140,104 @@ rates as (
 
 ),
 
+weighed as (
+
+    -- a day of a GB-month is a 28th to a 31st of it; 730 hours a month are 1/30.4 a day, which the factor 730/720 counts on
+    select
+        *,
+        -- what a commitment covers is paid in any case; corrections, purchases, taxes and credits do not recur
+        charge_category = 'Usage' and coalesce(charge_class, '') = '' and coalesce(commitment_id, '') = '' as recurs,
+        case
+            when regexp_matches(lower(coalesce(pricing_unit, '')), 'months?$')
+                then date_part('day', last_day(charge_date)) * 24 / 730.0
+            else 1.0
+        end as share
+    from recent
+
+),
+
+meters as (
+
+    -- a fee that is charged once in the window is a month's as it is
+    select
+        currency,
+        provider,
+        account_id,
+        billing_account_id,
+        service,
+        lower(resource_id) as key,
+        coalesce(sku_meter, sku_id, '') as meter,
+        coalesce(pricing_unit, '') as pricing_unit,
+        case
+            when count(distinct charge_date) = 1 and min(share) != 1 then 720 / 730.0
+            else coalesce(sum(effective_cost * share) / nullif(sum(effective_cost), 0), 1)
+        end as calendar
+    from weighed
+    where recurs and effective_cost > 0
+    group by all
+
+),
+
+amounts as (
+
+    select
+        lower(resource_id) as key,
+        coalesce(sku_meter, sku_id, '') as meter,
+        coalesce(pricing_unit, '') as pricing_unit,
+        charge_date,
+        sum(cast(pricing_quantity as double) * share) as amount
+    from weighed
+    where recurs and resource_id is not null
+    group by all
+
+),
+
+late as (
+
+    -- the same on each final day, less on the last three, which are provisional, and the inventory says that it is still there
+    select
+        amounts.key,
+        amounts.meter,
+        amounts.pricing_unit,
+        30 * max(amounts.amount) / sum(amounts.amount) as rate
+    from amounts
+    inner join present on amounts.key = present.key
+    group by amounts.key, amounts.meter, amounts.pricing_unit
+    having
+        count(*) filter (where amounts.charge_date <= as_of - 3) = 27
+        and min(amounts.amount) filter (where amounts.charge_date <= as_of - 3) > 0
+        and max(amounts.amount) <= 1.000001 * min(amounts.amount) filter (where amounts.charge_date <= as_of - 3)
+        and coalesce(sum(amounts.amount) filter (where amounts.charge_date > as_of - 3), 0)
+        < 2.999 * min(amounts.amount) filter (where amounts.charge_date <= as_of - 3)
+
+),
+
 lines as (
 
     select
-        recent.*,
-        -- what a commitment covers is paid in any case; corrections, purchases, taxes and credits do not recur
+        weighed.*,
         case
-            when
-                recent.charge_category = 'Usage' and coalesce(recent.charge_class, '') = ''
-                and coalesce(recent.commitment_id, '') = ''
-                then coalesce(rates.run_rate, 1)
+            when weighed.recurs then coalesce(meters.calendar, 1) * coalesce(rates.run_rate, late.rate, 1)
             else 1
         end as run_rate
-    from recent
-    left join rates on lower(recent.resource_id) = rates.key
+    from weighed
+    left join rates on lower(weighed.resource_id) = rates.key
+    left join late
+        on
+            lower(weighed.resource_id) = late.key
+            and coalesce(weighed.sku_meter, weighed.sku_id, '') = late.meter
+            and coalesce(weighed.pricing_unit, '') = late.pricing_unit
+    left join meters
+        on
+            weighed.share != 1
+            and weighed.currency = meters.currency
+            and weighed.provider is not distinct from meters.provider
+            and weighed.account_id is not distinct from meters.account_id
+            and weighed.billing_account_id is not distinct from meters.billing_account_id
+            and weighed.service is not distinct from meters.service
+            and lower(weighed.resource_id) is not distinct from meters.key
+            and coalesce(weighed.sku_meter, weighed.sku_id, '') = meters.meter
+            and coalesce(weighed.pricing_unit, '') = meters.pricing_unit
 
 ),
 

@@ -5,7 +5,8 @@
 -- A bucket's listings are states of it, never parts: of several sources the one that knows reads counts, then the newest;
 -- of several days of that source the newest. One without a day counts where no other is.
 -- A folder that is one of a series (a date, a number, a hash, `key=value`) is no prefix of its own: a rule is written for what
--- is above it, as for listed objects (finops.warehouse.staging.VARYING), where nothing but the series lies there.
+-- is above it, as for listed objects (finops.warehouse.staging.VARYING), where nothing but the series lies there; beside others,
+-- for the letters that all names of the series begin with (`dt=`, `step-`), where no other name begins so.
 with listed as (
 
     select
@@ -55,7 +56,8 @@ counted as (
             regexp_matches(rtrim(listed.prefix, '/') || '/', varying),
             regexp_extract(rtrim(listed.prefix, '/') || '/', varying, 1),
             null
-        ) as series
+        ) as series,
+        regexp_extract(rtrim(listed.prefix, '/') || '/', varying, 2) as member
     from listed
     inner join counting
         on
@@ -63,8 +65,21 @@ counted as (
             and listed.x_source is not distinct from counting.x_source
             and listed.listed_on = counting.listed_on
     cross join (
-        select '^((?:[^/]*/)*?)(?:[^/]*=[^/]*|[0-9._:-]+|[^/]*[0-9]{4}[^/]*|[0-9a-fA-F-]{16,})/' as varying
+        select '^((?:[^/]*/)*?)([^/]*=[^/]*|[0-9._:-]+|[^/]*[0-9]{4}[^/]*|[0-9a-fA-F-]{16,})/' as varying
     ) as patterns
+
+),
+
+stemmed as (
+
+    -- the key with its sign, or what is before the first digit; a hash begins with nothing that the next one does
+    select
+        *,
+        series || nullif(case
+            when member like '%=%' then regexp_extract(member, '^[^=]*=')
+            when not regexp_matches(member, '^[0-9a-fA-F-]{16,}$') then regexp_extract(member, '^[^0-9]*')
+        end, '') as stem
+    from counted
 
 ),
 
@@ -73,8 +88,9 @@ prefixes as (
     select distinct
         bucket_key,
         own_prefix,
-        series
-    from counted
+        series,
+        stem
+    from stemmed
 
 ),
 
@@ -100,11 +116,35 @@ alone as (
 
 ),
 
+stems as (
+
+    select distinct
+        bucket_key,
+        stem
+    from prefixes
+    where stem is not null
+
+),
+
+beside as (
+
+    select
+        stems.bucket_key,
+        stems.stem
+    from stems
+    inner join prefixes on stems.bucket_key = prefixes.bucket_key and starts_with(prefixes.own_prefix, stems.stem)
+    group by stems.bucket_key, stems.stem
+    having count(*) > 1 and bool_and(prefixes.stem is not distinct from stems.stem)
+
+),
+
 final as (
 
-    select counted.* exclude (bucket_key, own_prefix, series) replace (coalesce(alone.series, counted.prefix) as prefix)
-    from counted
-    left join alone on counted.bucket_key = alone.bucket_key and counted.series = alone.series
+    select stemmed.* exclude (bucket_key, own_prefix, series, member, stem)
+        replace (coalesce(alone.series, beside.stem, stemmed.prefix) as prefix)
+    from stemmed
+    left join alone on stemmed.bucket_key = alone.bucket_key and stemmed.series = alone.series
+    left join beside on stemmed.bucket_key = beside.bucket_key and stemmed.stem = beside.stem
 
 )
 
