@@ -48,6 +48,7 @@ from finops.sizing.capacity import (
     size_of,
     sizing_facts,
 )
+from finops.sizing.curve import RECENT
 from finops.sizing.estimate import Confidence, Floor, Margin, NextStep, estimate, observed, range_share
 from finops.sizing.machines import machine_key
 from finops.sizing.packing import (
@@ -129,6 +130,9 @@ class Rightsizing:
     risk: Annotated[float, Field(gt=0.0, le=0.5, description="Price of capacity over the cost of load that finds none.")] = (
         0.001
     )
+    recent: Annotated[
+        float, Field(ge=0.0, le=1.0, description="Say of the latest tenth and half of the history, beside all of it.")
+    ] = RECENT
     cpu_margin: Annotated[float, Field(ge=0.0, le=2.0, description="Headroom on accelerators, pods and units.")] = 0.2
     memory_margin: Annotated[float, Field(ge=0.0, le=2.0, description="Headroom on the highest memory (VPA: 0.15).")] = 0.15
     min_days: Annotated[int, Field(ge=7, le=90, description="Days of metrics before a verdict (two weekly cycles).")] = 14
@@ -237,7 +241,7 @@ class Rightsizing:
         if memory is None:
             return Unknown(("memory_utilization",))
         steps = (Margin(self.memory_margin), Confidence(days), Floor(connections_memory(profile)))
-        cpu = cpu_need(profile, size.vcpu, self.risk, context.as_of)
+        cpu = cpu_need(profile, size.vcpu, self.risk, self.recent, context.as_of)
         held = estimate(observed(memory, "GiB", "highest use"), steps)
         need = Needs(cpu, held, limits=limits_used(profile))
         return gpu_needs(profile, size, need, days, self.cpu_margin, self.memory_margin) if size.gpus else need

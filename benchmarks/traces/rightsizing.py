@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import pyarrow.parquet as pq
 
 from benchmarks.traces.bar import Bar, Decisions, present
-from finops.sizing.curve import RISKS, FloatArray, load_curve
+from finops.sizing.curve import RECENT, RISKS, FloatArray, load_curve
 
 SHOWN = 125
 """Every so many-th of them is in the log of decisions and on the front: eight a decade."""
 
 KNOB = np.logspace(-0.5, -8, 7501)
-"""The risks whose points make our curve: 1,000 a decade, the same for every machine and dataset."""
+"""The risks whose points make our curves: 1,000 a decade, the same for every machine and dataset."""
+
+RECENTS = (RECENT, RECENT / 2)
+"""The says of the shorter memories whose curves make our front: as shipped, and half of it for those who want calm sizes."""
+
+T = TypeVar("T")
 
 SIZES = 100 * 2.0 ** np.arange(-10, 1)
 STEPS_A_DAY = 288
@@ -47,6 +53,22 @@ class Point:
 
     cost: float
     unserved: float
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One setting of ours for all machines: the recommender's `risk` and `recent`."""
+
+    risk: float
+    recent: float
+
+    def __str__(self) -> str:
+        return f"risk {self.risk:.3g}, recent {self.recent:.2g}"
+
+
+SETTINGS = tuple(Setting(float(risk), recent) for recent in RECENTS for risk in KNOB)
+
+Curve = Sequence[tuple[Setting, Point]]
 
 
 def bars(folder: Path, decisions: Decisions) -> Iterator[Bar]:
@@ -117,53 +139,63 @@ def _measure(trace: Trace, decisions: Decisions) -> Iterator[Bar]:
         continuous, ladder = _ours(machine.seen)
         chosen["continuous"].append(continuous)
         chosen["ladder"].append(ladder)
-        for risk, size, step in list(zip(KNOB, continuous, ladder, strict=True))[::SHOWN]:
+        for setting, size, step in _shown(list(zip(SETTINGS, continuous, ladder, strict=True))):
             choice = {"continuous": round(float(size), 4), "ladder": float(step)}
-            decisions.log("rightsizing", trace.name, machine.name, trace.cut, trace.last, choice, risk=float(f"{risk:.6g}"))
+            knobs = {"risk": float(f"{setting.risk:.6g}"), "recent": round(setting.recent, 4)}
+            decisions.log("rightsizing", trace.name, machine.name, trace.cut, trace.last, choice, **knobs)
     for kind, capacities in chosen.items():
-        ours = _curve(trace, capacities)
+        ours = list(zip(SETTINGS, _points(trace, capacities), strict=True))
         vendors = {name: _vendor(trace, rule, kind) for name, rule in VENDORS.items()}
         costs = {f"{name} {what}": value for name, p in vendors.items() for what, value in _words(p)}
         yield from _against(trace, kind, ours, vendors, costs)
         yield from _front(trace, kind, ours, costs)
 
 
-def _against(
-    trace: Trace, kind: str, ours: Sequence[tuple[float, Point]], vendors: dict[str, Point], costs: dict[str, float]
-) -> Iterator[Bar]:
+def _shown(each: Sequence[T]) -> list[T]:
+    """Of each curve, every so many-th."""
+    return [one for at, one in enumerate(each) if at % len(KNOB) % SHOWN == 0]
+
+
+def _against(trace: Trace, kind: str, ours: Curve, vendors: dict[str, Point], costs: dict[str, float]) -> Iterator[Bar]:
     """For each vendor the cheapest point of ours that leaves no more unserved: its cost must be lower."""
     for name, vendor in vendors.items():
-        serving = [(point.cost, risk) for risk, point in ours if point.unserved <= vendor.unserved]
-        cost, risk = min(serving) if serving else (float("inf"), 0.0)
-        label = f"rightsizing {kind}: mean capacity %, unserved no more than {name}'s, risk {risk:.3g}"
+        serving = [(point.cost, setting) for setting, point in ours if point.unserved <= vendor.unserved]
+        cost, best = min(serving, key=lambda each: each[0], default=(float("inf"), None))
+        label = f"rightsizing {kind}: mean capacity %, unserved no more than {name}'s, {best}"
         yield Bar(label, trace.name, cost, vendor.cost, cost < vendor.cost, costs)
 
 
-def _front(trace: Trace, kind: str, ours: Sequence[tuple[float, Point]], costs: dict[str, float]) -> Iterator[Bar]:
-    """Every eighth of a decade of the knob: the Pareto front, cost against unserved."""
-    for risk, point in ours[::SHOWN]:
-        label = f"rightsizing {kind} front: mean capacity % at {100 * point.unserved:.4f} % unserved, risk {risk:.3g}"
-        yield Bar(label, trace.name, point.cost, None, None, costs)
+def _front(trace: Trace, kind: str, ours: Curve, costs: dict[str, float]) -> Iterator[Bar]:
+    """Every eighth of a decade of the risk: the Pareto front of both curves, cost against unserved, dearest last."""
+    least = float("inf")
+    for setting, point in sorted(_shown(ours), key=lambda each: (each[1].cost, each[1].unserved)):
+        if point.unserved < least:
+            least = point.unserved
+            label = f"rightsizing {kind} front: mean capacity % at {100 * point.unserved:.4f} % unserved, {setting}"
+            yield Bar(label, trace.name, point.cost, None, None, costs)
 
 
 def _ours(seen: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Our sizes at every setting of the knob: continuous, and on the ladder of halves."""
+    """Our sizes at each of SETTINGS: continuous, and on the ladder of halves."""
     age = np.arange(len(seen))[::-1] / STEPS_A_DAY
-    curve = load_curve(age, seen)
-    continuous = np.minimum(np.interp(-np.log(KNOB), -np.log(RISKS), curve.levels), 100.0)
-    unserved = np.array([curve.unserved(size) for size in SIZES])
-    totals = SIZES[:, None] + unserved[:, None] / KNOB[None, :]
-    return continuous, SIZES[np.argmin(totals, axis=0)]
+    continuous, ladder = [], []
+    for recent in RECENTS:
+        curve = load_curve(age, seen, recent=recent)
+        continuous.append(np.minimum(np.interp(-np.log(KNOB), -np.log(RISKS), curve.levels), 100.0))
+        unserved = np.array([curve.unserved(size) for size in SIZES])
+        totals = SIZES[:, None] + unserved[:, None] / KNOB[None, :]
+        ladder.append(SIZES[np.argmin(totals, axis=0)])
+    return np.concatenate(continuous), np.concatenate(ladder)
 
 
 def _vendor(trace: Trace, rule: Rule, kind: str) -> Point:
     sizes = np.array([[min(rule(m.seen[~np.isnan(m.seen)]), 100.0)] for m in trace.machines])
     if kind == "ladder":
         sizes = SIZES[np.searchsorted(SIZES, sizes - 1e-9)]
-    return _curve(trace, list(sizes), [1.0])[0][1]
+    return _points(trace, list(sizes))[0]
 
 
-def _curve(trace: Trace, sizes: Sequence[FloatArray], knob: Iterable[float] = KNOB) -> list[tuple[float, Point]]:
+def _points(trace: Trace, sizes: Sequence[FloatArray]) -> list[Point]:
     """Cost and unserved share of all machines together, at each setting."""
     missing, load = np.zeros(len(sizes[0])), 0.0
     for machine, capacity in zip(trace.machines, sizes, strict=True):
@@ -173,7 +205,7 @@ def _curve(trace: Trace, sizes: Sequence[FloatArray], knob: Iterable[float] = KN
         missing += above[places] - capacity * (len(judged) - places)
         load += float(judged.sum())
     costs = np.mean(sizes, axis=0)
-    return [(float(r), Point(float(c), float(m) / load)) for r, c, m in zip(knob, costs, missing, strict=True)]
+    return [Point(float(c), float(m) / load) for c, m in zip(costs, missing, strict=True)]
 
 
 def _words(point: Point) -> list[tuple[str, float]]:

@@ -107,11 +107,11 @@ def binding(needs: Needs, size: Size) -> str:
     return f"CPU needs {cpu:.0%} of it, memory {memory:.0%}"
 
 
-def cpu_need(profile: Profile, vcpu: float, risk: float, as_of: date) -> Need:
+def cpu_need(profile: Profile, vcpu: float, risk: float, recent: float, as_of: date) -> Need:
     """CPU at a risk: each day is its mean and, for one of its hours, its highest; a rising load rises for a month more."""
     days = float(profile.history_days(("cpu_utilization",)))
     busiest, whole = max(cpu_of(profile, vcpu), key=lambda each: each[0].highest)
-    curve = load_curve(*_samples(busiest, as_of))
+    curve = load_curve(*_samples(busiest, as_of), recent=recent)
     size = curve.size(risk) * whole
     since = f", {curve.since:.0f} days since its level shifted" if curve.shifted else ""
     need = observed(size / 100 * vcpu, "vCPU", f"{size:.3g} % of {vcpu:g} vCPU at a risk of {risk:g}{since}")

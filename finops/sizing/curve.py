@@ -5,7 +5,7 @@ problem, whose answer is the (1 − risk)-quantile of the load to come. `risk` i
 was seen (`docs/decisions/0019-sizes-by-risk.md`):
 
 memory   quantiles under a short, a middling and an endless memory are averaged, so that a new level counts and an old
-         peak is not forgotten
+         peak is not forgotten; how much the two shorter ones say is a second knob
 level    where the daily medians shifted once, only the days since count (Pettitt's test); rhythms within a day are no shift
 beyond   past the quantile that history can show, each tenth of the risk adds a few points of the present capacity, and
          further out also a share of how far the machine's own highest twentieth reaches
@@ -28,6 +28,9 @@ RISKS: FloatArray = np.logspace(0, -9, 901)
 
 MEMORIES = (0.1, 0.5, math.inf)
 """Half-lives of the three memories, as shares of the history's length."""
+
+RECENT = 2 / 3
+"""Say of the two shorter memories together: each as much as the endless one."""
 
 BEYOND_RISK = 0.02
 """Below this risk a history's own quantiles understate what comes: margins begin here."""
@@ -75,11 +78,11 @@ class LoadCurve:
         return int(np.argmin(totals))
 
 
-def load_curve(age_days: ArrayLike, load: ArrayLike, shares: ArrayLike | None = None) -> LoadCurve:
+def load_curve(age_days: ArrayLike, load: ArrayLike, shares: ArrayLike | None = None, recent: float = RECENT) -> LoadCurve:
     """The curve of a history: samples of load (percent of the present capacity), each `age_days` before the decision.
 
-    `shares` are what samples stand for, in any unit of time; without them all stand for the same. Raises ValueError where
-    there is no sample.
+    `shares` are what samples stand for, in any unit of time; without them all stand for the same. `recent` is the say of the
+    two shorter memories, 0 … 1. Raises ValueError where there is no sample.
     """
     age, seen = np.asarray(age_days, dtype=np.float64), np.asarray(load, dtype=np.float64)
     lasting = np.ones(len(seen)) if shares is None else np.asarray(shares, dtype=np.float64)
@@ -94,7 +97,7 @@ def load_curve(age_days: ArrayLike, load: ArrayLike, shares: ArrayLike | None = 
     order = np.argsort(seen, kind="stable")
     memories = [lasting[order] * 0.5 ** (age[order] / (memory * span)) for memory in MEMORIES]
     by_memory = [_quantiles(seen[order], weights) for weights in memories]
-    quantiles = np.mean(by_memory, axis=0)
+    quantiles = np.average(by_memory, axis=0, weights=(recent / 2, recent / 2, 1 - recent))
     leap = float(seen.max() - np.interp(-math.log(0.05), -np.log(RISKS), by_memory[-1]))
     margin = BEYOND_POINTS * _decades(BEYOND_RISK) + TAIL_SHARE * leap * _decades(TAIL_RISK)
     levels = quantiles + margin * np.maximum(0.0, 1 - quantiles / 200)

@@ -70,6 +70,13 @@ def test_recent_days_weigh_more() -> None:
     assert falling < rising
 
 
+def test_how_much_the_latest_says_is_a_knob() -> None:
+    age, load = days(10, 10, 10, 10, 30, 30)
+    calm, even, eager = (load_curve(age, load, recent=say).size(0.4) for say in (0.0, 2 / 3, 1.0))
+    assert calm < even < eager
+    assert (calm, eager) == pytest.approx((10, 30), abs=1)
+
+
 def test_after_a_shift_only_the_new_level_counts() -> None:
     shifted = load_curve(*days(*[60.0] * 8, *[20.0] * 8, noise=2.0))
     assert shifted.shifted
