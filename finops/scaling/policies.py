@@ -30,6 +30,9 @@ LOST = 5.0
 FEW_STEPS = 100
 """History with which no forecast's errors are known well."""
 
+BURST_STEPS = 60
+"""The worst that went unserved within so many steps is kept back of an error budget, for the next of its kind."""
+
 KNOWN_STEPS = 500
 """History with which the regression over all forecasters is followed; replays compare it for as long before it is."""
 
@@ -42,7 +45,7 @@ class WithinBudget:
     """The cheapest units for what a unit served is worth; the worth rises as the error budget is used up."""
 
     budget: Annotated[float, Field(gt=0, lt=1, description="Share of the load that may go unserved.")] = BUDGET
-    aim: Annotated[float, Field(gt=0, le=1, description="Share of the budget aimed at: the rest is for surprises.")] = 0.5
+    aim: Annotated[float, Field(gt=0, le=1, description="Share of the budget aimed at: the rest is for surprises.")] = 0.9
     worth: Annotated[float, Field(gt=1, description="What a unit served is worth before there is experience, unit-steps.")] = (
         50.0
     )
@@ -56,10 +59,12 @@ class WithinBudget:
         """Units to want from step `start` on, (steps − start,). `load` before it is history; `day` is a day in steps.
 
         The worth is `worth` × (spent / allowed)², between a tenth and eight times of it. Spent is what went unserved since
-        `start`, allowed `aim` × `budget` of the load since; both begin with half a day on budget, or a quarter of the history.
-        A budget overspent LOST times, by an event that nobody could foresee, is lost: a new one begins, and none is chased.
+        `start`, allowed `aim` × `budget` of the load since, less the worst burst that the first choice has seen at `worth`, and
+        at least half; both begin with half a day on budget, or a quarter of the history. A budget overspent LOST times, by an
+        event that nobody could foresee, is lost: a new one begins, and none is chased.
         """
         choices = Replays.of(self._answers(load, group, start, day), load, group)
+        worst = choices.worst_burst(_level(self.worth))
         wanted = np.empty(len(load) - start, dtype=np.int64)
         before = float(load[:start].mean()) * min(day / 2 if day else start, start / 4)
         needed = np.maximum(np.ceil(load), 1.0)
@@ -68,7 +73,8 @@ class WithinBudget:
         for t, end in choices.periods(start, self.period):
             best, level = _cheapest(choices, worth, most * float(needs.sums[0]))
             wanted[t - start : end - start] = choices.wanted[best, level, t:end]
-            ratio = self._used(wanted[: end - start - 1], load[start : end - 1], group, before, since - start)
+            kept = float(worst[max(end - 2, 0)])
+            ratio = self._used(wanted[: end - start - 1], load[start : end - 1], group, (before, kept), since - start)
             since = end if ratio > LOST else since
             worth = self.worth * min(max(ratio**2, 0.1), 8.0) if ratio <= LOST else self.worth
             needs.forward(end)
@@ -90,13 +96,16 @@ class WithinBudget:
         learned[:, :KNOWN_STEPS], halfway[..., :KNOWN_STEPS] = highest[:, :KNOWN_STEPS], plain[..., :KNOWN_STEPS]
         return np.concatenate([learned[None], halfway])
 
-    def _used(self, wanted: Integers, load: Floats, group: Group, before: float, since: int) -> float:
-        """Spent of the error budget since a step, over what was allowed until now."""
-        credit = self.aim * self.budget * before
-        if not len(wanted) or not credit:
+    def _used(self, wanted: Integers, load: Floats, group: Group, start: tuple[float, float], since: int) -> float:
+        """Spent of the error budget since a step, over what was allowed until now. `start`: load taken for served on budget
+        before it, and what is kept back."""
+        before, kept = start
+        if not len(wanted) or not before:
             return 1.0
+        total = before + float(load[since:].sum())
+        allowed = self.aim * self.budget * total
         short = np.maximum(load - replayed(wanted, group).ready, 0.0)[since:].sum()
-        return (float(short) + credit) / (credit + self.aim * self.budget * float(load[since:].sum()))
+        return float(short) / max(allowed - kept, allowed / 2) + before / total
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,12 +153,17 @@ def made_up(share: float, mine: float, base: NDArray[np.generic], start: int) ->
 
 def _cheapest(choices: Replays, worth: float, allowed: float) -> tuple[int, int]:
     """The choice and the level of WORTHS nearest to `worth`, or the next below it at which one was billed what is allowed."""
-    level = int(np.abs(np.log(np.array(WORTHS)) - np.log(worth)).argmin())
+    level = _level(worth)
     while level and not (choices.billed[:, level] <= allowed).any():
         level -= 1
     value = choices.billed[:, level] + worth * choices.unserved[:, level]
     within = choices.billed[:, level] <= allowed
     return int((np.where(within, value, np.inf) if within.any() else value).argmin()), level
+
+
+def _level(worth: float) -> int:
+    """The place of the nearest of WORTHS."""
+    return int(np.abs(np.log(np.array(WORTHS)) - np.log(worth)).argmin())
 
 
 def _safest(billed: Floats, unserved: Floats, allowed: float) -> int:
@@ -199,6 +213,12 @@ class Replays:
         short = np.maximum(load - capacity.ready, 0.0) + share * np.maximum(times * load - capacity.ready, 0.0)
         none = np.zeros(wanted.shape[:-1])
         return cls(wanted, capacity.billed.astype(np.float64), short, none, none)
+
+    def worst_burst(self, level: int) -> Floats:
+        """The most that went unserved within BURST_STEPS until each step, of the first choice at a level of WORTHS."""
+        within = np.convolve(self._unserved[0, level], np.ones(BURST_STEPS))[: self._unserved.shape[-1]]
+        worst: Floats = np.maximum.accumulate(within)
+        return worst
 
     def periods(self, start: int, length: int) -> Iterator[tuple[int, int]]:
         """(first step, end) of each period, with the sums brought to what is known at its first step."""

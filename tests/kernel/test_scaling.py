@@ -22,7 +22,7 @@ from finops.scaling.group import (
     replayed,
     scored,
 )
-from finops.scaling.policies import KNOWN_STEPS, CheaperThan, WithinBudget
+from finops.scaling.policies import BURST_STEPS, KNOWN_STEPS, CheaperThan, Replays, WithinBudget
 from finops.scaling.regression import Ridge, foreseen, learned_by_worth
 from finops.scaling.search import found_policy
 from finops.scaling.traffic import Samples, from_zero, peak_hours, per_minute, spans, work_of
@@ -193,6 +193,14 @@ def test_a_budget_is_not_held_beyond_the_cost_allowed() -> None:
     costs = [scored(WithinBudget(most=most).wanted(load, group, half), load[half:], group) for most in (1.6, 3.0)]
     assert costs[0].cost <= 1.6 * 1.03 < costs[1].cost <= 3.0 * 1.03
     assert costs[1].unserved < costs[0].unserved
+
+
+def test_the_worst_burst_so_far_is_known() -> None:
+    """Of 4 units for three steps, and of one unit after it."""
+    load = np.ones(300)
+    load[100:103], load[102 + BURST_STEPS] = 5.0, 2.0
+    worst = Replays.of(np.ones((1, 1, 300), dtype=np.int64), load, Group(boot=1)).worst_burst(0)
+    assert worst[[99, 100, 102, 299]].tolist() == [0.0, 4.0, 12.0, 12.0]
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
