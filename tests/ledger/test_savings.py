@@ -22,10 +22,10 @@ DELETED = date(2026, 10, 11)
 
 
 def month(path: Path, start: date, end: date) -> Path:
-    """Three volumes at 10 a day; nothing uses them until vol-taken is attached in October."""
+    """Three volumes at 10 a day, charged by the hour; nothing uses them until vol-taken is attached in October."""
     days = [start + timedelta(days=n) for n in range((end - start).days + 1)]
     lines = [
-        {"ResourceId": f"vol-{name}", "SkuMeter": "volume", "PricingUnit": "GB-Months", "PricingQuantity": "100"}
+        {"ResourceId": f"vol-{name}", "SkuMeter": "volume", "PricingUnit": "GB-Hours", "PricingQuantity": "2400"}
         | {"ChargePeriodStart": f"{day}T00:00:00Z", "ChargePeriodEnd": f"{day + timedelta(days=1)}T00:00:00Z"}
         | {"BillingPeriodStart": f"{day:%Y-%m}-01T00:00:00Z", "ServiceName": "Disks", "RegionId": "r1", "SubAccountId": "a1"}
         for day in days
@@ -126,12 +126,12 @@ def test_realised_is_what_the_bill_shows_up_to_its_last_settled_day(finops: Call
     found = document(finops, warehouse)
     deleted = row(found, "vol-deleted")
     assert found["settled"] == "2026-10-28"
-    assert deleted["promised"] == deleted["realised"] == "299.94"  # 10 a day, less the snapshot
-    assert Decimal(deleted["saved"]) == Decimal("177.50")  # 18 days, 11 to 28 October
+    assert deleted["promised"] == deleted["realised"] == "300.00"  # 10 a day, less the snapshot
+    assert Decimal(deleted["saved"]) == Decimal("177.53")  # 18 days, 11 to 28 October
     (total,) = found["totals"]
     assert Decimal(total["identified"]) == Decimal(row(found, "vol-left")["promised"])
     assert total["applied"] == deleted["promised"]
-    assert total["cash"] == total["realised"] == "299.94"
+    assert total["cash"] == total["realised"] == "300.00"
     # 31 days of a month of 30.42 since the first plan
     assert abs(Decimal(row(found, "vol-left")["waiting"]) - 31 * Decimal(deleted["promised"]) * 12 / 365) <= Decimal("0.01")
 
@@ -246,7 +246,7 @@ def test_a_floor_turns_no_saving_into_cash(finops: Call, tmp_path: Path, warehou
     assert finops("load", contract, "--warehouse", warehouse).code == 0
     found = document(finops, warehouse)
     (total,) = found["totals"]
-    assert (total["realised"], total["cash"]) == ("299.94", "0.00")
+    assert (total["realised"], total["cash"]) == ("300.00", "0.00")
     assert "floor of contract edp-1" in found["notes"][0]
 
 
