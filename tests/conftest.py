@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import sys
@@ -9,11 +10,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
 
 from finops.cli import main
+from tests.shared import once
 
 settings.register_profile("untimed", deadline=None)  # how long an example takes says nothing of the product
 settings.load_profile("untimed")
@@ -55,21 +58,51 @@ def finops(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) 
 
 @pytest.fixture(scope="session")
 def company(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The warehouse that `finops demo` makes; read-only for tests."""
+    """The warehouse that `finops demo` makes; read-only for tests, which share it (`copied` gives one of its own)."""
+    os.environ.pop("FINOPS_WAREHOUSE", None)
+    return once(tmp_path_factory, "company", _sample_company) / "warehouse"
+
+
+def _sample_company(folder: Path) -> None:
     from finops.config import Config
     from finops.demo import record_twice, sample_company
     from finops.intake.load import load
     from finops.warehouse.warehouse import Warehouse
 
-    os.environ.pop("FINOPS_WAREHOUSE", None)
-    path = tmp_path_factory.mktemp("company") / "warehouse"
-    exports = Path(shutil.copytree(sample_company(), path.parent / "exports"))
+    exports = Path(shutil.copytree(sample_company(), folder / "exports"))
     for file in exports.rglob("*"):
         os.utime(file, (FETCHED, FETCHED))
-    warehouse = Warehouse.open(str(path))
+    path = str(folder / "warehouse")
+    warehouse = Warehouse.open(path)
     load(warehouse, [exports])
-    record_twice(warehouse, Config(warehouse=str(path)))
-    return path
+    record_twice(warehouse, Config(warehouse=path))
+
+
+@pytest.fixture
+def copied(company: Path, tmp_path: Path) -> Path:
+    """The sample company's warehouse, to write to."""
+    return copy_of(company, tmp_path / "warehouse")
+
+
+def copy_of(warehouse: Path, folder: Path) -> Path:
+    """The warehouse once more, without the results that another process is just writing down beside it."""
+    return Path(shutil.copytree(warehouse, folder, ignore=shutil.ignore_patterns("tmp*")))
+
+
+@pytest.fixture(scope="session")
+def plans(company: Path, tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
+    """What `finops recommend --format json` prints on the sample company: one plan a currency; read-only for tests."""
+    from typer.testing import CliRunner
+
+    from finops.cli import app
+
+    def make(folder: Path) -> None:
+        result = CliRunner().invoke(app, ["recommend", "--warehouse", str(company), "--format", "json"])
+        assert result.exit_code == 0, result.output
+        (folder / "plans.json").write_text(result.stdout, "utf-8")
+
+    found: list[dict[str, Any]] = json.loads((once(tmp_path_factory, "plans", make) / "plans.json").read_text("utf-8"))
+    return found
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from tests.conftest import Ran
 
 
-def test_the_patch_is_printed_or_written(finops: Callable[..., Ran], company: Path, tmp_path: Path) -> None:
-    plans = json.loads(finops("recommend", "--warehouse", company, "--format", "json").out)
+def test_the_patch_is_printed_or_written(
+    finops: Callable[..., Ran], company: Path, tmp_path: Path, plans: list[dict[str, Any]]
+) -> None:
     every = [r for plan in plans for r in plan["recommendations"]]
     with_patch = next(r for r in every if r["patch"])
     ran = finops("apply", with_patch["id"], "--warehouse", company)

@@ -45,9 +45,8 @@ def test_output_is_as_before(finops: Call, company: Path, request: pytest.Fixtur
     assert ran.out == golden.read_text("utf-8")
 
 
-def test_the_plan_adds_up(finops: Call, company: Path) -> None:
-    documents = json.loads(finops("recommend", "--warehouse", company, "--format", "json").out)
-    for document in documents if isinstance(documents, list) else [documents]:
+def test_the_plan_adds_up(plans: list[dict[str, Any]]) -> None:
+    for document in plans:
         steps = document["waterfall"]
         current, after = Decimal(steps[0]["monthly"]), Decimal(steps[-1]["monthly"])
         savings = {step["step"]: Decimal(step["saving"]) for step in steps[1:-1]}
@@ -68,10 +67,9 @@ def alike(recommendations: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [r for group in groups.values() for r in group[:3]]
 
 
-def test_the_sql_of_every_recommendation_gives_its_number(finops: Call, company: Path) -> None:
-    documents = json.loads(finops("recommend", "--warehouse", company, "--format", "json").out)
+def test_the_sql_of_every_recommendation_gives_its_number(finops: Call, company: Path, plans: list[dict[str, Any]]) -> None:
     checked = 0
-    for document in documents:
+    for document in plans:
         for recommendation in alike(document["recommendations"]):
             statement = recommendation["evidence"]["sql"]
             assert statement.lstrip().lower().startswith(("with", "select"))
@@ -82,9 +80,8 @@ def test_the_sql_of_every_recommendation_gives_its_number(finops: Call, company:
     assert checked >= 20
 
 
-def test_explain_shows_the_whole_chain(finops: Call, company: Path) -> None:
-    documents = json.loads(finops("recommend", "--warehouse", company, "--format", "json").out)
-    first = documents[0]["recommendations"][0]
+def test_explain_shows_the_whole_chain(finops: Call, company: Path, plans: list[dict[str, Any]]) -> None:
+    first = plans[0]["recommendations"][0]
     ran = finops("explain", first["id"][:6], "--warehouse", company)
     assert ran.code == 0, ran.err
     for part in (first["id"], "Facts", "Do: ", "Saving: ", "SQL", f"{Decimal(first['saving']['alone']):,} alone", "Patch:"):
@@ -133,10 +130,11 @@ FILTERS = (
 
 
 @pytest.mark.parametrize(("options", "wanted"), FILTERS, ids=[" ".join(options) for options, _ in FILTERS])
-def test_what_is_shown_of_the_plan_is_said(finops: Call, company: Path, options: list[str], wanted: Any) -> None:
-    whole = json.loads(finops("recommend", "--warehouse", company, "--format", "json").out)
+def test_what_is_shown_of_the_plan_is_said(
+    finops: Call, company: Path, plans: list[dict[str, Any]], options: list[str], wanted: Any
+) -> None:
     found = json.loads(finops("recommend", *options, "--warehouse", company, "--format", "json").out)
-    for every, some in zip(whole, found, strict=True):
+    for every, some in zip(plans, found, strict=True):
         assert every["shown"]["filters"] == {}
         assert some["recommendations"] == [r for r in every["recommendations"] if wanted(r)]
         assert (some["waterfall"], some["verdicts"]) == (every["waterfall"], every["verdicts"])

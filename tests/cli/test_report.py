@@ -33,6 +33,7 @@ from finops.summary.report_html import report_html
 from finops.summary.report_markdown import report_markdown
 from finops.warehouse.warehouse import Warehouse
 from tests.conftest import Ran
+from tests.shared import once
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "report-weekly.md.txt"
 Call = Callable[..., Ran]
@@ -99,9 +100,7 @@ HOSTILE = [
 @pytest.fixture(scope="module")
 def folder(company: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The report of the sample company in each format, written by the command in a process of its own."""
-    out = tmp_path_factory.mktemp("report")
-    written(company, out, "0")
-    return out
+    return once(tmp_path_factory, "report", lambda out: written(company, out, "0"))
 
 
 def written(company: Path, out: Path, seed: str) -> None:

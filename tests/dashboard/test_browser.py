@@ -15,6 +15,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
@@ -177,9 +178,8 @@ def test_a_link_shows_what_is_new_of_one_provider(page: Page, address: str, fino
     assert listed == {r["id"] for d in documents for r in d["recommendations"] if r["provider"] == "AWS"}
 
 
-def test_a_link_opens_a_recommendation(page: Page, address: str, finops: Callable[..., Ran], company: Path) -> None:
-    documents = json.loads(finops("recommend", "--warehouse", company, "--format", "json").out)
-    wanted = documents[0]["recommendations"][0]
+def test_a_link_opens_a_recommendation(page: Page, address: str, plans: list[dict[str, Any]]) -> None:
+    wanted = plans[0]["recommendations"][0]
     page.goto(f"{address}/plan?id={wanted['id']}")
     expect(page.get_by_role("heading", name=f"{wanted['kind']} {wanted['id']}")).to_be_visible()
     expect(page.get_by_text(amount(Decimal(wanted["saving"]["expected"])), exact=True).first).to_be_visible()

@@ -23,6 +23,7 @@ from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+import botocore.model
 import botocore.session
 from botocore.model import OperationModel
 from botocore.validate import ParamValidator
@@ -160,8 +161,20 @@ def assumed(authorization: str) -> str:
 
 
 @cache
+def descriptions() -> Any:
+    """botocore's loader, which keeps what it has read: EC2's description takes half a second."""
+    return botocore.session.get_session().get_component("data_loader")
+
+
+@cache
 def _model(service: str) -> Any:
-    return botocore.session.get_session().get_service_model(service)
+    return botocore.model.ServiceModel(descriptions().load_service_model(service, "service-2"), service)
+
+
+@cache
+def _answers(service: str) -> ServiceModel:
+    """The same as the emulator's serializers take it."""
+    return ServiceModel(descriptions().load_service_model(service, "service-2"), service)
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -360,11 +373,8 @@ def _timed(value: Any, shape: Any) -> Any:
 
 
 def _serialised(service: str, operation: str, answer: dict[str, Any]) -> tuple[bytes, dict[str, str]]:
-    model = ServiceModel(
-        botocore.session.get_session().get_component("data_loader").load_service_model(service, "service-2"), service
-    )
     protocol = _model(service).resolved_protocol
-    serializer = get_serializer_class(service, protocol)(operation_model=model.operation_model(operation))
+    serializer = get_serializer_class(service, protocol)(operation_model=_answers(service).operation_model(operation))
     result = serializer.serialize(answer)
     body = result["body"]
     return body.encode() if isinstance(body, str) else body, dict(result["headers"])

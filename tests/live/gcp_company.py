@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -99,12 +100,18 @@ def source(server: BigQuery, **settings: Any) -> Source:
     return Source(name="gcp", connector="gcp", settings={**given, **settings})
 
 
-def write_credentials(path: Path, url: str) -> str:
-    """A service account whose tokens the server gives out; its private key, which no message may hold."""
+@cache
+def private_key() -> str:
+    """One a process: to make it takes longer than most of what is tested with it."""
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    pem = key.private_bytes(
+    return key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     ).decode()
+
+
+def write_credentials(path: Path, url: str) -> str:
+    """A service account whose tokens the server gives out; its private key, which no message may hold."""
+    pem = private_key()
     path.write_text(
         json.dumps(
             {

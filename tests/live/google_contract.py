@@ -122,6 +122,7 @@ def certificate() -> tuple[bytes, bytes]:
     return secret, signed.public_bytes(serialization.Encoding.PEM)
 
 
+@cache
 def public_key(private: str) -> bytes:
     """The half of a service account's key that Google keeps."""
     key = serialization.load_pem_private_key(private.encode(), None)

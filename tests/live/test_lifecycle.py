@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -301,11 +300,10 @@ def test_the_policy_of_writing_is_apart_and_names_what_is_needed(name: str) -> N
     assert {check.status for check in checks} == {"untried"}
 
 
-def test_the_command_puts_records_and_takes_back(finops: Callable[..., Ran], company: Path, tmp_path: Path, cloud: Aws) -> None:
-    folder = Path(shutil.copytree(company, tmp_path / "warehouse"))
+def test_the_command_puts_records_and_takes_back(finops: Callable[..., Ran], copied: Path, tmp_path: Path, cloud: Aws) -> None:
     file = tmp_path / "finops.toml"
     file.write_text(
-        f'warehouse = "{folder}"\n[[sources]]\nname = "aws"\nconnector = "aws"\n'
+        f'warehouse = "{copied}"\n[[sources]]\nname = "aws"\nconnector = "aws"\n'
         f'[sources.settings]\nendpoint_url = "{cloud.url}"\n'
     )
     every = json.loads(finops("--config", file, "recommend", "storage_tiering", "--format", "json").out)

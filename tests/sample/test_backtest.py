@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
@@ -11,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from finops.plugins import recommenders
-from tests.conftest import Ran
+from tests.conftest import Ran, copy_of
 
 MONEY = ("baseline_cost", "recommended_cost", "hindsight_cost")
 
@@ -19,7 +18,7 @@ MONEY = ("baseline_cost", "recommended_cost", "hindsight_cost")
 @pytest.fixture(scope="module")
 def replayed(company: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A warehouse of one's own: `finops backtest` puts what it finds on record, and plans depend on that."""
-    return Path(shutil.copytree(company, tmp_path_factory.mktemp("replayed") / "warehouse"))
+    return copy_of(company, tmp_path_factory.mktemp("replayed") / "warehouse")
 
 
 def acts(finops: Callable[..., Ran], warehouse: Path) -> tuple[dict[str, str], list[str]]:
