@@ -7,6 +7,7 @@ import gzip
 import json
 import re
 from collections.abc import Iterable
+from functools import cache
 from typing import Any
 
 from google.cloud.asset_v1.types import Asset, ListAssetsRequest
@@ -61,14 +62,16 @@ def projects() -> list[Any]:
     ]
 
 
+@cache
 def file_rows() -> list[dict[str, str]]:
-    """The company's inventory of Google Cloud on the last day."""
+    """The company's inventory of Google Cloud on the last day; read-only."""
     with gzip.open(OPEN / "resources.csv.gz", "rt", encoding="utf-8", newline="") as handle:
         return [row for row in csv.DictReader(handle) if row["provider"] == "Google Cloud" and row["observed_at"] == LAST_SEEN]
 
 
+@cache
 def company() -> list[Any]:
-    """Its assets, and what they refer to."""
+    """Its assets, and what they refer to; read-only."""
     rows = file_rows()
     groups = [_pool_group(row) for row in rows if row["resource_type"].endswith("/NodePool")]
     return [*projects(), *groups, *(_asset_of(row) for row in rows)]

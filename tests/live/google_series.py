@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any
 
 import pyarrow.parquet as parquet
@@ -233,6 +234,13 @@ Row = tuple[str, datetime, int, str, str, str, float]
 
 def company(start: datetime, end: datetime) -> tuple[Monitoring, list[Row]]:
     """The company's measurements in a window as Cloud Monitoring has them, and the rows of its file that Google tells."""
+    held, told = _measured(start, end)
+    return Monitoring({key: list(series) for key, series in held.items()}), told
+
+
+@cache
+def _measured(start: datetime, end: datetime) -> tuple[dict[tuple[str, str, str, str], list[Series]], list[Row]]:
+    """The same, read once; read-only."""
     held = {row["resource_id"]: row for row in file_rows()}
     monitoring, told = Monitoring(), []
     found: dict[tuple[str, str, str], Series] = {}
@@ -251,7 +259,7 @@ def company(start: datetime, end: datetime) -> tuple[Monitoring, list[Row]]:
             found[key] = Series(_labels(kind, row["resource_id"], project, metric, row["dimensions"] or ""), {})
             monitoring.put(project, metric, how, found[key])
         found[key].points[row["timestamp"] + timedelta(seconds=row["period_s"])] = row["value"] * factor
-    return monitoring, told
+    return monitoring.held, told
 
 
 def _as_told(row: dict[str, Any], size: dict[str, Any]) -> dict[str, Any]:
