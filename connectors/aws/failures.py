@@ -28,6 +28,10 @@ ORGANISATION = re.compile(r"service control policy|resource control policy|organ
 KEYS = re.compile(r"\b(AKIA|ASIA)[A-Z0-9]{12,}\b|(?i:(X-Amz-(Signature|Security-Token|Credential))=[^&\s]+)")
 
 
+class DeniedError(AccessError):
+    """No policy allows this one call; what signs it is right."""
+
+
 class OptInError(SourceError):
     """The account has not opted in to what was asked."""
 
@@ -79,7 +83,7 @@ def _answered(error: Any, permission: str, where: str, secrets: tuple[str, ...])
         hint = f"allow `{permission}`: finops doctor prints the policy"
         if ORGANISATION.search(message):
             hint = f"an organisation's policy denies `{permission}` in {where}: allow it, or name the `regions` that are used"
-        return AccessError(f"{permission} is denied ({code}): {message}", where=where, hint=hint)
+        return DeniedError(f"{permission} is denied ({code}): {message}", where=where, hint=hint)
     if LATER.search(code) or LATER.search(status) or status == "429":
         return RetriableError(f"{permission}: {code}", where=where, hint="run the load again later")
     return SourceError(f"{permission}: {code}: {message}", where=where)

@@ -18,9 +18,9 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
+from connectors.aws.failures import DeniedError
 from connectors.aws.session import Connection
 from finops.connect import Part, Rows, Stream
-from finops.errors import AccessError
 from finops.window import Window
 
 COLUMNS = (
@@ -44,7 +44,7 @@ class Standing:
     """Whether the hub is the one source. `refused`: what is denied, where nothing says so (then it is taken not to be)."""
 
     is_hub: bool
-    refused: AccessError | None = None
+    refused: DeniedError | None = None
 
 
 def standing(connection: Connection) -> Standing:
@@ -65,17 +65,17 @@ def _standing(connection: Connection) -> Standing:
     try:
         pages = connection.pages("cost-optimization-hub", "ListEnrollmentStatuses", token=TOKENS)
         return Standing(any(item.get("status") == "Active" for page in pages for item in page["items"]))
-    except AccessError as denied:
+    except DeniedError as denied:
         refused = denied
     try:
         found = next(connection.pages("cost-optimization-hub", "ListRecommendations", token=TOKENS, maxResults=1))
-    except AccessError:
+    except DeniedError:
         return Standing(False, refused)
     return Standing(bool(found["items"]))
 
 
 def plan(connection: Connection, _: Window) -> Sequence[Part]:
-    """One list holds the whole organisation. Raises AccessError: nobody may say whether there is one."""
+    """One list holds the whole organisation. Raises DeniedError: nobody may say whether there is one."""
     known = standing(connection)
     if known.refused:
         raise known.refused

@@ -120,6 +120,7 @@ def _aws(aws: Aws) -> Cloud:
         skewed=Fault(403, "RequestTimeTooSkewed", "The difference between the request time and ours is too large"),
         loops=_loops(aws),
         one_page=ONE_PAGE,
+        optional=frozenset((ENROLLED,)),
         sign_in=frozenset(("sts:GetCallerIdentity",)),
         about=_asks,
     )
