@@ -185,8 +185,7 @@ class Rightsizing:
         return None
 
     def _machine(self, profile: Profile, kind: Type, context: Context) -> Judged:
-        group = managed_group(profile) if kind.product == "vm" else None
-        if group:
+        if kind.product == "vm" and (group := managed_group(profile)):
             return Keep(f"its group decides its size, which is that of all in {group}"), (), (), ()
         reason = standby(profile) or not_by_size(profile, database=kind.product == "database")
         if reason:

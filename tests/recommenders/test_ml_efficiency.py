@@ -180,7 +180,7 @@ def test_two_buckets_of_the_same_bytes_are_a_hint_and_no_deletion() -> None:
         estate.resource(name, "AWS::S3::Bucket")
         estate.add("objects", x_source="s", bucket=name, storage_class="STANDARD", object_count=count, bytes=48e12)
     plan = plan_of(estate, "ml_efficiency")
-    assert why(plan).startswith("watch: it holds as many objects and bytes as data-a; storage 1216.67 a month")
+    assert why(plan).startswith("watch: it holds as many objects and bytes as data-a; storage 1240.00 a month")
     assert [kept.finding.scope.resource for kept in plan.keeps] == ["data-b/copy"]
 
 
