@@ -5,8 +5,8 @@
 -- macro: bill_month(as_of)
 -- kept: yes
 -- `as_of` is the last complete day. Costs are effective, gross of promotional credits, of 30 days: times 730/720 for a month.
--- `run_rate` is what a recurring line is multiplied by for a whole month: where its resource began within the 30 days, where its
--- newest days are not all delivered, and where its meter counts months, which providers charge by calendar days; else 1.
+-- `run_rate` is what a recurring line is multiplied by for a whole month: where its resource began within the 30 days, where
+-- its newest days are not all delivered, and where its meter counts months, which providers charge by calendar days; else 1.
 with daily as (
 
     select * from resource_daily

@@ -5,8 +5,8 @@
 -- A bucket's listings are states of it, never parts: of several sources the one that knows reads counts, then the newest;
 -- of several days of that source the newest. One without a day counts where no other is.
 -- A folder that is one of a series (a date, a number, a hash, `key=value`) is no prefix of its own: a rule is written for what
--- is above it, as for listed objects (finops.warehouse.staging.VARYING), where nothing but the series lies there; beside others,
--- for the letters that all names of the series begin with (`dt=`, `step-`), where no other name begins so.
+-- is above it, as for listed objects (finops.warehouse.staging.VARYING), where nothing but the series lies there; beside
+-- others, for the letters that all names of the series begin with (`dt=`, `step-`), where no other name begins so.
 with listed as (
 
     select
@@ -140,7 +140,8 @@ beside as (
 
 final as (
 
-    select stemmed.* exclude (bucket_key, own_prefix, series, member, stem)
+    select
+        stemmed.* exclude (bucket_key, own_prefix, series, member, stem)
         replace (coalesce(alone.series, beside.stem, stemmed.prefix) as prefix)
     from stemmed
     left join alone on stemmed.bucket_key = alone.bucket_key and stemmed.series = alone.series
