@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from calendar import monthrange
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
@@ -19,8 +20,13 @@ LEAST_DAYS = 3
 HALF = Decimal("0.5")
 """A change is on the bill where at least half of what was promised of the cost is gone, on every day since."""
 
+NOTHING = (ZERO, ZERO, ZERO)
+
 LEAST_SHARE = Decimal("0.1")
 """Of a resource's cost: what would change less use by less than that cannot be told from one week beside another."""
+
+OF_MONTHS = ("month", "months")
+"""How units end that providers charge by calendar days: a day of `GB-Months` is a 28th to a 31st of a month."""
 
 AT_UNIT_COST = ("Resize", "Move", "UseSpot")
 """Actions that change what a unit costs: they are measured at today's hours or gigabytes. All others change how much is used,
@@ -46,16 +52,34 @@ class Usage:
     billed: Decimal
     on_demand: Decimal
 
+    @property
+    def is_of_months(self) -> bool:
+        return self.unit.lower().endswith(OF_MONTHS)
+
+    @property
+    def even(self) -> Decimal:
+        """Makes its costs those of a day of an even month (365/12 days), whatever this month's length."""
+        return _even(self.day) if self.is_of_months else Decimal(1)
+
+
+def _even(day: date) -> Decimal:
+    return monthrange(day.year, day.month)[1] / MONTH_DAYS
+
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """One day after an action: what it would have cost, what it cost, and the same as billed (fees of commitments apart)."""
+    """One day after an action: what it would have cost, what it cost, and the same as billed (fees of commitments apart).
+
+    even_saved, even_cash  saved and cash of such a day in an even month (365/12 days), as plans count months
+    """
 
     day: date
     expected: Decimal
     actual: Decimal
     billed_expected: Decimal
     billed_actual: Decimal
+    even_saved: Decimal
+    even_cash: Decimal
     covered: Mapping[str, Decimal]
 
     @property
@@ -69,12 +93,14 @@ class Day:
 
 @dataclass(slots=True)
 class Before:
-    """The resource before its actions: what it cost a day, and a unit, of the lines that they change."""
+    """The resource before its actions: what it cost, and a unit of it, of the lines that they change.
+
+    costs  by whether the meter counts months: cost and billed of all days, each as in an even month
+    """
 
     entries: Sequence[Entry]
     days: int = 0
-    cost: Decimal = ZERO
-    billed: Decimal = ZERO
+    costs: dict[bool, tuple[Decimal, Decimal]] = field(default_factory=dict)
     by_unit: dict[str, tuple[Decimal, Decimal, Decimal]] = field(default_factory=dict)  # quantity, cost, billed
     meters: set[tuple[str, str]] = field(default_factory=set)
     machines: set[str] = field(default_factory=set)
@@ -83,6 +109,11 @@ class Before:
     @property
     def at_unit_cost(self) -> bool:
         return all(entry.action in AT_UNIT_COST for entry in self.entries)
+
+    @property
+    def daily(self) -> Decimal:
+        """Cost of a day of an even month."""
+        return sum((cost for cost, _ in self.costs.values()), ZERO) / self.days
 
     def selects(self, line: Usage) -> bool:
         """Whether one of the actions changes such a line; those without a change (an amount off the bill) change all."""
@@ -98,19 +129,12 @@ class Before:
 
     def day(self, day: date, lines: Sequence[Usage]) -> Day:
         """What the lines of one later day would have cost before, and cost."""
-        known = [self._known(line) for line in lines]
-        if self.at_unit_cost:
-            mine = [line for line in lines if line.unit in self.by_unit]
-            expected = billed = ZERO
-            for line in mine:
-                quantity, cost, paid = self.by_unit[line.unit]
-                expected += line.quantity * cost / quantity
-                billed += line.quantity * paid / quantity
-        else:
-            mine = [line for line in lines if self.selects(line)]
-            expected, billed = self.cost / self.days, self.billed / self.days
+        expected = self._expected(day, lines)
+        mine = [line for line in lines if (line.unit in self.by_unit if self.at_unit_cost else self.selects(line))]
         anew = [line for line in lines if line not in mine and (line.meter, line.unit) not in self.meters]
-        counted = [(line, cost) for line, cost in zip(lines, known, strict=True) if line in mine or line in anew]
+        actual = [
+            (self._known(line), line.on_demand if self._is_new(line) else line.billed, line.even) for line in (*mine, *anew)
+        ]
         added = sum((entry.effect.adds for entry in self.entries), ZERO) / MONTH_DAYS
         covered: dict[str, Decimal] = {}
         for line in lines:
@@ -118,12 +142,28 @@ class Before:
                 covered[line.commitment] = covered.get(line.commitment, ZERO) + line.cost
         return Day(
             day,
-            expected,
-            sum((cost for _, cost in counted), added),
-            billed,
-            sum((line.on_demand if self._is_new(line) else line.billed for line, _ in counted), added),
-            covered,
+            expected=sum((cost for cost, _, _ in expected), ZERO),
+            actual=sum((cost for cost, _, _ in actual), added),
+            billed_expected=sum((paid for _, paid, _ in expected), ZERO),
+            billed_actual=sum((paid for _, paid, _ in actual), added),
+            even_saved=sum((c * even for c, _, even in expected), ZERO) - sum((c * even for c, _, even in actual), added),
+            even_cash=sum((p * even for _, p, even in expected), ZERO) - sum((p * even for _, p, even in actual), added),
+            covered=covered,
         )
+
+    def _expected(self, day: date, lines: Sequence[Usage]) -> list[tuple[Decimal, Decimal, Decimal]]:
+        """Cost and billed of that day without the actions, in parts, each with what makes it one of an even month."""
+        if self.at_unit_cost:
+            return [
+                (line.quantity * cost / quantity, line.quantity * paid / quantity, line.even)
+                for line in lines
+                for quantity, cost, paid in [self.by_unit.get(line.unit, NOTHING)]
+                if quantity
+            ]
+        evens = {is_of_months: _even(day) if is_of_months else Decimal(1) for is_of_months in self.costs}
+        return [
+            (cost / self.days / evens[of], paid / self.days / evens[of], evens[of]) for of, (cost, paid) in self.costs.items()
+        ]
 
     def _is_new(self, line: Usage) -> bool:
         return bool(line.commitment) and line.commitment not in self.commitments
@@ -149,11 +189,18 @@ def before(lines: Iterable[Usage], entries: Sequence[Entry], last: date) -> Befo
     units = {line.unit for line in chosen}
     for line in window:
         if line.unit in units and line.quantity > 0:
-            quantity, cost, billed = found.by_unit.get(line.unit, (ZERO, ZERO, ZERO))
+            quantity, cost, billed = found.by_unit.get(line.unit, NOTHING)
             found.by_unit[line.unit] = (quantity + line.quantity, cost + line.cost, billed + line.billed)
-    found.cost = sum((line.cost for line in chosen), ZERO)
-    found.billed = sum((line.billed for line in chosen), ZERO)
-    return found if found.cost > 0 else None
+    billed_on: dict[tuple[str, str], set[date]] = {}
+    for line in chosen:
+        billed_on.setdefault((line.meter, line.unit), set()).add(line.day)
+    for line in chosen:
+        # a fee that is charged once is a month's as it is
+        is_once = line.is_of_months and len(billed_on[line.meter, line.unit]) == 1
+        even = found.days / MONTH_DAYS if is_once else line.even
+        cost, billed = found.costs.get(line.is_of_months, (ZERO, ZERO))
+        found.costs[line.is_of_months] = (cost + line.cost * even, billed + line.billed * even)
+    return found if found.daily > 0 else None
 
 
 def days_after(known: Before, lines: Iterable[Usage], first: date, last: date) -> list[Day]:
@@ -182,9 +229,9 @@ def seen_on_bill(lines: Sequence[Usage], entry: Entry, first_seen: date, settled
     is_planned  the plan still recommends it: then only what costs nothing any more is taken for done
     """
     known = before(lines, [entry], first_seen)
-    if known is None or known.cost <= 0:
+    if known is None:
         return None
-    promised = min(Decimal(1), entry.alone / MONTH_DAYS / (known.cost / known.days))
+    promised = min(Decimal(1), entry.alone / MONTH_DAYS / known.daily)
     if promised < LEAST_SHARE and not known.at_unit_cost:
         return None
     most = ZERO if is_planned or entry.action in ("Delete", "Stop") else 1 - promised * HALF

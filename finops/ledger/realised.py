@@ -22,7 +22,7 @@ class Realised:
     expected   what the resource would have cost: old unit cost at today's usage, or the old usage where the action changed that
     saved      expected − actual − stranded, its share of it where several actions changed the resource
     cash       the same as billed: what a commitment pays for leaves no cash
-    monthly    `saved` of the last 30 of these days, a month
+    monthly    `saved` of the last 30 of these days, a month: meters of months by calendar days, as the plan counts them
     """
 
     finding_id: str
@@ -134,19 +134,19 @@ def _rows(group: _Group, stranded: Decimal) -> list[Realised]:
         for entry in active:
             share = max(entry.alone, ZERO) / promised if promised else Decimal(1) / len(active)
             row = rows[entry.finding_id]
-            saved, cash = (day.saved - stranded) * share, day.cash * share
             rows[entry.finding_id] = replace(
                 row,
                 days=row.days + 1,
                 expected=row.expected + day.expected * share,
                 actual=row.actual + day.actual * share,
                 stranded=row.stranded + stranded * share,
-                saved=row.saved + saved,
-                cash=row.cash + cash,
+                saved=row.saved + (day.saved - stranded) * share,
+                cash=row.cash + day.cash * share,
             )
             if (group.days[-1].day - day.day).days < BASELINE_DAYS:
-                before_it = recent[entry.finding_id]
-                recent[entry.finding_id] = (before_it[0] + saved, before_it[1] + cash, before_it[2] + 1)
+                saved, cash, days = recent[entry.finding_id]
+                saved, cash = saved + (day.even_saved - stranded) * share, cash + day.even_cash * share
+                recent[entry.finding_id] = (saved, cash, days + 1)
     return [_monthly(row, *recent[finding_id]) for finding_id, row in rows.items() if row.days]
 
 

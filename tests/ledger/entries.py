@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -54,7 +55,7 @@ def said(days: int, verb: Any, *, until: int | None = None, hour: int = 12) -> D
     return Decision("f1", day, at, verb, "ana", "needed for the audit", None if until is None else DAY + timedelta(days=until))
 
 
-def used(days: range, cost: str, *, quantity: str = "24", key: str = "vm-1", **more: Any) -> list[Usage]:
+def used(days: Sequence[int], cost: str, *, quantity: str = "24", key: str = "vm-1", **more: Any) -> list[Usage]:
     """One line a day, `days` counted from the first plan."""
     values: dict[str, Any] = {
         "key": key,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from calendar import monthrange
 from datetime import date, timedelta
 from decimal import Decimal
 
@@ -91,6 +92,29 @@ def test_a_deletion_is_measured_at_the_usage_before_less_what_it_adds() -> None:
     applied = entry(state="applied", applied_on=on(11), effect=snapshot)
     (row,) = realised([applied], {"vm-1": used(range(-19, 11), "10")}, {}, SETTLED)
     assert row.saved == Decimal("180.00")  # 20 days × (10 − 1)
+
+
+def test_a_day_of_february_is_a_28th_of_a_months_meter() -> None:
+    """100 a month of gigabytes and 1 an hour: 3.57 and 24 a day in February, 3.23 and 24 in January and March."""
+    start, applied_on = date(2027, 1, 1), date(2027, 3, 1)
+    lines = []
+    for n in range(59):
+        day = start + timedelta(days=n)
+        months = Decimal(100) / monthrange(day.year, day.month)[1]
+        lines += used([(day - DAY).days], str(months), unit="GB-Months", meter="disk")
+        lines += used([(day - DAY).days], "24", meter="vm")
+    applied = entry(state="applied", applied_on=applied_on, alone=Decimal(830))
+    (row,) = realised([applied], {"vm-1": lines}, {}, date(2027, 3, 20))
+    assert row.monthly == Decimal("830.00")
+    assert row.saved == Decimal("544.52")  # 20 × 24 + 20/31 × 100
+    deleted = entry(alone=Decimal(830))
+    assert seen_on_bill(lines, deleted, date(2027, 2, 28), date(2027, 3, 20), is_planned=False) is not None
+
+
+def test_a_fee_charged_once_is_a_months_as_it_is() -> None:
+    fee = used([-10], "60", unit="Units/Month", meter="fee")
+    (row,) = realised([entry(state="applied", applied_on=on(11))], {"vm-1": [*fee, *used(range(-19, 11), "10")]}, {}, SETTLED)
+    assert row.monthly == Decimal("364.17")  # 60 and 10 × 365/12
 
 
 def test_covered_usage_saves_no_cash_and_what_lies_unused_is_stranded() -> None:

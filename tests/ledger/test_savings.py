@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from calendar import monthrange
 from collections.abc import Callable
 from datetime import date, timedelta
 from decimal import Decimal
@@ -22,10 +23,12 @@ DELETED = date(2026, 10, 11)
 
 
 def month(path: Path, start: date, end: date) -> Path:
-    """Three volumes at 10 a day, charged by the hour; nothing uses them until vol-taken is attached in October."""
+    """Three volumes at 300 a month; nothing uses them until vol-taken is attached in October."""
     days = [start + timedelta(days=n) for n in range((end - start).days + 1)]
+    cost = f"{Decimal(300) / monthrange(start.year, start.month)[1]:.10f}"
     lines = [
-        {"ResourceId": f"vol-{name}", "SkuMeter": "volume", "PricingUnit": "GB-Hours", "PricingQuantity": "2400"}
+        {"ResourceId": f"vol-{name}", "SkuMeter": "volume", "PricingUnit": "GB-Months", "PricingQuantity": cost}
+        | dict.fromkeys(("BilledCost", "EffectiveCost", "ListCost", "ContractedCost"), cost)
         | {"ChargePeriodStart": f"{day}T00:00:00Z", "ChargePeriodEnd": f"{day + timedelta(days=1)}T00:00:00Z"}
         | {"BillingPeriodStart": f"{day:%Y-%m}-01T00:00:00Z", "ServiceName": "Disks", "RegionId": "r1", "SubAccountId": "a1"}
         for day in days
@@ -126,12 +129,12 @@ def test_realised_is_what_the_bill_shows_up_to_its_last_settled_day(finops: Call
     found = document(finops, warehouse)
     deleted = row(found, "vol-deleted")
     assert found["settled"] == "2026-10-28"
-    assert deleted["promised"] == deleted["realised"] == "300.00"  # 10 a day, less the snapshot
-    assert Decimal(deleted["saved"]) == Decimal("177.53")  # 18 days, 11 to 28 October
+    assert deleted["promised"] == deleted["realised"] == "295.00"  # 300 a month, less the snapshot
+    assert Decimal(deleted["saved"]) == Decimal("171.23")  # 11 to 28 October: 18/31 of 300, 18 days of 5 a month
     (total,) = found["totals"]
     assert Decimal(total["identified"]) == Decimal(row(found, "vol-left")["promised"])
     assert total["applied"] == deleted["promised"]
-    assert total["cash"] == total["realised"] == "300.00"
+    assert total["cash"] == total["realised"] == "295.00"
     # 31 days of a month of 30.42 since the first plan
     assert abs(Decimal(row(found, "vol-left")["waiting"]) - 31 * Decimal(deleted["promised"]) * 12 / 365) <= Decimal("0.01")
 
@@ -167,9 +170,9 @@ def test_a_dismissal_holds_until_its_day(finops: Call, tmp_path: Path, warehouse
     found = document(finops, warehouse)
     assert row(found, "vol-left")["why"] == "until 2026-10-15 by ana: audit"
     assert found["totals"][0]["dismissed"] == row(found, "vol-left")["promised"]
-    # two of three are left to do: 599.88 a month
+    # two of three are left to do: 590 a month
     assert finops("recommend", "--fail-on", "700", "--warehouse", warehouse).code == 0
-    assert finops("recommend", "--fail-on", "599", "--warehouse", warehouse).code == 3
+    assert finops("recommend", "--fail-on", "589", "--warehouse", warehouse).code == 3
     october(finops, tmp_path, warehouse)
     assert statuses(finops, warehouse)["vol-left"] == "open"
 
@@ -246,7 +249,7 @@ def test_a_floor_turns_no_saving_into_cash(finops: Call, tmp_path: Path, warehou
     assert finops("load", contract, "--warehouse", warehouse).code == 0
     found = document(finops, warehouse)
     (total,) = found["totals"]
-    assert (total["realised"], total["cash"]) == ("300.00", "0.00")
+    assert (total["realised"], total["cash"]) == ("295.00", "0.00")
     assert "floor of contract edp-1" in found["notes"][0]
 
 
