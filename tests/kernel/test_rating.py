@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime
+from decimal import Decimal
 from typing import Any, ClassVar
 
 import numpy as np
@@ -13,7 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from finops.bill.rating import Holding, PricedMeter, Rule, Tiers, rate, sustained
-from finops.commitment.levels import Commitment
+from finops.commitment.levels import Commitment, Meter
+from finops.commitment.offers import offers
+from finops.pricing import Price, PriceBook, PriceKey
 
 EC2, FARGATE, LAMBDA = "Amazon Elastic Compute Cloud", "Amazon Elastic Container Service", "AWS Lambda"
 RESERVED = Rule("AWS", "reservation", "", 2, frozenset(), "smallest", frozenset({"g5"}))
@@ -200,6 +203,24 @@ class TestFocusSpecification:
         bill = rate(np.array([[eligible]]), [meter("x", 1.0)], [plan(COMPUTE, 1.0, [1.0])])
         assert sum(part.cost for part in bill.covered) == pytest.approx(used)
         assert (bill.unused.sum(), bill.on_demand.sum()) == pytest.approx((unused, on_demand))
+
+    @pytest.mark.parametrize(
+        ("payment", "upfront", "recurring"),
+        [("all", "8760.00", "0.00"), ("partial", "4380.00", "0.50")],
+        ids=["scenario 1: paid at once", "scenario 3: half at once, half every hour"],
+    )
+    def test_purchase_scenarios(self, payment: str, upfront: str, recurring: str) -> None:
+        """A spend commitment of 1 USD an hour for a year costs 1 USD an hour by accrual, whenever it is paid."""
+        since = datetime(2023, 1, 1, tzinfo=UTC)
+        usual = Price(PriceKey("AWS", "r1", "vm", "x"), Decimal("1.25"), "Hours", "USD", since)
+        key = replace(usual.key, term="1y", payment=payment, instrument="savings_plan_compute")
+        sold = Price(key, Decimal(recurring), "Hours", "USD", since, upfront=Decimal(upfront))
+        used = Meter("AWS", "1", "r1", EC2, "x", "")
+        (offer,) = offers([sold], {used: 1.0}, PriceBook([usual, sold]), since, longest=8760, capital=0.0)
+        assert offer.units[used] == pytest.approx(1.00)
+        assert offer.upfront == pytest.approx(float(upfront) / 8760)
+        bill = rate(np.array([[0.8]]), [meter("x", 1.25)], [plan(COMPUTE, 1.0, [offer.units[used]])])
+        assert (bill.total, bill.unused.sum()) == pytest.approx((1.00, 0.20))
 
 
 N1 = Tiers(frozenset({"Compute Engine"}), frozenset({"n1"}), ((0.25, 1.0), (0.5, 0.8), (0.75, 0.6), (1.0, 0.4)))
