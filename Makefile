@@ -8,18 +8,24 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 SHARED ?= ../shared
 
-.PHONY: demo test check real bench docs constraints clean browser
+.PHONY: demo test check real bench docs constraints clean browser emulators
 
 demo: $(INSTALLED) ## the main job on the sample company: load, reconcile, recommend
 	$(BIN)/finops demo demo
 
-test: $(INSTALLED) browser ## all tests
+test: $(INSTALLED) browser emulators ## all tests
 	$(BIN)/python -m pytest tests --ignore tests/real -n 3 --dist worksteal
 
 browser: ## Debian's Chromium, which the dashboard is clicked through in
 	@command -v chromium chromium-browser google-chrome >/dev/null || { \
 	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then apt-get update -qq && apt-get install -y -qq chromium >/dev/null; \
 	  else echo "the dashboard's tests need Chromium: install Debian's chromium (sudo apt-get install chromium)" >&2; exit 1; fi; }
+
+emulators: ## Microsoft's emulator of Blob Storage, of npm: where there is no npm, its tests are skipped
+	@test -x .venv/azurite/node_modules/.bin/azurite-blob || { \
+	  if command -v npm >/dev/null; then \
+	    npm install --silent --ignore-scripts --no-audit --no-fund --no-save --prefix .venv/azurite azurite@3.37.0; \
+	  else echo "no npm: the tests that talk to Azurite are skipped" >&2; fi; }
 
 check: $(INSTALLED) ## style, types, SQL, dependency rule, CI workflow
 	$(BIN)/ruff check .

@@ -6,11 +6,13 @@ in `violations`. Faults (throttles, denials, connections that break in the middl
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import ipaddress
 import json
 import re
 import threading
+import time
 import urllib.parse
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
@@ -119,11 +121,12 @@ def contract(folder: Path) -> Iterator[Azure]:
         yield azure
 
 
-def certified(folder: Path) -> tuple[Path, Path]:
-    """A certificate of 127.0.0.1 that signs itself."""
+def certified(folder: Path, *hosts: str) -> tuple[Path, Path]:
+    """A certificate of 127.0.0.1, and of other names of it, that signs itself."""
     key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, (*hosts, "127.0.0.1")[0])])  # two of one name shadow each other
     now = datetime.now(UTC)
+    loopback = x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
     made = (
         x509.CertificateBuilder()
         .subject_name(name)
@@ -132,7 +135,7 @@ def certified(folder: Path) -> tuple[Path, Path]:
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - timedelta(days=1))
         .not_valid_after(now + timedelta(days=30))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
+        .add_extension(x509.SubjectAlternativeName([loopback, *map(x509.DNSName, hosts)]), critical=False)
         .sign(key, hashes.SHA256())
     )
     certificate, private = folder / "certificate.pem", folder / "key.pem"
@@ -246,10 +249,18 @@ def _token(azure: Azure, body: bytes) -> Answer:
     if form.get("client_secret") != SECRET:
         said = f"AADSTS7000215: Invalid client secret provided: {form.get('client_secret')}"
         return _json({"error": "invalid_client", "error_description": said}, 401)
-    token = f"opaque-{hashlib.sha256(form['scope'].encode()).hexdigest()}-{len(azure.tokens)}"
+    token = entra_token(form["scope"].removesuffix("/.default"), f"{len(azure.tokens)}")
     with azure.lock:
         azure.tokens[token] = form["scope"]
     return _json({"token_type": "Bearer", "expires_in": 3599, "access_token": token})
+
+
+def entra_token(audience: str, unique: str) -> str:
+    """A token as Entra ID words it; its signature is none, which nobody here checks."""
+    now = int(time.time())
+    claims = {"aud": audience, "iss": f"https://sts.windows.net/{TENANT}/", "iat": now - 10, "nbf": now - 10, "exp": now + 3600}
+    parts = ({"alg": "RS256", "typ": "JWT"}, claims | {"appid": CLIENT, "tid": TENANT, "uti": unique})
+    return ".".join([*(base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=").decode() for part in parts), "c2ln"])
 
 
 def _signed(azure: Azure, headers: Mapping[str, str], scope: str) -> None:
