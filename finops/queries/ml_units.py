@@ -18,6 +18,9 @@ from finops.queries.reads import Reads
 ENDPOINTS = ("endpoint", "endpoints", "deployments", "provisionedmodel")
 """How the names of resource types end that answer requests."""
 
+MORE = Decimal("1.01")
+"""Runs that claim this much of their machine's hours on the bill shared it; less is how clocks and bills round."""
+
 NO_TEAM = "(no team)"
 ZERO = Decimal(0)
 THOUSAND = Decimal(1000)
@@ -32,6 +35,7 @@ class RunRow:
     failed_share  of that cost, what failed; None where a run has no status
     cancelled_*   ended by their users: no failure
     unpriced      ended runs whose hours or machine's price are missing: no part of any cost here
+    shared        those whose machine bills fewer hours than its runs claim together: they share what it cost by their hours
     """
 
     team: str
@@ -43,6 +47,7 @@ class RunRow:
     cancelled: int
     running: int
     unpriced: int
+    shared: int
     hours: Decimal
     cost: Decimal
     cost_per_run: Decimal | None
@@ -74,6 +79,21 @@ class Priced:
     running: bool
     currency: str
     cost: Decimal | None
+    shared: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """Machine hours of the bill that price runs: those of one resource, or of one machine type at one provider."""
+
+    name: tuple[str, ...]
+    currency: str
+    cost: Decimal
+    hours: Decimal
+
+    def hourly(self, claimed: Decimal) -> Decimal:
+        """The price of an hour of a run: all runs together cost no more than the bill, however many hours they claim."""
+        return self.cost / max(self.hours, claimed)
 
 
 def runs(reads: Reads, estate: MlEstate) -> list[RunRow]:
@@ -101,6 +121,7 @@ def _run_row(currency: str, team: str, model: str, mine: Sequence[Priced]) -> Ru
         cancelled=sum(one.run.cancelled for one in ended),
         running=len(mine) - len(ended),
         unpriced=len(ended) - len(priced),
+        shared=sum(one.shared for one in priced),
         hours=hundredths(sum((Decimal(repr(one.run.hours or 0.0)) for one in priced), ZERO)),
         cost=cents(cost),
         cost_per_run=cents(cost / len(priced)) if priced else None,
@@ -127,26 +148,37 @@ def _priced(reads: Reads, estate: MlEstate) -> list[Priced]:
     rows = [row for row in rows if _in_scope(row, estate.where)]
     lines = _machine_lines(reads, estate.as_of, rows)
     billing = _currencies(estate)
+    asked = [(row, run_of_row(row), _pool_of(lines, row)) for row in rows]
+    claimed: dict[tuple[str, ...], Decimal] = {}
+    for row, run, pool in asked:
+        if pool is not None and run.hours is not None and not _is_running(row, run, end):
+            claimed[pool.name] = claimed.get(pool.name, ZERO) + Decimal(repr(run.hours))
     found = []
-    for row in rows:
-        run, key = run_of_row(row), str(row["resource_id"] or "").lower()
-        running = run.status == "running" or (row["ended_at"] is not None and row["ended_at"] > end)
-        price = _price(lines, key, run.sku, row["provider"] or "", row["spot"])
-        currency, hourly = price or (billing.get(row["provider"] or "", ""), None)
-        cost = None if running or hourly is None or run.hours is None else Decimal(repr(run.hours)) * hourly
-        found.append(Priced(run, row["model"] or "", running, currency, cost))
-        if running:
-            continue
-        billed = ZERO if cost is None else cost
-        about = key or run.run_id
-        if not run.status:
-            estate.lack("status of runs", about, currency, billed, row["provider"] or "")
-        if run.hours is None:
-            estate.lack("billed_s of runs", about, currency, billed, row["provider"] or "")
-        elif hourly is None:
-            named = run.sku or "the machine of runs"
-            estate.lack(f"price of {named} on the bill", about, currency, billed, row["provider"] or "")
+    for row, run, pool in asked:
+        running = _is_running(row, run, end)
+        currency = pool.currency if pool else billing.get(row["provider"] or "", "")
+        cost, shared = None, False
+        if pool is not None and run.hours is not None and not running:
+            cost = Decimal(repr(run.hours)) * pool.hourly(claimed[pool.name])
+            shared = claimed[pool.name] > pool.hours * MORE
+        found.append(Priced(run, row["model"] or "", running, currency, cost, shared))
+        if not running:
+            _lacks(estate, row, run, currency, cost)
     return found
+
+
+def _is_running(row: Mapping[str, Any], run: Run, end: datetime) -> bool:
+    return run.status == "running" or (row["ended_at"] is not None and row["ended_at"] > end)
+
+
+def _lacks(estate: MlEstate, row: Mapping[str, Any], run: Run, currency: str, cost: Decimal | None) -> None:
+    about, provider = str(row["resource_id"] or "").lower() or run.run_id, row["provider"] or ""
+    if not run.status:
+        estate.lack("status of runs", about, currency, cost or ZERO, provider)
+    if run.hours is None:
+        estate.lack("billed_s of runs", about, currency, ZERO, provider)
+    elif cost is None:
+        estate.lack(f"price of {run.sku or 'the machine of runs'} on the bill", about, currency, ZERO, provider)
 
 
 SCOPED = {"ProviderName": "provider", "SubAccountId": "account_id"}
@@ -203,18 +235,19 @@ def _machine_lines(reads: Reads, as_of: date, runs: Sequence[Mapping[str, Any]])
     return [row for row in found if WHOLE.match(row["unit"]) and not PARTS.search(row["meter"])]
 
 
-def _price(
-    lines: Sequence[Mapping[str, Any]], key: str, sku: str, provider: str, spot: bool | None
-) -> tuple[str, Decimal] | None:
-    """What an hour of a run's machine costs on the bill, with its currency: of its own resource, else of that provider's."""
+def _pool_of(lines: Sequence[Mapping[str, Any]], row: Mapping[str, Any]) -> Pool | None:
+    """The hours of a run's machine on the bill: of its own resource, else of that machine at its provider."""
+    key, provider, spot = str(row["resource_id"] or "").lower(), row["provider"] or "", row["spot"]
+    sku = row["sku"] or ""
     own = [line for line in lines if key and line["key"] == key and sku in ("", line["instance_type"])]
     same = [line for line in lines if sku and (line["provider"], line["instance_type"]) == (provider, sku)]
     same = [line for line in same if spot is None or line["spot"] == spot]
-    for chosen in ([line for line in own if spot is None or line["spot"] == spot] or own, same):
+    bought = [line for line in own if spot is None or line["spot"] == spot] or own
+    for name, chosen in (((key, sku, str(spot)), bought), ((provider, sku, str(spot)), same)):
         currencies = {line["currency"] for line in chosen}
         hours = sum((_hours(line) for line in chosen), ZERO)
         if len(currencies) == 1 and hours > 0 and (sku or len({line["meter"] for line in chosen}) == 1):
-            return currencies.pop(), sum((line["cost"] for line in chosen), ZERO) / hours
+            return Pool(name, currencies.pop(), sum((line["cost"] for line in chosen), ZERO), hours)
     return None
 
 

@@ -95,7 +95,7 @@ def ml_tables(report: queries.MlReport, missing: Sequence[Instrument], *, exact:
     for name in TABLES:
         tables[name] = [_row(asdict(row), exact) for row in getattr(report, name)]
     if not exact:
-        tables["runs"] = _without_zeros(tables["runs"], ("running", "unpriced"))
+        tables["runs"] = _without_zeros(tables["runs"], ("running", "unpriced", "shared"))
     tables["instrument_first"] = [asdict(row) for row in missing]
     return tables
 

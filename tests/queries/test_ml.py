@@ -177,6 +177,16 @@ def test_spot_runs_cost_what_spot_costs() -> None:
     assert asked(estate).runs[0].cost == D(50)
 
 
+def test_runs_beside_one_another_cost_together_what_their_machine_did() -> None:
+    estate = listed(gpu_machine(Estate()))  # 30 days of 24 hours at 4 an hour
+    for number in range(3):
+        run(estate, f"r{number}", "completed", 264)
+    (row,) = asked(estate).runs
+    assert (row.cost, row.cost_per_run, row.shared) == (D(2880), D(960), 3)
+    (alone,) = asked(run(listed(gpu_machine(Estate())), "r1", "completed", 264)).runs
+    assert (alone.cost, alone.shared) == (D(1056), 0)
+
+
 def test_a_run_that_ended_later_still_runs() -> None:
     estate = gpu_machine(Estate())
     run(estate, "r1", "completed", 24 * 20)
