@@ -85,12 +85,14 @@ def shared_machines(members: Sequence[Member], machine: Price) -> int | None:
 
 
 def durations_by_memory(profile: Profile, current: float) -> dict[float, float]:
-    """Mean milliseconds by memory size in MB."""
-    sums: dict[float, list[float]] = {}
+    """Mean milliseconds by memory size in MB. What names no size is of the current one, unless that is measured by itself:
+    then it is a mean over all sizes."""
+    sums: dict[float | None, list[float]] = {}
     for series in profile.of("latency_ms", "avg"):
-        size = number(series.dimensions.get("memory_mb"))
-        sums.setdefault(current if size is None else size, []).extend(day.mean for day in series.days)
-    return {size: sum(means) / len(means) for size, means in sums.items()} if current in sums else {}
+        sums.setdefault(number(series.dimensions.get("memory_mb")), []).extend(day.mean for day in series.days)
+    unnamed = sums.pop(None, [])
+    sums.setdefault(current, unnamed)
+    return {size: sum(means) / len(means) for size, means in sums.items() if size is not None} if sums[current] else {}
 
 
 def pods_of(profile: Profile) -> list[Pods]:

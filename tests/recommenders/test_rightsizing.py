@@ -55,6 +55,12 @@ def test_a_function_gets_the_memory_that_is_cheapest_by_measured_time() -> None:
     proven(estate, plan)
 
 
+def test_a_duration_that_names_no_size_is_of_the_present_one_or_a_mean_over_all() -> None:
+    estate = function((3008, 120.0), (1024, 120.0)).metric("fn", "latency_ms", 60.0)
+    assert acts(plan_of(estate)) == [("fn", "Resize", "1024", Decimal("200.62"))]
+    assert acts(plan_of(function((1024, 120.0)).metric("fn", "latency_ms", 120.0))) == acts(plan_of(estate))
+
+
 @pytest.mark.parametrize(
     ("durations", "used", "verdict"),
     [
