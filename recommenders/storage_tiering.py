@@ -15,6 +15,7 @@ from finops.model import Fact, Finding, Keep, Move, Reconfigure, Unknown
 from finops.recommend import Context, Row
 from finops.storage.buckets import HIDDEN, SOFT_DELETED, Bucket
 from finops.storage.checkpoints import Steps, superseded
+from finops.storage.declared import seen_to_end
 from finops.storage.rules import Rule, Shape, document
 from finops.storage.tiering import (
     DAYS_PER_MONTH,
@@ -58,6 +59,8 @@ SELF_MOVING: Mapping[str, tuple[tuple[int, str], ...]] = {
 
 SHAPES: Mapping[str, Shape] = {"s3": "transitions", "storageaccounts": "tiers", "storage.googleapis": "conditions"}
 """A word of the resource type → the shape of its store's rules."""
+
+UNDECLARED = "objects go on being deleted after {} days as now, which no rule of the bucket says: nor does this one"
 
 OWNERS_CHOICE = ("ONEZONE_IA",)
 """Never a target: one zone fewer is the owner's choice, as is waiting hours for a restore (`restore_hours`)."""
@@ -153,29 +156,35 @@ class StorageTiering:
 
     def _hidden(self, bucket: Bucket, context: Context) -> Iterator[Finding]:
         """Bytes that a listing does not show: noncurrent versions and parts of uploads that nobody finished."""
-        hidden = {name: bucket.hidden[name] for name in HIDDEN}
-        if not any(hidden.values()):
+        held = {name: bucket.hidden[name] for name in HIDDEN if bucket.hidden[name]}
+        if not held:
             return
         rate = bucket.own_rate(context)
         if isinstance(rate, Unknown):
             yield bucket.finding(rate, context)
             return
-        saved = sum(hidden.values()) / bucket.bytes_per_gb(context) * rate
+        facts = tuple(Fact(name, value, "bytes", "resources.properties") for name, value in held.items())
+        days = {"noncurrent_bytes": self.expire_days, "incomplete_multipart_bytes": self.abort_days}
+        shares = {name: bucket.declared.beyond(HIDDEN[name], days[name]) for name in held}
+        going = {name: share for name, share in shares.items() if share > 0}
+        if not going:
+            yield bucket.finding(Keep("its rules let these bytes go as soon already"), context, facts=facts)
+            return
+        per_unit = bucket.bytes_per_gb(context) / rate
+        saved = sum(held[name] * share for name, share in going.items()) / per_unit
         steps = {
             "noncurrent_bytes": f"expire noncurrent versions after {self.expire_days} days",
             "incomplete_multipart_bytes": f"abort multipart uploads after {self.abort_days} days",
         }
-        target = ", ".join(text for name, text in steps.items() if hidden[name])
-        sql = bytes_sql(bucket, [name for name in HIDDEN if hidden[name]], bucket.bytes_per_gb(context) / rate, context.as_of)
-        facts = tuple(Fact(name, value, "bytes", "resources.properties") for name, value in hidden.items() if value)
-        why = "no listing shows these bytes, and they are billed"
+        action = Reconfigure("kept for ever", ", ".join(steps[name] for name in going))
         # The newest days' worth stays; how much that is, nobody says.
-        low = 0.8 * saved
-        act = bucket.act(Reconfigure("kept for ever", target), (low, saved, saved), 0.0, why, ("they go on growing as slowly",))
+        low, why = 0.8 * saved, "no listing shows these bytes, and they are billed"
+        act = bucket.act(action, (low, saved, saved), 0.0, why, ("they go on growing as slowly",))
         rule = Rule(
-            noncurrent_days=self.expire_days if hidden["noncurrent_bytes"] else None,
-            abort_days=self.abort_days if hidden["incomplete_multipart_bytes"] else None,
+            noncurrent_days=self.expire_days if "noncurrent_bytes" in going else None,
+            abort_days=self.abort_days if "incomplete_multipart_bytes" in going else None,
         )
+        sql = bytes_sql(bucket, going, per_unit, context.as_of)
         yield bucket.finding(act, context, sql=sql, facts=facts, lifecycle=_lifecycle(bucket, rule), reversible=False)
 
     def _soft_deleted(self, bucket: Bucket, context: Context) -> Iterator[Finding]:
@@ -199,7 +208,7 @@ class StorageTiering:
         act = bucket.act(action, (0.8 * saved, saved, saved), 0.0, why, ("as much is overwritten as now",))
         # Where they are all that is billed, the bill's own lines say what goes: a month of 31 days has more than 730 hours.
         whole = saved >= float(context.bill.cost(bucket.key))
-        sql = "" if whole else bytes_sql(bucket, [SOFT_DELETED], bucket.bytes_per_gb(context) / rate, context.as_of)
+        sql = "" if whole else bytes_sql(bucket, {SOFT_DELETED: 1.0}, bucket.bytes_per_gb(context) / rate, context.as_of)
         yield bucket.finding(act, context, sql=sql, facts=facts)
 
     def _judge_prefix(self, bucket: Bucket, prefix: str, several: bool, rows: Sequence[Row], context: Context) -> Finding:
@@ -289,13 +298,20 @@ class StorageTiering:
         if low <= 0:
             why = f"watch: saves {saved:,.2f} a month as read now, nothing if read {self.read_doubt:g} times as often"
             return bucket.finding(Keep(why), context, prefix, facts=facts)
-        action = Move(", ".join(dict.fromkeys(b.storage_class for b in movable)), target_of(movable, path.classes))
+        own = row["prefix"] or ""
+        steps = tuple(step for step in steps_of(movable, path.classes) if step[1] not in ("AUTOCLASS", "smart"))
+        if bucket.declared.moves(own, steps):
+            return bucket.finding(Keep("its rules move them so already"), context, prefix, facts=facts)
+        told = bucket.declared.days("expire_days", own)
+        life = seen_to_end(movable) if told is None else told
+        action = Move(", ".join(dict.fromkeys(b.storage_class for b in movable)), target_of(movable, path.classes, life))
         once, growing = path.once * basis.scale, sum(path.fees) * basis.scale
         spread = once / self.months_to_repay
         why = _payback(once, saved + (spread if math.isclose(growing, spread) else 0.0), context)
-        act = bucket.act(action, (low, saved, high), once, why, (_reads(movable), "objects live as long as now"))
-        steps = tuple(step for step in steps_of(movable, path.classes) if step[1] not in ("AUTOCLASS", "smart"))
-        rule = Rule(prefix=row["prefix"] or "", steps=steps, delete_days=movable[-1].day_to if len(steps) > 1 else None)
+        lives = "objects live as long as now" if told or life is None else UNDECLARED.format(life)
+        act = bucket.act(action, (low, saved, high), once, why, (_reads(movable), lives))
+        # what deletes is the owner's word alone: the oldest object that a listing shows is no end of life
+        rule = Rule(prefix=own, steps=steps, delete_days=told)
         explanation = (f"shortest path over ages: {' → '.join(path.classes)}, {path.cost:,.2f} a month",)
         sql = tiering_sql(movable, path, by_name, row, basis, context.as_of)
         lifecycle = _lifecycle(bucket, rule) if steps else ""

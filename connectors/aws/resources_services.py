@@ -226,10 +226,12 @@ def _absent_is_none(place: Place, operation: str, code: str, bucket: str) -> dic
 
 
 def _rule(rule: Mapping[str, Any]) -> dict[str, object]:
+    """In the words of the open format; further conditions, which make it a rule of some objects alone, under their own names."""
+    scope = rule.get("Filter", {})
+    several = scope.get("And", {})
+    tags = [*several.get("Tags", ()), *([scope["Tag"]] if "Tag" in scope else ())]
     kept = {
-        "prefix": rule.get("Prefix")
-        or rule.get("Filter", {}).get("Prefix")
-        or rule.get("Filter", {}).get("And", {}).get("Prefix"),
+        "prefix": rule.get("Prefix") or scope.get("Prefix") or several.get("Prefix"),
         "expire_days": rule.get("Expiration", {}).get("Days"),
         "noncurrent_days": rule.get("NoncurrentVersionExpiration", {}).get("NoncurrentDays"),
         "abort_days": rule.get("AbortIncompleteMultipartUpload", {}).get("DaysAfterInitiation"),
@@ -237,7 +239,11 @@ def _rule(rule: Mapping[str, Any]) -> dict[str, object]:
             {"days": step.get("Days"), "storage_class": step.get("StorageClass")} for step in rule.get("Transitions", ())
         ]
         or None,
+        "x_tags": {tag["Key"]: tag["Value"] for tag in tags} or None,
+        "x_newer_noncurrent_versions": rule.get("NoncurrentVersionExpiration", {}).get("NewerNoncurrentVersions"),
     }
+    for name in ("ObjectSizeGreaterThan", "ObjectSizeLessThan"):
+        kept[f"x_{name}"] = scope.get(name, several.get(name))
     return {name: value for name, value in kept.items() if value is not None}
 
 

@@ -154,6 +154,7 @@ def _rule(rule: Document, prefix: str | None) -> dict[str, object]:
         "expire_days": _days(current.get("delete")),
         "noncurrent_days": _days(of(actions, "version", "delete")),
         "transitions": [{"days": days, "storage_class": tier} for days, tier in steps if days is not None] or None,
+        "x_tags": {tag["name"]: tag["value"] for tag in of(rule, "definition", "filters", "blobIndexMatch") or ()} or None,
     }
     return {name: value for name, value in kept.items() if value is not None}
 

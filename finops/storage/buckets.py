@@ -12,9 +12,12 @@ from finops.money import cents
 from finops.pricing import PriceKey, json_object, number
 from finops.recommend import Context, Row
 from finops.storage.checkpoints import WORD, Folder
+from finops.storage.declared import Declared
 from finops.storage.tiering import GIB, ClassRule, bands_of, known_reads, unmeasured, with_at_most
 
-HIDDEN = ("noncurrent_bytes", "incomplete_multipart_bytes")
+HIDDEN = {"noncurrent_bytes": "noncurrent_days", "incomplete_multipart_bytes": "abort_days"}
+"""Bytes that a listing does not show → the rule that lets them go."""
+
 SOFT_DELETED = "soft_deleted_bytes"
 
 PER_THOUSAND = {
@@ -69,6 +72,11 @@ class Bucket:
             hidden,
             from_list,
         )
+
+    @property
+    def declared(self) -> Declared:
+        """Its own lifecycle rules."""
+        return Declared.of(self.properties)
 
     @property
     def name(self) -> str:

@@ -314,11 +314,11 @@ def steps_of(bands: Sequence[Band], classes: Sequence[str]) -> list[tuple[int, s
     return sorted((day, name) for name, day in entered.items())
 
 
-def target_of(bands: Sequence[Band], classes: Sequence[str]) -> str:
-    """The class alone where all objects go to one, else each class with the age at which objects enter it."""
+def target_of(bands: Sequence[Band], classes: Sequence[str], life: int | None) -> str:
+    """The class alone where all objects go to one, else each class with the age at which objects enter it, and the age at which
+    they are deleted, where that is known."""
     entered = steps_of(bands, classes)
     if len(entered) == 1:
         return entered[0][1]
     steps = [f"{name} {day} d" for day, name in entered]
-    life = bands[-1].day_to
     return ", ".join([*steps, f"delete {life} d"] if life is not None else steps)

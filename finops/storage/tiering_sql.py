@@ -59,14 +59,15 @@ def _listing(as_of: date) -> str:
     return f"object_listing(date {quoted(as_of.isoformat())})"
 
 
-def bytes_sql(bucket: Bucket, names: Sequence[str], bytes_per_unit: float, as_of: date) -> str:
-    """The hidden bytes of the last observation, times the effective price of a byte."""
-    parts = [f"coalesce(cast(json_extract(properties, '$.{name}') as double), 0)" for name in names]
-    if bucket.listed_noncurrent and "noncurrent_bytes" in names:
-        parts.append(
+def bytes_sql(bucket: Bucket, shares: Mapping[str, float], bytes_per_unit: float, as_of: date) -> str:
+    """These shares of the hidden bytes of the last observation, times the effective price of a byte."""
+    parts = [_part(f"coalesce(cast(json_extract(properties, '$.{name}') as double), 0)", of) for name, of in shares.items()]
+    if bucket.listed_noncurrent and "noncurrent_bytes" in shares:
+        listed = (
             f"(select sum(bytes) from {_listing(as_of)} where state = 'noncurrent' and lower(bucket) in"
             f" ({quoted(bucket.key)}, {quoted(bucket.name.lower())}))"
         )
+        parts.append(_part(listed, shares["noncurrent_bytes"]))
     return f"""with latest as (
     select properties from resources
     where lower(resource_id) = {quoted(bucket.key)}
@@ -74,6 +75,10 @@ def bytes_sql(bucket: Bucket, names: Sequence[str], bytes_per_unit: float, as_of
     limit 1
 )
 select cast(({" + ".join(parts)}) / {bytes_per_unit!r} as decimal(38, 2)) as monthly_saving from latest"""
+
+
+def _part(expression: str, share: float) -> str:
+    return expression if share == 1 else f"{share!r} * {expression}"
 
 
 def unread_sql(

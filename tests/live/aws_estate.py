@@ -164,7 +164,13 @@ def _services(url: str, subnets: list[str]) -> dict[str, str]:
                     "Filter": {"Prefix": "tmp/"},
                     "Expiration": {"Days": 9},
                     "Transitions": [{"Days": 5, "StorageClass": "GLACIER_IR"}],
-                }
+                },
+                {
+                    "ID": "tagged",
+                    "Status": "Enabled",
+                    "Filter": {"And": {"Prefix": "tmp/", "Tags": [{"Key": "superseded", "Value": "true"}]}},
+                    "Expiration": {"Days": 1},
+                },
             ]
         },
     )

@@ -62,7 +62,8 @@ def test_every_kind_of_thing(cloud: Aws, warehouse: Warehouse) -> None:
     assert {"min_nodes": 1, "max_nodes": 4, "instances": 2, "vcpu": 2}.items() <= group["properties"].items()
     assert group["properties"]["scaling"] == "target ASGAverageCPUUtilization 60"
     assert found["lake"]["properties"]["lifecycle_rules"] == [
-        {"expire_days": 9, "prefix": "tmp/", "transitions": [{"days": 5, "storage_class": "GLACIER_IR"}]}
+        {"expire_days": 9, "prefix": "tmp/", "transitions": [{"days": 5, "storage_class": "GLACIER_IR"}]},
+        {"expire_days": 1, "prefix": "tmp/", "x_tags": {"superseded": "true"}},
     ]
     kinds = {row["resource_type"] for row in found.values()}
     assert kinds >= {"AWS::SageMaker::NotebookInstance", "AWS::ECR::Repository", "AWS::Redshift::Cluster"}

@@ -123,7 +123,39 @@ def test_logs_pass_each_step_at_the_age_of_its_minimum_and_pay_what_passes() -> 
     moving = 6000 / 60 * month / 1000 * 0.01 + 31000 / 310 * month / 1000 * 0.02
     expected = 6 * 1024 * (0.023 - 0.0125) + 31 * 1024 * (0.023 - 0.004) - moving
     assert float(saved) == pytest.approx(expected, abs=0.01)
-    assert rules(plan)[0]["Expiration"] == {"Days": 400}
+    assert "Expiration" not in rules(plan)[0], "no rule of the bucket says so: what is seen is no order to delete"
+    plan = plan_of(bucket(*rows, cost=400.0, lifecycle_rules=[{"prefix": "logs/", "expire_days": 420}]), "storage_tiering")
+    assert only(plan)[1].endswith("delete 420 d")
+    assert rules(plan)[0]["Expiration"] == {"Days": 420}
+
+
+def test_the_oldest_object_is_no_end_of_life() -> None:
+    for age, bands in ((40, [(40, 800, 1000, 40.0)]), (30, [(0, 30, 3000, 3.0), (30, 800, 0, 40.0)])):
+        rows = [("raw/", "STANDARD", a, b, int(1000 * size), size * TIB, reads, reads * 1e6) for a, b, reads, size in bands]
+        plan = plan_of(bucket(*rows, cost=400.0), "storage_tiering")
+        assert only(plan)[1] == f"STANDARD_IA {age} d, GLACIER_IR 90 d"
+        assert "Expiration" not in rules(plan)[0]
+
+
+def test_what_a_bucket_s_rules_do_already_is_not_recommended_again() -> None:
+    band = ("raw/", "STANDARD", 120, 900, 500_000, 10 * TIB, 0, 0)
+    steps = {"transitions": [{"days": 90, "storage_class": "GLACIER_IR"}]}
+    assert why(plan_of(bucket(band, lifecycle_rules=[steps]), "storage_tiering")) == "its rules move them so already"
+    for other in ({"prefix": "raw/new/"} | steps, steps | {"x_tags": {"tier": "cold"}}):
+        assert only(plan_of(bucket(band, lifecycle_rules=[other]), "storage_tiering"))[1] == "GLACIER_IR"
+
+
+@pytest.mark.parametrize(("days", "saved"), [(14, None), (7, None), (28, 0.5), (140, 0.9)])
+def test_noncurrent_versions_under_a_rule_are_its_days_worth(days: int, saved: float | None) -> None:
+    estate = bucket(
+        ("b/", "STANDARD", 0, 20, 1000, TIB, 5000, 5 * TIB),
+        noncurrent_bytes=10 * TIB, cost=40.0, lifecycle_rules=[{"noncurrent_days": days}],
+    )  # fmt: skip
+    plan = plan_of(estate, "storage_tiering")
+    if saved is None:
+        assert "its rules let these bytes go as soon already" in [kept.why for kept in plan.keeps]
+    else:
+        assert only(plan)[2] == Decimal(str(round(10 * 1024 * 0.023 * saved, 2)))
 
 
 @pytest.mark.parametrize(
@@ -276,7 +308,7 @@ def test_old_checkpoints_that_nobody_reads_are_deleted_rather_than_moved() -> No
 def test_what_is_not_called_checkpoints_is_moved() -> None:
     rows = [("data/x/", *row[1:]) for row in CHECKPOINTS]
     kind, target, _ = only(plan_of(bucket(*rows, cost=60.0), "storage_tiering"))
-    assert (kind, target) == ("Move", "STANDARD_IA 30 d, GLACIER_IR 90 d, delete 400 d")
+    assert (kind, target) == ("Move", "STANDARD_IA 30 d, GLACIER_IR 90 d")
 
 
 def test_checkpoints_that_are_read_at_any_age_stay() -> None:
