@@ -226,7 +226,7 @@ def _absent_is_none(place: Place, operation: str, code: str, bucket: str) -> dic
 
 
 def _rule(rule: Mapping[str, Any]) -> dict[str, object]:
-    """In the words of the open format; further conditions, which make it a rule of some objects alone, under their own names."""
+    """In the words of the open format; further conditions (it is a rule of some objects alone) under their own names."""
     scope = rule.get("Filter", {})
     several = scope.get("And", {})
     tags = [*several.get("Tags", ()), *([scope["Tag"]] if "Tag" in scope else ())]
