@@ -31,6 +31,7 @@ from finops.commitment.policy import BLOCK_DAYS
 from finops.commitment.risk import successor
 from finops.model import WATCH, Finding, Keep, Scope, Unknown
 from finops.money import HOURS_PER_MONTH, cents
+from finops.pricing import Price
 from finops.recommend import Context, Row
 
 PROVEN_DAYS = 365
@@ -103,10 +104,7 @@ class Commitments:
         prices = [p for p in context.prices.every(context.at, provider=provider) if p.key.instrument]
         sold = offers(prices, meters, context.prices, context.at, longest=longest, capital=self.capital)
         if not sold:
-            cost = sum(float(estate.demand[meter].mean()) for meter in meters)
-            if not any(0 < term_hours(p.key.term or "") <= longest for p in prices):
-                missing = f"price of commitments of {provider} in {context.currency}"
-                yield finding(provider, "", Unknown((missing,)), (), context, cost=cost)
+            yield _nothing_sold(provider, [p for p in prices if 0 < term_hours(p.key.term or "") <= longest], meters, estate)
             return
         lots, refused, keeps = self._passed(sold, estate)
         bought = {id(pool): mixed(pool, estate, self._limits) for pool in pools(lots)}
@@ -243,6 +241,15 @@ class Commitments:
         cost = float(sum(estate.demand[meter].mean() for meter in lot.meters if meter in estate.demand))
         name = f"{lot.name} later"
         return finding(lot.offer.provider, name, Keep(why), (), estate.context, cost=cost, explanation=words)
+
+
+def _nothing_sold(provider: str, prices: Sequence[Price], meters: Mapping[Meter, float], estate: Estate) -> Finding:
+    """The list has no commitment for what is used: unknown where it has none at all, else said of what is used most."""
+    costs = {meter: float(estate.demand[meter].mean()) for meter in meters}
+    used = ", ".join(dict.fromkeys(meter.instance_type for meter in sorted(costs, key=lambda meter: -costs[meter])[:3]))
+    missing = Unknown((f"price of commitments of {provider} in {estate.context.currency}",))
+    verdict = Keep(f"none of the price list's commitments is of what is used ({used})") if prices else missing
+    return finding(provider, "", verdict, (), estate.context, cost=sum(costs.values()))
 
 
 def _sql(one: Bought, estate: Estate) -> str:

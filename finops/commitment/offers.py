@@ -145,13 +145,7 @@ def _discounts(
     holds: dict[Meter, tuple[float, float]] = {}
     prepaid = 0.0
     for meter, kept in meters.items():
-        for row in rows:
-            if not _fits(row.key, meter):
-                continue
-            priced = _an_hour(row, meter, book, at)
-            if priced is None:
-                continue
-            usual, recurring, early = priced
+        for row, (usual, recurring, early) in _priced(rows, meter, book, at):
             whole = recurring + early * (1 + capital * term_hours(row.key.term or "") / HOURS_PER_YEAR / 2)
             discount = round(1 - whole / usual / kept, 12)
             if 0 < whole < usual and discount < found.get(meter, 1.0):
@@ -161,6 +155,19 @@ def _discounts(
                 if vcpu is not None and memory is not None:
                     holds[meter] = vcpu, memory
     return found, units, prepaid, holds
+
+
+def _priced(
+    rows: Sequence[Price], meter: Meter, book: PriceBook, at: datetime
+) -> list[tuple[Price, tuple[float, float, float]]]:
+    """The rows of this meter with what an hour costs on demand and by them.
+
+    Where the bill names no operating system and the list tells several, they are those of the one that costs least on demand:
+    what a licence adds is no part of a machine's discount.
+    """
+    found = [(row, an_hour) for row in rows if _fits(row.key, meter) and (an_hour := _an_hour(row, meter, book, at))]
+    least = min((usual for _, (usual, _, _) in found), default=0.0)
+    return found if meter.operating_system else [(row, hour) for row, hour in found if hour[0] == least]
 
 
 def _fits(key: PriceKey, meter: Meter) -> bool:
@@ -174,7 +181,7 @@ def _fits(key: PriceKey, meter: Meter) -> bool:
 
 def _an_hour(row: Price, meter: Meter, book: PriceBook, at: datetime) -> tuple[float, float, float] | None:
     """What an hour costs on demand, and in recurring and prepaid fees of the row; None where nobody says."""
-    key, system = row.key, meter.operating_system or None
+    key, system = row.key, meter.operating_system or row.key.operating_system or None
     like = (key.provider, key.region, key.product, key.sku, system, key.license, key.tenancy, key.deployment)
     usual = book.price(PriceKey(*like, payment="", instrument=""), at)
     if usual is None or usual.currency != row.currency:

@@ -264,3 +264,17 @@ def test_the_price_list_says_what_an_unknown_instrument_covers() -> None:
     )
     (r,) = planned(made, commitments={}).recommendations
     assert (order(r).target, r.alone) == ("training_plan 1m trn1.32xlarge 2", Decimal("876.00"))
+
+
+def test_a_bill_that_names_no_system_is_priced_by_the_machine_without_licence() -> None:
+    """A list tells Linux and Windows apart, Azure's lines of Linux machines do not: the plan's discount is the machine's."""
+    made = machine(Estate(), "D8s_v5", 4)
+    for system, usual, plan in (("Linux", 1.0, 0.7), ("Windows", 1.8, 1.5)):
+        made.price("vm", "D8s_v5", usual, operating_system=system)
+        made.price("vm", "D8s_v5", plan, operating_system=system, term="1y", payment="none", instrument="savings_plan_compute")
+    assert list(bought(planned(made))) == ["savings_plan_compute 1y, 2.800 USD/h"]
+
+
+def test_a_list_without_a_commitment_for_what_is_used_is_said() -> None:
+    made = priced(machine(Estate(), "m5.large", 3), "c7.large", savings_plan_compute=0.7)
+    assert [kept.why for kept in planned(made).keeps] == ["none of the price list's commitments is of what is used (m5.large)"]
