@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -15,6 +15,9 @@ from finops.window import KNOWN_DAYS
 ENDS = ("Delete", "Stop")
 """Two words of one answer: it is not used."""
 
+
+STALE_DAYS = 31
+"""Advisors reckon anew each day or week, by the last two weeks or month."""
 
 NOT_JUDGED = "no such resource is loaded, or no recommender judges it"
 
@@ -72,6 +75,41 @@ class Unshared:
     opinion: Opinion
     verdict: str
     why: str
+
+
+def in_force(
+    rows: Iterable[Mapping[str, Any]], read_at: Mapping[tuple[str, str], datetime], as_of: date
+) -> tuple[list[Mapping[str, Any]], tuple[str, ...]]:
+    """Rows of `vendor_recommendations` without those that a live source would not give any more; sentences on what is too old.
+
+    Several streams of a source may hold an advisor's findings, in turns: the one that was read last counts. What nobody has
+    read for a month (a permission was withdrawn, say) is no opinion on today's bill. Files stay until they are replaced.
+
+    read_at  (`x_source`, vendor) → when it was fetched last; a live `x_source` is `NAME/STREAM` or `NAME/STREAM/PLACE`
+    """
+    live = [(row, *_stream(row["x_source"]), read_at.get((row["x_source"], row["vendor"]))) for row in rows]
+    newest: dict[tuple[str, str], tuple[datetime, str]] = {}
+    for row, source, stream, at in live:
+        if stream and at is not None:
+            key = (source, row["vendor"])
+            newest[key] = max(newest.get(key, (at, stream)), (at, stream))
+    oldest = datetime.combine(as_of + timedelta(days=KNOWN_DAYS - STALE_DAYS), time(), UTC)
+    kept = []
+    for row, source, stream, _ in live:
+        found = newest.get((source, row["vendor"])) if stream else None
+        if found is None or (found[1] == stream and found[0] >= oldest):
+            kept.append(row)
+    stale = {(source, vendor): at for (source, vendor), (at, _) in newest.items() if at < oldest}
+    return kept, tuple(
+        f"{vendor} was last read of {source} on {at:%Y-%m-%d}: too long ago for a second opinion"
+        for (source, vendor), at in sorted(stale.items())
+    )
+
+
+def _stream(stored_as: str) -> tuple[str, str]:
+    """Source and stream; of files no stream."""
+    source, _, rest = stored_as.partition("/")
+    return source, rest.partition("/")[0]
 
 
 def opinions_of_rows(rows: Iterable[Mapping[str, Any]], as_of: date, currency: str) -> tuple[Opinion, ...]:

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, nullcontext
 from dataclasses import asdict, dataclass, replace
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +25,7 @@ from finops.ledger import kept
 from finops.ledger.entries import History
 from finops.model import KINDS, Act, Delete, Recommendation, Stop, Unknown
 from finops.money import cents
-from finops.opinions import Opinion, Unshared, opinions_of_rows, unshared
+from finops.opinions import Opinion, Unshared, in_force, opinions_of_rows, unshared
 from finops.portfolio import Plan, how_to_supply
 from finops.precedence import rules, tiers
 from finops.runner import HOW, Owners, plans
@@ -138,7 +138,7 @@ def make_plans(
     if not made:
         raise ConfigError(f"no bill is loaded of the 30 days up to {day}", where=config.warehouse, hint="finops status")
     calculation = queries.calculation(reader, reader.published.content)
-    advice = reader.rows("select * from vendor_recommendations")
+    advice, unread = in_force(reader.rows("select * from vendor_recommendations"), advice_read_at(reader), day)
     known = kept.history(reader, day)
     views = []
     for plan in (standing_in(known, plan) for plan in noted(made, proved, kinds)):
@@ -149,7 +149,9 @@ def make_plans(
         tied = gated(tied, mine)
         left = tuple(f"left out of the plan, its bill is red: {note}" for source in out for note in red[source])
         opinions, others = _opinions(advice, plan)
-        views.append(PlanView(plan, replace(tied, notes=(*left, *tied.notes)), calculation, opinions, others, left_out=out))
+        views.append(
+            PlanView(plan, replace(tied, notes=(*left, *tied.notes, *unread)), calculation, opinions, others, left_out=out)
+        )
     return views
 
 
@@ -268,7 +270,15 @@ def missed(replay: Replay) -> str:
     )
 
 
-def _opinions(advice: Sequence[dict[str, Any]], plan: Plan) -> tuple[tuple[Opinion, ...], tuple[Unshared, ...]]:
+def advice_read_at(reader: Reader) -> dict[tuple[str, str], datetime]:
+    """(source as stored, vendor) → when its recommendations were fetched last."""
+    rows = reader.rows(
+        "select x_source, unit, max(fetched_at) as at from coverage where stream = 'vendor_recommendations' group by all"
+    )
+    return {(row["x_source"], row["unit"]): row["at"] for row in rows if row["at"] is not None}
+
+
+def _opinions(advice: Sequence[Mapping[str, Any]], plan: Plan) -> tuple[tuple[Opinion, ...], tuple[Unshared, ...]]:
     """What the providers' advisors say in the plan's currency, and what of it the plan does not do."""
     opinions = opinions_of_rows(advice, plan.as_of, plan.currency)
     acts = [r.finding for r in plan.recommendations]

@@ -3,7 +3,7 @@
 Where the account is not enrolled in it, those two are asked themselves (`optimizer.py`, `explorer.py`). One finding has one
 source: the three streams ask the same question before they plan, and those whose turn it is not have no parts, which
 empties what they held. Where the question is denied, the findings decide: a hub that gives some is the source, and one that
-may not be read keeps nobody else from giving theirs (docs/decisions/0171).
+may not be read keeps nobody else from giving theirs (docs/decisions/0171), which then stand in the place of its earlier ones.
 """
 
 from __future__ import annotations

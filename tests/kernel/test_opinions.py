@@ -25,7 +25,7 @@ from finops.model import (
     Unknown,
     Verdict,
 )
-from finops.opinions import Opinion, opinions_of_rows, second_opinion, unshared
+from finops.opinions import Opinion, in_force, opinions_of_rows, second_opinion, unshared
 from finops.window import Window
 
 AS_OF = date(2026, 10, 31)
@@ -105,3 +105,30 @@ def test_rows_of_later_days_and_of_other_currencies_are_left_out() -> None:
     dated = row | {"observed_at": datetime(2026, 10, 31, 9, tzinfo=UTC), "saving_monthly": Decimal(5)}
     found = opinions_of_rows([row, later, dated, row | {"currency": "EUR"}], AS_OF, "USD")
     assert [o.saving for o in found] == [5, 1]
+
+
+def test_of_one_sources_streams_the_one_that_was_read_last_counts() -> None:
+    def row(stored_as: str, vendor: str = "Optimizer") -> dict[str, str]:
+        return {"x_source": stored_as, "vendor": vendor}
+
+    def day(month: int, number: int) -> datetime:
+        return datetime(2026, month, number, 6, tzinfo=UTC)
+
+    hub, regions = row("aws/advice"), [row("aws/optimizer/us-east-1"), row("aws/optimizer/eu-west-1")]
+    others = [row("aws/advice", "Explorer"), row("second/advice"), row("advisor.csv"), row("a/file")]
+    read_at = {("aws/advice", "Optimizer"): day(10, 20), ("second/advice", "Optimizer"): day(10, 8)}
+    assert in_force([hub, *others], read_at, AS_OF) == ([hub, *others], ())
+    read_at |= {(each["x_source"], "Optimizer"): day(10, 25) for each in regions}
+    assert in_force([hub, *regions, *others], read_at, AS_OF) == ([*regions, *others], ())
+    read_at |= {("aws/advice", "Optimizer"): day(11, 1)}  # the hub is asked again
+    assert in_force([hub, *regions], read_at, AS_OF) == ([hub], ())
+
+
+def test_what_nobody_reads_any_more_is_no_opinion_and_is_said() -> None:
+    old, file = {"x_source": "aws/advice", "vendor": "Optimizer"}, {"x_source": "advisor.csv", "vendor": "Optimizer"}
+    read_at = {(row["x_source"], row["vendor"]): datetime(2026, 10, 3, 23, tzinfo=UTC) for row in (old, file)}
+    assert in_force([old, file], read_at, AS_OF) == ([file], (
+        "Optimizer was last read of aws on 2026-10-03: too long ago for a second opinion",
+    ))  # fmt: skip
+    later = read_at | {("aws/advice", "Optimizer"): datetime(2026, 10, 4, tzinfo=UTC)}
+    assert in_force([old, file], later, AS_OF) == ([old, file], ())

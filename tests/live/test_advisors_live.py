@@ -10,6 +10,8 @@ from typing import Any
 from connectors.aws.hub import ENROLLED
 from finops.config import Source
 from finops.live.doctor import Check, examine
+from finops.opinions import in_force
+from finops.plans import advice_read_at
 from finops.warehouse.warehouse import Warehouse
 from tests.live.aws_company import fetched, rows, source
 from tests.live.aws_contract import Aws
@@ -402,6 +404,15 @@ def test_a_denied_question_stops_only_who_cannot_be_read(cloud: Aws, warehouse: 
         cloud.fail(asks, denied)
         assert fetched(warehouse, every).failures == ()
         assert len(held(warehouse)) == findings
+
+    cloud.answer(reads, {"items": [item]})
+    assert fetched(warehouse, every).failures == ()
+    for operation in (asks, reads):  # both are withdrawn: what the hub gave is there still, and no opinion
+        cloud.fail(operation, *[denied] * 2)
+    assert len(fetched(warehouse, every).failures) == 1
+    with warehouse.reader() as reader:
+        kept, _ = in_force(reader.rows("select * from vendor_recommendations"), advice_read_at(reader), NOW.date())
+    assert (len(held(warehouse)), len(kept), {row["x_source"].split("/")[1] for row in kept}) == (17, 16, set(ADVISORS))
 
 
 def _examined(cloud: Aws, every: Source, denied: Fault, *operations: str) -> list[Check]:
