@@ -29,7 +29,8 @@ class Model:
 
     reads        the tables, models and macros that it names
     incremental  the key columns of the part that a change rebuilds; () where all of it is built each time
-    slices       a column that no group spans: what is read may be aggregated in slices of it, one after another; '' where not
+    slices       a column of what is read that no group spans, and the rows that are aggregated at once in slices of it, so that
+                 what the engine holds of them does not grow with the table; ('', 0) where all are
     parameter    of a table macro; '' where the model is stored
     kept         a macro that many statements of a run ask for the same day: evaluated once
     """
@@ -39,7 +40,7 @@ class Model:
     sql: str
     grain: tuple[str, ...]
     incremental: tuple[str, ...]
-    slices: str
+    slices: tuple[str, int]
     reads: frozenset[str]
     parameter: str
     kept: bool
@@ -95,7 +96,7 @@ def parse(name: str, sql: str) -> Model:
         sql=sql,
         grain=_names(fields.get("grain", "")),
         incremental=_names(fields.get("incremental", "")),
-        slices=fields.get("slices", ""),
+        slices=_slices(fields.get("slices", "")),
         reads=frozenset(_names(fields["reads"])),
         parameter=macro[2] if macro else "",
         kept=fields.get("kept") == "yes",
@@ -134,6 +135,12 @@ def _header(name: str, sql: str) -> dict[str, str]:
 
 def _names(text: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def _slices(text: str) -> tuple[str, int]:
+    """`resource_id, 500000`."""
+    column, _, rows = text.partition(",")
+    return column.strip(), int(rows or 0)
 
 
 def _files(folders: Iterable[str]) -> list[tuple[Traversable, str]]:

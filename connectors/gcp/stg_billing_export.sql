@@ -798,12 +798,12 @@ measured as (
                         "resource.global_name",
                         '^/*compute\.googleapis\.com/projects/[^/]+/.*(instance|disk|snapshot)s?/[0-9]+$'
                     )
-                    and regexp_full_match("resource.name", '[a-z]([-a-z0-9]*[a-z0-9])?')
+                    and regexp_full_match("resource.name", '(.*/(instance|disk|snapshot)s/)?[a-z]([-a-z0-9]*[a-z0-9])?')
                     and nullif("project.id", '') is not null
                     then
                         '//compute.googleapis.com/projects/' || "project.id" || '/'
                         || regexp_extract("resource.global_name", '/projects/[^/]+/(.*(instance|disk|snapshot))s?/[0-9]+$', 1)
-                        || 's/' || "resource.name"
+                        || 's/' || regexp_extract("resource.name", '[^/]+$')
             end,
             case
                 when

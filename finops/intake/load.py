@@ -20,10 +20,11 @@ from finops.intake.provider import provider_rows
 from finops.intake.reconcile import Billed, InvoiceLine, Row, Tie, Unit, ties, unmatched
 from finops.intake.report import LoadReport, SourceLine
 from finops.intake.stage import Naming, Others, Outcome, Ready, Staged, accept, prepare
+from finops.intake.strays import strays
 from finops.intake.take import Taken, Tell, take
 from finops.intake.units import Delivered, Group, groups
 from finops.money import CENT, Money
-from finops.tables import COVERAGE, PROVIDER_TOTALS, RECONCILIATION, table
+from finops.tables import COVERAGE, METRICS, PROVIDER_TOTALS, RECONCILIATION, table
 from finops.warehouse.checks import BILLED_BY_INVOICE, Connection
 from finops.warehouse.lanes import in_order
 from finops.warehouse.records import empty_select, record_select
@@ -93,7 +94,7 @@ def load(
         tell("building the marts")
         writer.build()
         writer.publish(list(notes))
-    return _report(taken, outcome, rows, notes, changed)
+    return _report(taken, outcome, rows, (*notes, *_strays(warehouse, outcome, asked)), changed)
 
 
 ALONE_ROWS = 250_000
@@ -127,6 +128,15 @@ def _together(every: Iterable[Group]) -> Iterator[list[Group]]:
     for alone, some in groupby(every, lambda group: sum(file.rows for file in group.files) >= ALONE_ROWS):
         batch = list(some)
         yield from ([group] for group in batch) if alone else [batch]
+
+
+def _strays(warehouse: Warehouse, outcome: Outcome, asked: Asked | None) -> tuple[str, ...]:
+    """Of files: a live source measures what the bill need not have."""
+    sources = {staged.unit.source for staged in outcome.staged if staged.group.fmt.table == METRICS.name}
+    if not sources or asked is not None:
+        return ()
+    with warehouse.reader() as reader:
+        return strays(reader, sources)
 
 
 def _silent(_: str) -> None:

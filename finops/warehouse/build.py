@@ -26,9 +26,6 @@ AMOUNT = re.compile(r"(^|_)(cost|price|amount|credit|saving|quantity)$")
 
 Part = tuple[str, str]
 
-SLICE_ROWS = 500_000
-"""Rows that a model with slices aggregates at once: what it holds of them does not grow with the table (decision 145)."""
-
 BATCH_ROWS = 250_000
 """Rows up to which months are built together: from about there on, planning a statement is a small part of running it."""
 
@@ -162,8 +159,7 @@ class Builder:
         files = {name: self._files(name, set(parts)) if name in plan.aligned else None for name in plan.model.reads}
         select = self._select(plan.model, plan.layout)
         rows = sum(file.rows for several in files.values() for file in several or ())
-        slices = math.ceil(rows / SLICE_ROWS) if plan.model.slices else 1
-        wheres = [f"hash({identifier(plan.model.slices)}) % {slices} = {n}" for n in range(slices)] if slices > 1 else ["true"]
+        wheres = _slices(plan.model, rows)
 
         def of_slice(where: str) -> str:
             for name, several in files.items():
@@ -236,6 +232,13 @@ class Builder:
             )
             raise DataError(f"{model.name}.{wrong.mart_column} does not sum to {wrong.charge_column} {_shown(found)}")
         return ""
+
+
+def _slices(model: Model, rows: int) -> list[str]:
+    """Conditions under which a model reads its rows, one after another (decisions 136, 145). Groups do not tell cases apart."""
+    column, most = model.slices
+    count = math.ceil(rows / most) if column else 1
+    return [f"hash(lower({identifier(column)})) % {count} = {n}" for n in range(count)] if count > 1 else ["true"]
 
 
 def _generations(ordered: Sequence[Model]) -> list[list[Model]]:

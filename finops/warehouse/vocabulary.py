@@ -24,6 +24,9 @@ LEAST_ROWS = 200_000
 FEW = 256
 """Distinct values of a column that is looked up in a map, whose entries are compared one by one."""
 
+MISSING = 2
+"""Null and '', which are no texts."""
+
 FEW_CAST = 4096
 """Distinct values of a column that is cast, once a row. The dictionary of every row group names them all."""
 
@@ -48,12 +51,11 @@ def words(
     scanned = f"read_parquet({listed}, union_by_name = true, hive_partitioning = false)"
     encoded = _encoded(connection, listed, columns.keys(), least_rows)
     likely = _likely(connection, scanned, {name: columns[name] for name, is_null in encoded.items() if not is_null})
-    found: dict[str, set[str]] = {name: set() for name, is_null in encoded.items() if is_null or name in likely}
-    selects = [f"(select {n}, {columns[name]} as word from {scanned} group by word)" for n, name in enumerate(likely)]
-    if selects:
-        for number, word in connection.execute(" union all ".join(selects)).fetchall():
-            found[likely[number]] |= {word} if word else set()
-    return {name: frozenset(values) for name, values in found.items() if len(values) <= FEW}
+    found: dict[str, frozenset[str]] = {name: frozenset() for name, is_null in encoded.items() if is_null}
+    for name in likely:  # each by itself: the engine holds the dictionaries of a column until its question is answered
+        distinct = f"select distinct {columns[name]} as word from {scanned} limit {FEW + MISSING + 1}"
+        found[name] = frozenset(word for (word,) in connection.execute(distinct).fetchall() if word)
+    return {name: texts for name, texts in found.items() if len(texts) <= FEW}
 
 
 def _encoded(connection: duckdb.DuckDBPyConnection, listed: str, columns: Set[str], least_rows: int) -> dict[str, bool]:

@@ -6,16 +6,19 @@ import gzip
 import json
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from random import Random
 
+import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from finops.errors import Refused
-from finops.warehouse import build, checks
+from finops.models import models
+from finops.warehouse import checks, writer
 from finops.warehouse.warehouse import Warehouse
 from tests.conftest import Ran
 from tests.intake.delivery import billed, deliver, text
@@ -207,22 +210,49 @@ def test_rates_and_metrics_load_beside_charges(warehouse: Warehouse, tmp_path: P
         deliver(warehouse, metrics)
 
 
-def test_what_is_read_in_slices_is_the_same(warehouse: Warehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    at = [(f"vm-{vm}", f"2026-09-0{day}T0{hour}:00:00Z") for vm in range(9) for day in (1, 2) for hour in range(3)]
+def test_metrics_of_another_form_of_an_id_are_said(warehouse: Warehouse, tmp_path: Path) -> None:
     header = "resource_id,timestamp,period_s,metric,statistic,value\n"
-    lines = [f"{vm},{time},3600,cpu_utilization,avg,{n}\n" for n, (vm, time) in enumerate(at)]
-    metrics, daily = _file(tmp_path, "metrics.csv", header + "".join(lines)), "select * from metric_daily order by all"
-    deliver(warehouse, metrics)
-    with warehouse.reader() as reader:
-        whole = reader.arrow(daily)
-    monkeypatch.setattr(build, "SLICE_ROWS", 10)
+    names = ("VM-1", "//compute.example/instances/5731447681477044785", "5731447681477044785")
+    lines = "".join(f"{name},2026-09-01T00:00:00Z,3600,cpu_utilization,avg,1\n" for name in names)
+    metrics, bill = _file(tmp_path, "metrics.csv", header + lines), _file(tmp_path, "bill.csv", text())
+    assert deliver(warehouse, metrics).notes == ()  # nothing is billed yet
+    (note,) = deliver(warehouse, bill, metrics).notes
+    assert "metrics of 2 of 3 resources are of none that a bill or an inventory names" in note
+    assert "the first is //compute.example/instances/5731447681477044785" in note
+    assert deliver(warehouse, bill).notes == ()
+    known = "observed_at,resource_id,provider,resource_type\n2026-09-01T00:00:00Z,{},Cloud,machine\n"
+    for name in names[1:]:
+        inventory = _file(tmp_path, f"{name[-3:]}.csv", known.format(name))
+        deliver(warehouse, inventory, source=name.replace("/", ""))
+    assert deliver(warehouse, metrics).notes == ()
+
+
+def test_what_is_read_in_slices_is_the_same(warehouse: Warehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where a resource is spelled in two ways, and where a line is of no resource at all."""
+    at = [(f"{name}-{vm}", day, hour) for vm in range(9) for name, day, hour in (("vm", 1, 0), ("vm", 1, 1), ("VM", 1, 2))]
+    header = "resource_id,timestamp,period_s,metric,statistic,value\n"
+    lines = [f"{vm},2026-09-0{day}T0{hour}:00:00Z,3600,cpu_utilization,avg,{n}\n" for n, (vm, day, hour) in enumerate(at)]
+    metrics = _file(tmp_path, "metrics.csv", header + "".join(lines))
+    charges = [{"ResourceId": f"vm-{n % 13}" if n % 5 else "", "SkuId": f"S{n % 3}", "BilledCost": str(n)} for n in range(60)]
+    bill = _file(tmp_path, "bill.csv", text(*charges, SkuPriceDetails='{"InstanceType": "m5.large"}'))
+    deliver(warehouse, metrics, bill)
+    marts = ("metric_daily", "resource_daily", "demand_hourly")
+    whole = [_mart(warehouse, name) for name in marts]
+    few = tuple(replace(m, slices=(m.slices[0], 10)) if m.slices[0] else m for m in models())
+    monkeypatch.setattr(writer, "models", lambda: few)
     monkeypatch.setattr(checks, "HASHED_AT_ONCE", 10)
-    deliver(warehouse, metrics)
-    with warehouse.reader() as reader:
-        assert reader.arrow(daily) == whole
+    again = Warehouse.open(str(tmp_path / "again"))
+    deliver(again, metrics, bill)
+    assert [_mart(again, name) for name in marts] == whole
+    assert [len(table) for table in whole] == [9, 39, 3]
     _file(tmp_path, "metrics.csv", header + "".join([*lines, *lines[7:9]]))
-    with pytest.raises(Refused, match=r"2 keys of `metrics` occur more than once, the first is resource_id vm-1"):
-        deliver(warehouse, metrics)
+    with pytest.raises(Refused, match=r"2 keys of `metrics` occur more than once, the first is resource_id VM-2"):
+        deliver(again, metrics)
+
+
+def _mart(warehouse: Warehouse, name: str) -> pa.Table:
+    with warehouse.reader() as reader:
+        return reader.arrow(f"select * from {name} order by all")
 
 
 def test_costs_and_plans_of_two_currencies_are_two(warehouse: Warehouse, tmp_path: Path, finops: Callable[..., Ran]) -> None:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from connectors.gcp.utilization import UTILIZATION, readings
+from finops import ingest
 from finops.errors import ConfigError
 from finops.warehouse.warehouse import Warehouse
+from tests.connectors.gcp.bills import BASE
 from tests.live import google_series
 from tests.live.aws_company import calls, fetched, rows
 from tests.live.conftest import NOW
@@ -19,6 +22,7 @@ from tests.live.google_contract import Google
 from tests.live.google_estate import asset, company, serve_assets, source
 from tests.live.google_series import KINDS, Monitoring, Series
 from tests.live.google_things import THINGS
+from tests.staging import write_csv
 
 TODAY = NOW.replace(hour=0)
 
@@ -116,6 +120,30 @@ def test_a_database_a_cluster_and_a_gpu_have_their_names(google: Google, warehou
         (machine, hour, "gpu_memory_used_gib", '{"device":"0"}', "avg", 2.0),
         (machine, hour, "gpu_memory_used_gib", '{"device":"1"}', "avg", 2.0),
     ]
+
+
+def test_what_the_bill_numbers_meets_what_is_measured_by_name(google: Google, warehouse: Warehouse, tmp_path: Path) -> None:
+    """Machines are numbers to Cloud Monitoring and on the bill; series are grouped by their names, the bill has both."""
+    serve_assets(google, [*company(), *THINGS])
+    monitoring, at = Monitoring().serve(google), TODAY - timedelta(hours=3)
+    place = {"resource.project_id": "nordlicht-ml-prod", "resource.zone": "us-central1-a"}
+    cpu = Series({**place, "metric.instance_name": "mlflow"}, {at: 0.25})
+    monitoring.put("nordlicht-ml-prod", "compute.googleapis.com/instance/cpu/utilization", "ALIGN_MEAN:REDUCE_MEAN", cpu)
+    billed = "//compute.googleapis.com/projects/481516234201/zones/us-central1-a/instances/5731447681477044785"
+    line = BASE | {
+        "project.id": "nordlicht-ml-prod", "project.number": "481516234201", "resource.name": "mlflow",
+        "resource.global_name": billed, "invoice.month": "202610",
+        "usage_start_time": "2026-10-31T10:00:00Z", "usage_end_time": "2026-10-31T11:00:00Z",
+    }  # fmt: skip
+    ingest.load(warehouse, [write_csv(tmp_path / "bill.csv", line.keys(), line.values())], source="bill")
+    assert fetched(warehouse, source(google, "utilization", "inventory", history_days=5)).failures == ()
+    machine = "//compute.googleapis.com/projects/nordlicht-ml-prod/zones/us-central1-a/instances/mlflow"
+    ids = {table: "ResourceId" if table == "charges" else "resource_id" for table in ("charges", "metrics", "resources")}
+    for table, name in ids.items():
+        assert {"name": machine} in rows(warehouse, f"select distinct {name} as name from {table}"), table
+    of = f"from resource_profile(date '2026-10-31') where resource_id = '{machine}'"
+    (found,) = rows(warehouse, f"select cost > 0 as is_billed, metrics::varchar as metrics {of}")
+    assert (found["is_billed"], "cpu_utilization" in found["metrics"]) == (True, True)
 
 
 def test_workers_of_a_tpu_are_of_the_one_that_is_there(google: Google, warehouse: Warehouse) -> None:
