@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 import tomllib
@@ -10,6 +11,7 @@ from functools import cache
 from importlib import resources
 from itertools import pairwise
 
+from finops import hcl
 from finops.model import Act, Action, Commit, Finding, Scale, action_name
 
 HOURS = " hours"
@@ -20,6 +22,14 @@ LIFECYCLE = "lifecycle"
 
 BOUND = re.compile(r"\b(min|max|target) (\d+)")
 """The numbers of a scaler's policy in words: `min 2, max 9, target 70%`."""
+
+FORMS = ("tf", "json", "yaml")
+"""Endings of a template's name, behind ` .`: Terraform, a policy's document, a manifest. Without one it is commands."""
+
+PLACE = re.compile(r"(?<!\{)\{(\w+)\}")
+AS_THEY_ARE = frozenset(
+    ("minimum", "maximum", "percent", "scale_in", "cooldown", "cooldown_minutes", "step", "boot", "per_minute", "least", "hour")
+) | {"label", "rules", "document"}
 
 PAYMENTS = {"none": "No Upfront", "partial": "Partial Upfront", "all": "All Upfront"}
 """How order forms call what is paid on the first day."""
@@ -81,6 +91,52 @@ def patch_of(finding: Finding) -> str:
     return f"{finding.patch}\n{text}" if finding.patch else text
 
 
+def forms_of(finding: Finding) -> dict[str, str]:
+    """The same change in every form that it has, by the ending of a file: `sh` (the patch), `tf`, `json`, `yaml`.
+
+    Lifecycle rules are a document themselves. A form is left out where one of its values is unknown, or (but for the policy's
+    document, which stands by itself) where it has no way to say what follows at hours of the day.
+    """
+    found = {"sh": finding.patch} if finding.patch else {}
+    if not isinstance(finding.verdict, Act) or not found:
+        return found
+    if finding.lifecycle:
+        found["json"] = finding.lifecycle
+    for form in FORMS:
+        if text := _form(finding, finding.verdict.action, form):
+            found[form] = text
+    return found
+
+
+def _form(finding: Finding, action: Action, form: str) -> str:
+    template = _template(finding, action, f" .{form}")
+    values = _values(finding, action)
+    values |= {"label": hcl.label(values["name"]), "rules": "", "document": ""}
+    if template is None or not all(value.isprintable() for value in values.values()):
+        return ""
+    if finding.lifecycle:
+        document = json.loads(finding.lifecycle)
+        values |= {"rules": hcl.blocks(document), "document": hcl.literal(document)}
+    hours = list(_hours(action)) if isinstance(action, Scale) else []
+    spans = templates().get((finding.resource_type, f"{finding.kind} Scale{HOURS} .{form}"))
+    texts = [(template, values), *((spans, values | span) for span in hours if spans)]
+    unsaid = hours and spans is None and form != "json"
+    if unsaid or any(not held[name] for text, held in texts for name in PLACE.findall(text)):
+        return ""
+    return "\n".join(_worded(text, held, form) for text, held in texts)
+
+
+def _worded(template: str, values: Mapping[str, str], form: str) -> str:
+    return template.format(**{name: _written(name, value, form) for name, value in values.items()}).strip()
+
+
+def _written(name: str, value: str, form: str) -> str:
+    """A value within a file: numbers and what is text of the form already as they are."""
+    if name in AS_THEY_ARE:
+        return value
+    return hcl.quoted(value) if form == "tf" else json.dumps(value, ensure_ascii=False)
+
+
 def _filled(template: str, values: Mapping[str, str]) -> str:
     return template.format(**{name: shlex.quote(value) for name, value in values.items()}).strip()
 
@@ -97,10 +153,10 @@ def _hours(action: Scale) -> Iterator[dict[str, str]]:
         }
 
 
-def _template(finding: Finding, action: Action) -> str | None:
+def _template(finding: Finding, action: Action, form: str = "") -> str | None:
     name = action_name(action)
     names = (LIFECYCLE,) if finding.lifecycle else (f"{finding.kind} {name} {action.target}", f"{finding.kind} {name}", name)
-    found = (templates().get((kind, each)) for kind in (finding.resource_type, "*") for each in names)
+    found = (templates().get((kind, each + form)) for kind in (finding.resource_type, "*") for each in names)
     return next((text for text in found if text is not None), None)
 
 

@@ -22,8 +22,13 @@ def apply(
     context: typer.Context,
     recommendation: Annotated[str, typer.Argument(help="Id of a recommendation, or its first characters.", metavar="ID")],
     out: Annotated[
-        Path | None, typer.Option("--out", help="Write the patch as a file into this folder.", metavar="DIR")
+        Path | None,
+        typer.Option("--out", help="Write it into this folder, a file a form, for a pull request.", metavar="DIR"),
     ] = None,
+    form: Annotated[
+        str,
+        typer.Option("--form", help="What is printed: commands (sh), Terraform (tf), the document (json) or manifest (yaml)."),
+    ] = "sh",
     yes: Annotated[
         bool, typer.Option("--yes", help="Put it: lifecycle rules of object storage only, among those that are there.")
     ] = False,
@@ -48,21 +53,29 @@ def apply(
     finding = _found(config, recommendation, as_of, of_use=yes)
     if yes:
         return _put(config, finding, source, by)
-    return _shown(finding, out)
+    return _shown(finding, out, form)
 
 
-def _shown(finding: Finding, out: Path | None) -> None:
-    if not finding.patch:
+def _shown(finding: Finding, out: Path | None, form: str) -> None:
+    from finops.patches import forms_of
+
+    forms = forms_of(finding)
+    if not forms:
         hint = f"finops explain {finding.id} says what to change"
         raise ConfigError("no patch is written for this action on this type of resource", where=finding.id, hint=hint)
     if out is None:
-        return typer.echo(finding.patch)
-    path = out / f"{finding.id}.sh"
-    if path.exists():
-        raise ConfigError("the file is there already", where=str(path), hint="remove it, or give another folder")
+        if form not in forms:
+            raise ConfigError(f"this patch has no form `{form}`", where="--form", hint=f"one of {', '.join(forms)}")
+        typer.echo(forms[form])
+        others = [name for name in forms if name != form]
+        return say(f"also as {', '.join(others)}: --form, or all as files: --out DIR") if others else None
+    paths = {name: out / f"{finding.id}.{name}" for name in forms}
+    if there := [path for path in paths.values() if path.exists()]:
+        raise ConfigError("the file is there already", where=str(there[0]), hint="remove it, or give another folder")
     out.mkdir(parents=True, exist_ok=True)
-    path.write_text(f"#!/bin/sh\nset -eu\n{finding.patch}\n", "utf-8")
-    return say(f"{path} written; read it before you run it.")
+    for name, path in paths.items():
+        path.write_text(f"#!/bin/sh\nset -eu\n{forms[name]}\n" if name == "sh" else f"{forms[name]}\n", "utf-8")
+    return say(f"{', '.join(map(str, paths.values()))} written; read before you run or apply.")
 
 
 def _found(config: Config, recommendation: str, as_of: str | None, *, of_use: bool) -> Finding:

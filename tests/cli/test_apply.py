@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -30,3 +31,26 @@ def test_the_patch_is_printed_or_written(
         assert ran.code == 2
         assert "no patch is written" in ran.err
     assert finops("apply", "no-such-id", "--warehouse", company).code == 2
+
+
+def test_rules_and_sizes_are_also_files_for_a_pull_request(
+    finops: Callable[..., Ran], company: Path, tmp_path: Path, plans: list[dict[str, Any]]
+) -> None:
+    every = [
+        r for plan in plans for r in plan["recommendations"] if r["kind"] in ("storage_tiering", "rightsizing") and r["patch"]
+    ]
+    endings = set()
+    for found in every:
+        ran = finops("apply", found["id"], "--warehouse", company, "--out", tmp_path / found["id"])
+        assert ran.code == 0
+        files = {path.suffix: path for path in (tmp_path / found["id"]).iterdir()}
+        endings |= files.keys()
+        if ".tf" in files:
+            printed = finops("apply", found["id"], "--warehouse", company, "--form", "tf")
+            assert printed.out.strip() == files[".tf"].read_text().strip()
+        if ".json" in files:
+            assert json.loads(files[".json"].read_text())
+    assert endings == {".sh", ".tf", ".json"}
+    ran = finops("apply", every[0]["id"], "--warehouse", company, "--form", "hcl")
+    assert ran.code == 2
+    assert "has no form `hcl`" in ran.err
