@@ -37,20 +37,19 @@ from finops.sizing.capacity import (
     Needs,
     Size,
     binding,
-    by_time,
     connections_memory,
     cpu_need,
     gpu_needs,
     limits_used,
     not_by_size,
     partition,
-    share_of,
     size_of,
     sizing_facts,
 )
 from finops.sizing.curve import RECENT
 from finops.sizing.estimate import Confidence, Floor, Margin, NextStep, estimate, observed, range_share
 from finops.sizing.machines import machine_key
+from finops.sizing.meters import by_time, share_of
 from finops.sizing.packing import (
     candidates_with_peers,
     cheapest_memory,

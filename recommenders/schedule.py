@@ -19,6 +19,7 @@ from finops.pricing import number
 from finops.profile import Profile, profile_of_row, standby
 from finops.recommend import Context, Row
 from finops.sizing.estimate import range_share
+from finops.sizing.meters import machine_lines
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,7 +246,7 @@ class Schedules:
     def judge(self, candidate: Row, context: Context, /) -> Iterable[Finding]:
         profile = profile_of_row(candidate)
         kind = TYPES.get(profile.resource_type)
-        if kind is None or profile.monthly_cost <= 0 or not _machine_lines(profile, context):
+        if kind is None or profile.monthly_cost <= 0 or not machine_lines(context.bill.lines(profile.bill_key)):
             return
         use = use_of_rows(candidate.get("uses") or (), kind.metrics)
         verdict = self._verdict(profile, kind, use, context)
@@ -287,7 +288,7 @@ class Schedules:
         month = float(HOURS_PER_MONTH)
         if hours > self.most_hours * month:
             return Keep(f"used in too many hours: a schedule would be on for {hours / month:.0%} of them")
-        lines = _machine_lines(profile, context)
+        lines = machine_lines(context.bill.lines(profile.bill_key))
         left = hours / (month * _running_share(profile, lines))
         if left > self.most_hours:
             return Keep("watch: it is off already for most of what a schedule would save")
@@ -306,7 +307,7 @@ class Schedules:
 def _off_and_billed(profile: Profile, context: Context) -> bool:
     """Whether it is stopped and billed around the clock all the same: switched off by its owner, and not given back."""
     state = f"{profile.state} {profile.properties.get('power_state') or ''}".lower()
-    lines = _machine_lines(profile, context)
+    lines = machine_lines(context.bill.lines(profile.bill_key))
     return "stopped" in state and "deallocat" not in state and _running_share(profile, lines) == 1.0
 
 
@@ -333,13 +334,6 @@ def _missing(profile: Profile, kind: Type, use: Use | None) -> str:
     if not set(kind.needs) & set(seen):
         return kind.needs[0]
     return "network_in_bytes" if kind is MACHINE and len(seen) == 1 and not _environment(profile) else ""
-
-
-def _machine_lines(profile: Profile, context: Context) -> list[Line]:
-    """The lines that count the time of machines: not storage, not the fee of a control plane beside named machines."""
-    lines = [line for line in context.bill.lines(profile.bill_key) if line.category == "Usage" and line.cost > 0]
-    timed = [line for line in lines if line.unit.lower().endswith(("hour", "hours", "hrs"))]
-    return [line for line in timed if line.instance_type] or timed
 
 
 def _running_share(profile: Profile, lines: Sequence[Line]) -> float:

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
-from decimal import Decimal
 
-from finops.model import Change, Effect, Fact, Unknown
+from finops.model import Fact, Unknown
 from finops.pricing import Price, number
 from finops.profile import Profile, Series, cpu_of, per_device
-from finops.recommend import Context
 from finops.sizing.curve import load_curve, trend
 from finops.sizing.estimate import Confidence, Floor, Margin, Need, NextStep, estimate, observed
-from finops.sizing.machines import hourly
 from finops.sizing.slices import slice_for, together
 
 BROUGHT_LICENCES = ("hybrid", "byol", "ahub", "bring")
@@ -203,27 +200,6 @@ def not_by_size(profile: Profile, *, database: bool) -> str | None:
     if dram and max(s.quantile(0.95) for s in dram) > 70.0:
         return "bound by GPU memory bandwidth"
     return None
-
-
-def resized(profile: Profile, price: Price, current: Price, context: Context) -> Effect:
-    """The machine's own meters at the ratio of the two list prices; other meters (storage, traffic) stay."""
-    lines = context.bill.lines(profile.bill_key)
-    factor = share_of(price.amount / current.amount)
-    if any(line.instance_type for line in lines):
-        return by_time(profile, factor, price.key.sku, context)
-    return Effect((Change(factor, unit=current.unit, sku=price.key.sku),))
-
-
-def by_time(profile: Profile, factor: Decimal, sku: str, context: Context) -> Effect:
-    """The meters of machines at a share of their cost: those that name one, else those that count hours."""
-    lines = context.bill.lines(profile.bill_key)
-    meters = {line.meter for line in lines if line.instance_type} or {line.meter for line in lines if hourly(line.unit)}
-    return Effect(tuple(Change(factor, meter=meter, sku=sku) for meter in sorted(meters)))
-
-
-def share_of(ratio: Decimal) -> Decimal:
-    """A ratio as what is left of a cost."""
-    return min(Decimal(1), ratio).quantize(Decimal("0.000000000001"))
 
 
 def sizing_facts(profile: Profile) -> tuple[Fact, ...]:

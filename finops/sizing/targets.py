@@ -10,8 +10,9 @@ from finops.money import cents
 from finops.pricing import Price
 from finops.profile import Profile
 from finops.recommend import Context
-from finops.sizing.capacity import Needs, resized, why_not
+from finops.sizing.capacity import Needs, why_not
 from finops.sizing.machines import generation_of, rises_and_falls
+from finops.sizing.meters import resized
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,8 @@ def fitting_machines(
     """
     fitting: list[Choice] = []
     rejected: list[str] = []
-    for price in sorted(context.prices.choices(current.key, context.at), key=lambda p: _preference(p, current)):
+    machines = _machines(context.prices.choices(current.key, context.at))
+    for price in sorted(machines, key=lambda p: _preference(p, current)):
         if price.amount >= current.amount or price.currency != current.currency or price.unit != current.unit:
             continue
         why = rises_and_falls(price, current) or _older(price, current) or why_not(price, current, needs, any_architecture)
@@ -44,6 +46,11 @@ def fitting_machines(
         outcome = context.bill.value(profile.bill_key, effect)
         fitting.append(Choice(price, effect, outcome.net, outcome.stranded))
     return fitting, tuple(reversed(rejected))
+
+
+def _machines(prices: list[Price]) -> list[Price]:
+    """Without what the list sells apart (accelerators, cores): where it states sizes, a machine has one."""
+    return [price for price in prices if price.spec("vcpu") is not None] or prices
 
 
 def other_choice(choice: Choice, current: Price) -> str:
