@@ -175,6 +175,7 @@ class Candidate:
     attachments: Sequence[str]
     last_machine: Mapping[str, Any] | None
     loose_days: Sequence[date]
+    held_days: Sequence[date]
     billed_use: Sequence[date]
     closings: Sequence[date]
     recurring: Sequence[Recurring]
@@ -192,6 +193,7 @@ def candidate_of_row(row: Row) -> Candidate:
         row.get("attachments") or (),
         row.get("last_machine"),
         row.get("loose_days") or (),
+        row.get("held_days") or (),
         row.get("billed_use") or (),
         row.get("closings") or (),
         recurring_of_rows(row.get("recurring") or ()),
@@ -290,7 +292,8 @@ class Idle:
         returns = awaited(_left(one, run if signals else None, context.as_of), one.recurring, context.as_of)
         if returns:
             return Keep(returns), facts
-        why = f"{orphan}, for at least {proven} days" if proven >= wait else f"{orphan}, created {age} days ago"
+        lain = f"for at least {profile.unchanged_days} days" if profile.unchanged_days >= wait else f"and unused for {run} days"
+        why = f"{orphan}, {lain}" if proven >= wait else f"{orphan}, created {age} days ago"
         snapshot = self._snapshot(profile, context) if rule.snapshot else Decimal(0)
         if snapshot is None:
             return Unknown((f"price of snapshot in {profile.region} in {context.currency}",)), facts
@@ -369,6 +372,7 @@ def _left(one: Candidate, used: int | None, as_of: date) -> Left:
         as_of - timedelta(days=profile.unchanged_days),
         None if used is None else as_of - timedelta(days=used),
         one.loose_days,
+        one.held_days,
     )
 
 

@@ -257,7 +257,9 @@ histories as (
         list(distinct attached_to order by attached_to) filter (where attached_to != '') as attachments,
         arg_max(regexp_replace(attached_to, '^.*/', ''), observed_at) filter (where attached_to != '') as last_attached,
         list(distinct cast(observed_at as date) order by cast(observed_at as date))
-            filter (where coalesce(attached_to, '') = '') as loose_days
+            filter (where coalesce(attached_to, '') = '') as loose_days,
+        list(distinct cast(observed_at as date) order by cast(observed_at as date))
+            filter (where attached_to != '') as held_days
     from observed
     group by key
 
@@ -272,6 +274,7 @@ select
     histories.changed_after,
     histories.attachments,
     histories.loose_days,
+    histories.held_days,
     last_machines.last_machine,
     bursts.billed_use,
     closings.closings,
@@ -304,7 +307,7 @@ def activity_query(signals: Iterable[Signal], also: Iterable[str] = ()) -> str:
     changed      whether its state or attachment changed between two inventories; null where none lists it
     changed_after  the day of the last inventory before that change
     attachments  what it was ever attached to
-    loose_days   days on which an inventory saw it attached to nothing
+    loose_days   days on which an inventory saw it attached to nothing; `held_days` those on which one saw it attached
     last_machine `{machine, tags}` of what it was attached to last, where a bill has that
     billed_use   days on which the bill shows traffic or requests, where those are few
     closings     working days on which nearly all machines of its account that keep to working days were quiet at once

@@ -135,7 +135,7 @@ class Left:
     after        the day of the last inventory that saw it attached; None where none did
     since        the day of the first that did not
     last_use     the last day on which its own metrics showed use; None where it has none
-    loose        the days on which an inventory saw it attached to nothing
+    loose        the days on which an inventory saw it attached to nothing, `held` those on which one saw it attached
     """
 
     words: str
@@ -146,15 +146,27 @@ class Left:
     since: date
     last_use: date | None = None
     loose: Sequence[date] = field(default=())
+    held: Sequence[date] = field(default=())
+
+    @property
+    def longest_lain(self) -> int:
+        """Days between two inventories that saw it attached, at most, with one between them that did not; 0 where it never
+        came back."""
+        pairs = pairwise(sorted(self.held))
+        return max(((b - a).days for a, b in pairs if any(a < day < b for day in self.loose)), default=0)
 
 
 def awaited(left: Left, recurring: Iterable[Recurring], as_of: date) -> str | None:
-    """Why it is wanted again: it was left by a machine that its account runs now and then. None where nothing wants it.
+    """Why it is wanted again: it came back itself before, or it was left by a machine that its account runs now and then. None
+    where nothing wants it.
 
     It was attached to one of them, its own name or tags name the machine, or it was left at a burst's end, give or take three
     days. The machine must be of the kind to which it was attached last, where a bill knows that; the job must not have run
     since while an inventory saw the disk attached to nothing; and it must not have lain longer than the job ever paused.
     """
+    back = left.longest_lain
+    if back and (as_of - max(left.held)).days <= back * LATE:
+        return f"watch: it was attached again after up to {back} days (inventory), and last was on {max(left.held)}"
     for machine in recurring:
         if not _left_by(machine, left) or not machine.due_within(as_of):
             continue

@@ -188,6 +188,25 @@ def test_a_disk_that_lies_longer_than_its_job_ever_paused_waits_no_more() -> Non
     assert only(plan_of(monthly, "idle"))[0] == "Delete"
 
 
+def test_a_disk_that_came_back_before_waits_as_long_as_it_did_then() -> None:
+    """The account runs the same machine all the time, so that the bill shows no job: the inventory saw the disk come back."""
+    for came_back, acts in ((172, False), (110, True)):
+        estate = Estate().charge("vol", 1.2, PricingUnit="GB-Months", SkuMeter="gp3")
+        estate.price("snapshot", "standard", 0.05, "GB-Months")
+        for back in range(0, 260, 10):
+            held = back == 80 or back >= came_back
+            estate.resource("vol", "AWS::EC2::Volume", size_gib=500, used_gib=100)
+            estate._rows["resources"][-1] |= {
+                "observed_at": _day(back), "state": "in-use" if held else "available", "attached_to": "i-9" if held else "",
+            }  # fmt: skip
+        plan = plan_of(estate, "idle")
+        assert bool(plan.recommendations) is acts
+        if not acts:
+            assert (
+                why(plan) == f"watch: it was attached again after up to 100 days (inventory), and last was on {_day(80).date()}"
+            )
+
+
 def test_a_disk_that_was_detached_this_week_waits() -> None:
     estate = volumes()
     for row in estate._rows["resources"]:
