@@ -35,6 +35,8 @@ LEAVING = re.compile(r"out|egress|inter.?region", re.IGNORECASE)
 BETWEEN_ZONES = re.compile(r"regional-bytes|inter.?(?:zone|az)|zone.?to.?zone", re.IGNORECASE)
 CHANGED = ("changed_share", "daily_changed_share", "changed_share_per_day", "daily_change_share")
 NIGHTS = 730 / 24
+NEW_EACH_TIME = 0.9
+"""Share of its bytes that a day changes from which a bucket is written anew as a whole."""
 RHYTHMS = (NIGHTS, 2 * NIGHTS, 4 * NIGHTS, NIGHTS / 2)
 """Copies a month of what is copied each night, twice or four times a day, every other night."""
 
@@ -47,6 +49,12 @@ class Pair:
     copy: str
     bytes: float
     changed: float | None
+
+    @property
+    def youth(self) -> float:
+        """What is copied anew is all young: of two equal buckets the one with the older objects is the source. Unknown ages
+        may be older than those of a bucket that is new each time."""
+        return NEW_EACH_TIME if self.changed is None else self.changed
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +193,7 @@ class Network:
         if not found:
             alone = held and not mine and self._times(moved, float(held))
             return Judged(Unknown(("objects of the copy",))) if alone else None
-        pair, times = min(found, key=lambda each: (abs(each[1] - NIGHTS), each[0].source, each[0].copy))
+        pair, times = min(found, key=lambda each: (abs(each[1] - NIGHTS), each[0].youth, each[0].source, each[0].copy))
         return self._incremental(profile, pair, times, leaving, context)
 
     def _times(self, gigabytes: float, held: float) -> float | None:
@@ -278,11 +286,12 @@ def _pair(item: Mapping[str, Any]) -> Pair:
 
 def _object_storage_share(profile: Profile, processed: Sequence[Line], tolerance: float) -> tuple[float, float] | None:
     """(bytes, share of all processed) that came from or went to object storage of the same region; None: no source is told."""
-    matched = total = 0.0
+    matched = total = untold = 0.0
     for metric in ("network_in_bytes", "network_out_bytes"):
         series = profile.of(metric, "sum")
         told = [s for s in series if s.dimensions.get("source")]
         if not told:
+            untold += max((sum(day.total for day in s.days[-30:]) for s in series), default=0.0)
             continue
         sums = [(s, sum(day.total for day in s.days[-30:])) for s in series]
         matched += sum(moved for s, moved in sums if s in told and _same_region(s.dimensions, profile.region))
@@ -290,6 +299,8 @@ def _object_storage_share(profile: Profile, processed: Sequence[Line], tolerance
         total += max(whole, sum(moved for s, moved in sums if s in told))
         if whole == 0.0 and len({str(s.dimensions["source"]) for s in told}) == 1:
             total = max(total, _billed(processed, total, tolerance))
+    if total and untold and not _is_billed(processed, total, tolerance):
+        total += untold  # what goes the other way is processed too; where its source is not told it is no object storage's
     return (matched, matched / total) if total > 0 else None
 
 
@@ -299,7 +310,13 @@ def _same_region(dimensions: Mapping[str, Any], region: str) -> bool:
 
 def _billed(lines: Sequence[Line], measured: float, tolerance: float) -> float:
     """Bytes of 30 days on the bill; what was measured, where one reading of GB says the same."""
-    gigabytes = float(sum((line.quantity for line in lines), Decimal(0))) * 720 / 730
-    if any(abs(gigabytes * unit / measured - 1) <= tolerance for unit in GIGABYTES if measured > 0):
-        return measured
-    return gigabytes * GIGABYTES[1]
+    return measured if _is_billed(lines, measured, tolerance) else _gigabytes(lines) * GIGABYTES[1]
+
+
+def _is_billed(lines: Sequence[Line], measured: float, tolerance: float) -> bool:
+    """Whether so many bytes are those of the bill, in one reading of GB."""
+    return any(abs(_gigabytes(lines) * unit / measured - 1) <= tolerance for unit in GIGABYTES if measured > 0)
+
+
+def _gigabytes(lines: Sequence[Line]) -> float:
+    return float(sum((line.quantity for line in lines), Decimal(0))) * 720 / 730

@@ -50,6 +50,13 @@ def test_only_its_share_is_saved(others: dict[str, str], share: str) -> None:
     assert only(plan_of(estate, "network"))[2] == cents(Decimal("4140") * Decimal(share) * MONTH)
 
 
+def test_what_goes_the_other_way_is_processed_too() -> None:
+    """69 TB come in, 46 of them from object storage, and 23 go out: half of the 92 that are billed."""
+    estate = seen(seen(gateway(), 46.0, source="s3"), 69.0)
+    estate.metric("nat", "network_out_bytes", 23.0 * TB / 30, statistic="sum")
+    assert only(plan_of(estate, "network"))[2] == cents(Decimal("4140") * Decimal("0.5") * MONTH)
+
+
 def test_a_share_of_the_billed_bytes_where_nothing_else_is_measured() -> None:
     # 46 TB of 92,000 billed GB, which may be as many as 98.8 TB: the cautious reading
     saving = only(plan_of(seen(gateway(), 46.0, source="S3"), "network"))[2]
@@ -119,6 +126,22 @@ def test_the_changed_share_may_be_said_or_come_from_a_week() -> None:
     weekly = only(plan_of(copied(young=0.077, days=7), "network"))[2]
     assert said == only(plan_of(copied(), "network"))[2]
     assert weekly == pytest.approx(said, rel=Decimal("0.001"))
+
+
+@pytest.mark.parametrize(("young", "verdict"), [(0.02, ""), (None, "unknown share of objects that change a day")])
+def test_a_machine_s_copy_is_of_the_bucket_with_the_older_objects(young: float | None, verdict: str) -> None:
+    """What is written anew as a whole is all young, whatever its name."""
+    gigabytes = 48.0 * 1000 * 30
+    estate = Estate().charge(
+        "i-9", gigabytes * 0.02 / 30, quantity=gigabytes / 30, PricingUnit="GB", SkuMeter="DataTransfer-Out"
+    )
+    estate.resource("i-9", "AWS::EC2::Instance")
+    plan = plan_of(bands(bands(estate, "a-mirror", 48.0, 2_000_000, 1.0), "lake", 48.0, 2_000_000, young), "network")
+    if verdict:
+        assert why(plan) == verdict
+    else:
+        assert only(plan)[2] == pytest.approx(Decimal(48 * 30 * 20) * MONTH * Decimal("0.98"), abs=Decimal("0.02"))
+        assert "go to a-mirror" in plan.recommendations[0].finding.verdict.why
 
 
 @pytest.mark.parametrize(
