@@ -29,6 +29,9 @@ ROWS = 10_000
 """Rows that are handed over at once: a page of 100,800 as Python objects is a hundred megabytes."""
 
 STATISTICS = {"avg": "Average", "max": "Maximum", "min": "Minimum", "sum": "Sum", "p99": "p99"}
+OPPOSITE = {"max": "min", "min": "max"}
+"""Of what is left free: most is used where least is free."""
+
 COLUMNS = ("resource_id", "timestamp", "period_s", "metric", "dimensions", "statistic", "value")
 KEPT = ((300, 15), (3600, 63), (86_400, 455))
 """(seconds, days): CloudWatch keeps finer values than so many seconds for so many days (User Guide, "Metrics retention")."""
@@ -38,9 +41,10 @@ KEPT = ((300, 15), (3600, 63), (86_400, 455))
 class Reading:
     """A line of `data/metrics.csv`: how one metric of a namespace is read.
 
-    dimensions  the names that a metric has exactly, or at least where `*` stands among them
+    dimensions  the names that a metric has exactly, or at least where `*` stands among them; name=value: with that value alone
     statistics  ours; `devices` is the average of a percentage that is summed over cores or GPUs, and is called `sum`
-    scale       what a value is multiplied by; `rate`: a value per second, of which the period's sum is made
+    scale       what a value is multiplied by; `rate`: a value per second, of which the period's sum is made; `left`: a
+                percentage that is free
     labels      name=dimension, or name=value, of our `dimensions`
     """
 
@@ -55,8 +59,10 @@ class Reading:
     labels: tuple[tuple[str, str], ...]
 
     def reads(self, name: str, dimensions: dict[str, str]) -> bool:
-        wanted = set(self.dimensions) - {"*"}
-        return name == self.name and (wanted <= dimensions.keys() if "*" in self.dimensions else wanted == dimensions.keys())
+        wanted = {each.partition("=")[0]: each.partition("=")[2] for each in self.dimensions if each != "*"}
+        if name != self.name or any(value and dimensions.get(each) != value for each, value in wanted.items()):
+            return False
+        return wanted.keys() <= dimensions.keys() if "*" in self.dimensions else wanted.keys() == dimensions.keys()
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +74,7 @@ class Series:
     period_s: int
     factor: float
     key: tuple[str, str, str, str]  # resource, our metric, our dimensions, our statistic
+    base: float = 0.0  # what the value times the factor is added to
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,10 +199,14 @@ def _named(
     period = max(reading.period_s, connection.settings.metric_period_s)
     for statistic in reading.statistics:
         ours = "sum" if statistic == "devices" else statistic
-        rate = reading.scale == "rate"
-        theirs = "Average" if rate or statistic == "devices" else STATISTICS[statistic]
-        factor = float(period) if rate else float(reading.scale)
-        yield Series(metric, theirs, period, factor, (resource, reading.metric, text, ours))
+        rate, left = reading.scale == "rate", reading.scale == "left"
+        theirs = (
+            "Average"
+            if rate or statistic == "devices"
+            else STATISTICS[OPPOSITE.get(statistic, statistic) if left else statistic]
+        )
+        factor = float(period) if rate else -1.0 if left else float(reading.scale)
+        yield Series(metric, theirs, period, factor, (resource, reading.metric, text, ours), 100.0 if left else 0.0)
 
 
 def _answered(
@@ -224,7 +235,7 @@ def _answered(
             status[result["Id"]] = result.get("StatusCode", "Complete")
             for at, value in zip(result["Timestamps"], result["Values"], strict=True):
                 if window.contains(at):
-                    values.append((series.key, at, series.period_s, value * series.factor))
+                    values.append((series.key, at, series.period_s, series.base + value * series.factor))
             if len(values) >= ROWS:
                 yield values
                 values = []

@@ -81,11 +81,22 @@ def test_each_metric_has_the_names_of_the_open_format(cloud: Aws, warehouse: War
     ]
 
 
+def test_what_is_idle_of_a_notebook_is_left_over_of_its_use(cloud: Aws, warehouse: Warehouse) -> None:
+    """As the agent of AWS' own lifecycle script writes it; of single cores nothing is read."""
+    agent = {"host": "ip-1", "notebook_instance_name": "lab"}
+    for core, idle in (("cpu-total", 97.5), ("cpu0", 1.0)):
+        put(cloud.url, "SageMakerNotebookInstances", "cpu_usage_idle", idle, cpu=core, **agent)
+    put(cloud.url, "SageMakerNotebookInstances", "cpu_usage_idle", 60.5, HOUR + timedelta(minutes=9), cpu="cpu-total", **agent)
+    assert fetched(warehouse, metrics(cloud.url)).failures == ()
+    lab = "arn:aws:sagemaker:us-east-1:123456789012:notebook-instance/lab"
+    assert loaded(warehouse) == [(lab, "cpu_utilization", None, "avg", 21.0), (lab, "cpu_utilization", None, "max", 39.5)]
+
+
 WORDS = {
     "InstanceId": "i-1", "VolumeId": "vol-1", "DBInstanceIdentifier": "db", "FunctionName": "fn", "function_name": "fn",
     "EndpointName": "e", "Host": "job/algo-1", "BucketName": "lake", "LoadBalancerName": "old", "NatGatewayId": "nat-1",
     "TableName": "t", "ClusterIdentifier": "dw", "CacheClusterId": "cache", "ModelId": "m", "ClusterName": "c",
-    "ServiceName": "web",
+    "ServiceName": "web", "notebook_instance_name": "lab",
 }  # fmt: skip
 BALANCERS = {"AWS/ApplicationELB": "app/web/1", "AWS/NetworkELB": "net/web/1", "AWS/GatewayELB": "gwy/web/1"}
 CPU_MEMORY = {"cpu_utilization", "memory_utilization"}
@@ -101,6 +112,7 @@ EVERY = {
     "lambda:function:fn": {"requests", "latency_ms", "concurrency", "memory_used_mb"},
     "ecs:service/c/web": CPU_MEMORY,
     "sagemaker:endpoint/e": CPU_MEMORY | GPU | {"requests", "latency_ms"},
+    "sagemaker:notebook-instance/lab": CPU_MEMORY | {"gpu_utilization", "gpu_memory_used_gib"},
     "sagemaker:training-job/job": CPU_MEMORY | GPU,
     "sagemaker:processing-job/job": CPU_MEMORY | GPU,
     "sagemaker:transform-job/job": CPU_MEMORY | GPU,
@@ -125,7 +137,8 @@ def _five(query: dict[str, Any]) -> dict[str, Any]:
 def test_every_service_that_is_promised_is_measured(cloud: Aws, warehouse: Warehouse) -> None:
     """Each line of `data/metrics.csv`, where CloudWatch has it, and what is loaded of each thing."""
     for reading in (each for several in readings().values() for each in several):
-        words = {name: WORDS.get(name, "0") for name in reading.dimensions if name != "*"}
+        named = [each.partition("=") for each in reading.dimensions if each != "*"]
+        words = {name: value or WORDS.get(name, "0") for name, _, value in named}
         if "LoadBalancer" in words:
             words["LoadBalancer"] = BALANCERS[reading.namespace]
         if "*" in reading.dimensions:
@@ -142,7 +155,7 @@ def test_every_service_that_is_promised_is_measured(cloud: Aws, warehouse: Wareh
         found.setdefault(resource if len(parts) == 1 else f"{parts[2]}:{parts[5]}", set()).add(metric)
     assert found == EVERY
     devices = rows(warehouse, "select distinct resource_id as r from metrics where dimensions like '%\"device\"%' order by all")
-    assert [row["r"].rpartition("/")[2] for row in devices] == ["e", "i-1"]  # endpoints and machines; of jobs there is a sum
+    assert [row["r"].rpartition("/")[2] for row in devices] == ["e", "lab", "i-1"]  # of jobs there is a sum
 
 
 def test_days_are_asked_for_until_they_are_final(cloud: Aws, warehouse: Warehouse) -> None:
@@ -288,8 +301,8 @@ def test_what_is_lost_follows_how_fine_it_is(period_s: int, days: int, said: str
 def test_readings_fill_their_places() -> None:
     assert UTILIZATION.kept
     for reading in (reading for several in readings().values() for reading in several):
-        known = {*reading.dimensions, "partition", "region", "account"}
+        known = {*(each.partition("=")[0] for each in reading.dimensions), "partition", "region", "account"}
         places = {place.split("}")[0] for place in reading.resource.split("{")[1:]}
         assert places <= known, reading
         assert set(reading.statistics) <= {*STATISTICS, "devices"}, reading
-        assert reading.scale == "rate" or float(reading.scale) > 0
+        assert reading.scale in ("rate", "left") or float(reading.scale) > 0
