@@ -44,6 +44,7 @@ class Line:
     commitment id of the commitment that covers it, in lower case as resources; empty: charged on demand
     run_rate   what the bill multiplies it by for a whole month: it began within the window, is late, or is charged by months
     spot       an action has made it spot capacity
+    moved      a commitment covers it that an action has freed elsewhere: on the bill it is charged on demand
     steady     the share of its cost that goes on in as many hours as it did: actions take hours away
     """
 
@@ -64,6 +65,7 @@ class Line:
     listed: Decimal = ZERO
     run_rate: Decimal = Decimal(1)
     spot: bool = False
+    moved: bool = False
     steady: Decimal = Decimal(1)
 
     @property
@@ -312,7 +314,7 @@ def _selects(change: Change, line: Line) -> bool:
         line.category == "Usage"
         and (not change.unit or change.unit == line.unit)
         and (not change.meter or change.meter == line.meter)
-        and (change.covered or not line.commitment)
+        and (change.covered or line.moved or not line.commitment)
     )
 
 
@@ -361,6 +363,7 @@ def _covered(line: Line, part: Decimal, used: Decimal, commitment: str) -> list[
         listed=line.listed * share,
         quantity=line.quantity * share,
         commitment=commitment,
+        moved=True,
     )
     left = line.cost - part
     rest = replace(line, cost=left, on_demand=left, listed=line.listed * (1 - share), quantity=line.quantity * (1 - share))

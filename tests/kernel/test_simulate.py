@@ -116,6 +116,18 @@ def test_a_freed_plan_is_worth_what_it_takes_over() -> None:
     assert sorted((each.commitment, each.cost, each.on_demand) for each in bill.lines("y")) == [("", 20, 20), ("sp", 70, 100)]
 
 
+def test_what_has_moved_here_moves_on_where_only_open_usage_is_changed() -> None:
+    """An action leaves covered lines alone; what an earlier action has freed for them is open usage on the bill."""
+    newer = Effect((Change(Decimal("0.6"), sku="m7.large", covered=False),))
+    bill = Bill([line("x", "70", "sp", "100"), line("y", "40"), line("z", "500")], [PLAN])
+    alone = bill.value("y", newer).net
+    bill.apply("x", Effect((Change(Decimal(0)),)))
+    assert [each.commitment for each in bill.lines("y")] == ["sp"]
+    assert (alone, bill.value("y", newer).net) == (16, 16)
+    held = Bill([line("y", "28", "sp", "40"), line("z", "500")], [PLAN])
+    assert held.value("y", newer).net == 0
+
+
 def test_the_highest_discount_is_served_first() -> None:
     """The plan is known to give 50 % on c5 and 30 % on m5: what is freed goes to c5 although m5 comes first by name."""
     shown = [line("a", "70", "sp", "100"), line("b", "50", "sp", "100", machine="c5.large")]
