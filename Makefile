@@ -21,11 +21,15 @@ browser: ## Debian's Chromium, which the dashboard is clicked through in
 	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then apt-get update -qq && apt-get install -y -qq chromium >/dev/null; \
 	  else echo "the dashboard's tests need Chromium: install Debian's chromium (sudo apt-get install chromium)" >&2; exit 1; fi; }
 
-emulators: ## Microsoft's emulator of Blob Storage, of npm: where there is no npm, its tests are skipped
+emulators: ## Azurite (npm) and Prometheus (Debian), which tests talk to: where one cannot be had, its tests are skipped
 	@test -x .venv/azurite/node_modules/.bin/azurite-blob || { \
 	  if command -v npm >/dev/null; then \
 	    npm install --silent --ignore-scripts --no-audit --no-fund --no-save --prefix .venv/azurite azurite@3.37.0; \
 	  else echo "no npm: the tests that talk to Azurite are skipped" >&2; fi; }
+	@test -x .venv/prometheus/usr/bin/prometheus || command -v prometheus >/dev/null || { \
+	  mkdir -p .venv/prometheus && cd .venv/prometheus && \
+	  { apt-get download -qq prometheus || { apt-get update -qq && apt-get download -qq prometheus; }; } 2>/dev/null && \
+	  dpkg -x prometheus_*.deb . && rm prometheus_*.deb; } || echo "no Prometheus: the tests that talk to it are skipped" >&2
 
 check: $(INSTALLED) ## style, types, SQL, dependency rule, CI workflow
 	$(BIN)/ruff check .
