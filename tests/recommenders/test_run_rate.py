@@ -117,12 +117,13 @@ def test_what_is_not_listed_since_the_last_final_day_may_be_gone() -> None:
     assert run_rate(made) == 0
 
 
+@pytest.mark.parametrize("credit", [0.0, -10.0], ids=["paid", "paid by a promotion"])
 @pytest.mark.parametrize(("unit", "month"), [("GB-Months", "310.00"), ("Units/Month", "310.00"), ("Hours", "304.17")])
-def test_a_month_of_a_months_price_is_a_calendar_month(unit: str, month: str) -> None:
-    """Ten a day in a month of 31 days are 310; of what counts hours, 730 of them are 30.4 days."""
-    made = (
-        Estate().charge("old", 10.0, days=40, ServiceName="other").charge("vol", 10.0, days=40, quantity=1.0, PricingUnit=unit)
-    )
+def test_a_month_of_a_months_price_is_a_calendar_month(unit: str, month: str, credit: float) -> None:
+    """Ten a day in a month of 31 days are 310, whoever pays them; of what counts hours, 730 of them are 30.4 days."""
+    made = Estate().charge("old", 10.0, days=40, ServiceName="other")
+    paid = {"EffectiveCost": 10.0 + credit, "BilledCost": 10.0 + credit, "x_promotional_credit": credit}
+    made.charge("vol", 10.0, days=40, quantity=1.0, PricingUnit=unit, **paid)
     made.resource("vol", "AWS::EC2::Volume", state="available", size_gib=100, used_gib=0)
     made.price("snapshot", "ebs", 0.05, "GB-Months")
     run_rate(made)

@@ -145,6 +145,8 @@ weighed as (
     -- a day of a GB-month is a 28th to a 31st of it; 730 hours a month are 1/30.4 a day, which the factor 730/720 counts on
     select
         *,
+        -- a promotional credit ends; what something costs does not end with it
+        coalesce(effective_cost, 0) - coalesce(promotional_credit, 0) as gross,
         -- what a commitment covers is paid in any case; corrections, purchases, taxes and credits do not recur
         charge_category = 'Usage' and coalesce(charge_class, '') = '' and coalesce(commitment_id, '') = '' as recurs,
         case
@@ -170,10 +172,10 @@ meters as (
         coalesce(pricing_unit, '') as pricing_unit,
         case
             when count(distinct charge_date) = 1 and min(share) != 1 then 720 / 730.0
-            else coalesce(sum(effective_cost * share) / nullif(sum(effective_cost), 0), 1)
+            else coalesce(sum(gross * share) / nullif(sum(gross), 0), 1)
         end as calendar
     from weighed
-    where recurs and effective_cost > 0
+    where recurs and gross > 0
     group by all
 
 ),
@@ -267,7 +269,7 @@ final as (
         count(distinct charge_date) as days,
         max(charge_date) as last_day,
         cast(sum(coalesce(pricing_quantity, 0)) as decimal(38, 12)) as quantity,
-        cast(sum(coalesce(effective_cost, 0) - coalesce(promotional_credit, 0)) as decimal(38, 12)) as cost,
+        cast(sum(gross) as decimal(38, 12)) as cost,
         cast(sum(coalesce(contracted_cost, list_cost, effective_cost, 0)) as decimal(38, 12)) as on_demand_cost,
         cast(sum(coalesce(list_cost, 0)) as decimal(38, 12)) as list_cost,
         cast(max(run_rate) as decimal(18, 12)) as run_rate
