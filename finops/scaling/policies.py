@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from finops.scaling.foresight import MEMORY_STEPS, WORTHS, wanted_by_worth
-from finops.scaling.group import Floats, Group, Integers, replayed
+from finops.scaling.foresight import MEMORY_STEPS, WORTHS, rolling, wanted_by_worth
+from finops.scaling.group import Floats, Group, Integers, lagged, replayed
 from finops.scaling.regression import learned_by_worth
 
 BUDGET = 0.001
@@ -36,8 +36,16 @@ BURST_STEPS = 60
 KNOWN_STEPS = 500
 """History with which the regression over all forecasters is followed; replays compare it for as long before it is."""
 
-STRESS = (1.3, 0.02)
-"""Where nothing went unserved yet, the safer of two policies is the one that serves more of a load 30 % higher."""
+STRESS = (2.0, 0.02)
+"""Where nothing went unserved yet, the safer of two policies is the one that serves more of a load whose every rise is squared;
+what it leaves of that counts so much of what it leaves of the load itself."""
+
+TOGETHER = 5
+"""So many of the safest choices decide together. What goes unserved is convex in the units: their mean leaves no more than they
+leave on average, and does not depend on which of them was luckiest so far."""
+
+LARGER = (1.0, 1.2, 1.4)
+"""Times the answers: where cost allows for more than any error seen so far calls for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +71,8 @@ class WithinBudget:
         at least half; both begin with half a day on budget, or a quarter of the history. A budget overspent LOST times, by an
         event that nobody could foresee, is lost: a new one begins, and none is chased.
         """
-        choices = Replays.of(self._answers(load, group, start, day), load, group)
+        plain = wanted_by_worth(load, group, day, self.period)
+        choices = Replays.of(_by_regression(plain, load, group, day) if start >= 2 * KNOWN_STEPS else plain, load, group)
         worst = choices.worst_burst(_level(self.worth))
         wanted = np.empty(len(load) - start, dtype=np.int64)
         before = float(load[:start].mean()) * min(day / 2 if day else start, start / 4)
@@ -82,20 +91,6 @@ class WithinBudget:
             most = self.most * made_up(MARGIN, billed / self.most, needed[:end], start)
         return wanted
 
-    def _answers(self, load: Floats, group: Group, start: int, day: int) -> Integers:
-        """The choices, (choices, WORTHS, steps): each forecaster's answers; with history enough the regression's instead.
-
-        Of these never more than the most careful forecaster wants, and halfway from each forecaster to it.
-        """
-        plain = wanted_by_worth(load, group, day, self.period)
-        if start < 2 * KNOWN_STEPS:
-            return plain
-        highest = plain.max(0)
-        learned = np.minimum(learned_by_worth(load, group, day), highest)
-        halfway = -(-(plain + learned) // 2)
-        learned[:, :KNOWN_STEPS], halfway[..., :KNOWN_STEPS] = highest[:, :KNOWN_STEPS], plain[..., :KNOWN_STEPS]
-        return np.concatenate([learned[None], halfway])
-
     def _used(self, wanted: Integers, load: Floats, group: Group, start: tuple[float, float], since: int) -> float:
         """Spent of the error budget since a step, over what was allowed until now. `start`: load taken for served on budget
         before it, and what is kept back."""
@@ -112,33 +107,58 @@ class WithinBudget:
 class CheaperThan:
     """The least unserved for at most `share` of what the present policy costs on the same load."""
 
-    share: Annotated[float, Field(gt=0, le=1, description="Cost allowed, as a share of the present policy's.")] = 0.825
+    share: Annotated[float, Field(gt=0, le=1, description="Cost allowed, as a share of the present policy's.")] = 0.835
     period: Annotated[int, Field(ge=1, description="Steps between two choices.")] = 10
 
     def wanted(self, load: Floats, group: Group, start: int, present: Integers, day: int = 0) -> Integers:
         """Units to want from `start` on; `present` is what today's policy wants at each step of `load`, decided at that step.
 
-        Each forecaster's answers and their five highest at each worth are the choices; with little history, shares of the
-        present units too. Of those whose replay is within the share, the one that left least unserved under STRESS is taken.
-        What is spared may be spent later.
+        Of the choices whose replay is within the share, the mean of those TOGETHER that left least unserved under STRESS is
+        taken. What is spared may be spent later.
         """
-        each = wanted_by_worth(load, group, day, self.period)
-        highest = np.sort(each, axis=0)[-5:]
-        every = np.concatenate([each, highest]).reshape(-1, len(load))
-        if start < FEW_STEPS:
-            less = np.array([0.7, 0.75, 0.8, self.share])[:, None] * present
-            every = np.concatenate([every, group.bounded(np.floor(less + 0.5))])
-        choices = Replays.of(every, load, group, STRESS)
-        bills = Faded.of(replayed(present, group).billed[None, :].astype(np.float64), start)
+        choices = Replays.of(self._answers(load, group, start, present, day), load, group, leaping(load, group))
         billed_now = replayed(present, group).billed
+        bills = Faded.of(billed_now[None, :].astype(np.float64), start)
         wanted = np.empty(len(load) - start, dtype=np.int64)
         share = self.share - 0.01
         for t, end in choices.periods(start, self.period):
-            best = _safest(choices.billed, choices.unserved, share * float(bills.sums[0]))
-            wanted[t - start : end - start] = choices.wanted[best, t:end]
+            best = safest(choices.billed, choices.unserved, share * float(bills.sums[0]))
+            wanted[t - start : end - start] = np.floor(choices.wanted[best, t:end].mean(0) + 0.5)
             bills.forward(end)
             share = made_up(self.share, float(replayed(wanted[: end - start], group).billed.sum()), billed_now[:end], start)
         return wanted
+
+    def _answers(self, load: Floats, group: Group, start: int, present: Integers, day: int) -> Integers:
+        """The choices, (choices, steps), at every second of WORTHS: each forecaster's answers, their five highest and, with
+        history enough, the regression's, the latter two also LARGER times; with little history, shares of the present units.
+        """
+        each = wanted_by_worth(load, group, day, self.period)
+        safe = [np.sort(each, axis=0)[-5:]]
+        if start >= 2 * KNOWN_STEPS:
+            safe.append(_by_regression(each, load, group, day))
+        larger = [group.bounded(np.ceil(times * answers[:, 1::2] - 1e-9)) for times in LARGER for answers in safe]
+        every = np.concatenate([each[:, 1::2], *larger]).reshape(-1, len(load))
+        if start >= FEW_STEPS:
+            return every
+        less = np.array([0.7, 0.75, 0.8, self.share])[:, None] * present
+        return np.concatenate([every, group.bounded(np.floor(less + 0.5))])
+
+
+def leaping(load: Floats, group: Group) -> Floats:
+    """The load if each rise above what was known when units for it had to be ordered (mean of 3 steps) were a power of it."""
+    known = np.maximum(lagged(rolling(load, 3, "mean"), group.lag + group.boot), 0.5)
+    higher: Floats = load * np.maximum(load / known, 1.0) ** (STRESS[0] - 1)
+    return higher
+
+
+def _by_regression(plain: Integers, load: Floats, group: Group, day: int) -> Integers:
+    """The regression's answers, never more than the most careful forecaster wants, then those halfway from each forecaster to
+    them, (1 + forecasters, WORTHS, steps); before the regression is known the forecasters' own."""
+    highest = plain.max(0)
+    learned = np.minimum(learned_by_worth(load, group, day), highest)
+    halfway = -(-(plain + learned) // 2)
+    learned[:, :KNOWN_STEPS], halfway[..., :KNOWN_STEPS] = highest[:, :KNOWN_STEPS], plain[..., :KNOWN_STEPS]
+    return np.concatenate([learned[None], halfway])
 
 
 def made_up(share: float, mine: float, base: NDArray[np.generic], start: int) -> float:
@@ -166,9 +186,13 @@ def _level(worth: float) -> int:
     return int(np.abs(np.log(np.array(WORTHS)) - np.log(worth)).argmin())
 
 
-def _safest(billed: Floats, unserved: Floats, allowed: float) -> int:
+def safest(billed: Floats, unserved: Floats, allowed: float) -> NDArray[np.intp]:
+    """The choices that left least unserved for what is allowed; the cheapest where all are dearer."""
     within = np.flatnonzero(billed <= allowed)
-    return int(within[unserved[within].argmin()] if len(within) else billed.argmin())
+    if not len(within):
+        within = np.array([billed.argmin()])
+    best: NDArray[np.intp] = within[np.argsort(unserved[within], kind="stable")[:TOGETHER]]
+    return best
 
 
 @dataclass(slots=True)
@@ -206,11 +230,12 @@ class Replays:
     unserved: Floats
 
     @classmethod
-    def of(cls, wanted: NDArray[np.int64], load: Floats, group: Group, stress: tuple[float, float] = (1.0, 0.0)) -> Replays:
-        """`stress` adds a share of what would be unserved if the load were so many times as high."""
+    def of(cls, wanted: NDArray[np.int64], load: Floats, group: Group, stress: Floats | None = None) -> Replays:
+        """`stress`, another load, adds STRESS's share of what of it would be unserved."""
         capacity = replayed(wanted, group)
-        times, share = stress
-        short = np.maximum(load - capacity.ready, 0.0) + share * np.maximum(times * load - capacity.ready, 0.0)
+        short = np.maximum(load - capacity.ready, 0.0)
+        if stress is not None:
+            short += STRESS[1] * np.maximum(stress - capacity.ready, 0.0)
         none = np.zeros(wanted.shape[:-1])
         return cls(wanted, capacity.billed.astype(np.float64), short, none, none)
 

@@ -22,7 +22,7 @@ from finops.scaling.group import (
     replayed,
     scored,
 )
-from finops.scaling.policies import BURST_STEPS, KNOWN_STEPS, CheaperThan, Replays, WithinBudget
+from finops.scaling.policies import BURST_STEPS, KNOWN_STEPS, CheaperThan, Replays, WithinBudget, leaping, safest
 from finops.scaling.regression import Ridge, foreseen, learned_by_worth
 from finops.scaling.search import found_policy
 from finops.scaling.traffic import Samples, from_zero, peak_hours, per_minute, spans, work_of
@@ -148,6 +148,10 @@ def test_nothing_after_a_decision_changes_the_regression() -> None:
     assert not np.array_equal(mine, others)
     mine, others = (WithinBudget().wanted(x, group, start, 200) for x in (load, other))
     assert np.array_equal(mine[:151], others[:151])
+    rule = TargetTracking(0.6, 5)
+    mine, others = (CheaperThan().wanted(x, group, start, rule.wanted(x, group), 200) for x in (load, other))
+    assert np.array_equal(mine[:151], others[:151])
+    assert not np.array_equal(mine, others)
 
 
 def test_a_ridge_finds_a_line_and_forgets_an_old_one() -> None:
@@ -201,6 +205,34 @@ def test_the_worst_burst_so_far_is_known() -> None:
     load[100:103], load[102 + BURST_STEPS] = 5.0, 2.0
     worst = Replays.of(np.ones((1, 1, 300), dtype=np.int64), load, Group(boot=1)).worst_burst(0)
     assert worst[[99, 100, 102, 299]].tolist() == [0.0, 4.0, 12.0, 12.0]
+
+
+def test_a_rise_is_squared_until_units_could_have_been_ordered_for_it() -> None:
+    """From 2 to 4 and back: known two steps later, as a mean of three."""
+    load = np.concatenate([np.full(10, 2.0), np.full(10, 4.0), np.full(10, 2.0)])
+    higher = leaping(load, Group(boot=1))
+    assert higher[:10].tolist() == [2.0] * 10
+    assert higher[10:15] == pytest.approx([8, 8, 4 * 4 / (8 / 3), 4 * 4 / (10 / 3), 4])
+    assert higher[15:].tolist() == load[15:].tolist()
+
+
+def test_what_cost_allows_is_held_against_a_leap_never_seen() -> None:
+    """A calm wave, and after its half two fifths more out of nothing, at 85 % of what tracking at 60 % costs."""
+    wave, group, half = 20 - 14 * np.cos(2 * np.pi * np.arange(4000) / 400), Group(boot=3), 2000
+    load = wave * np.where(np.arange(4000) // 100 == 35, 1.4, 1.0)
+    rule = TargetTracking(0.6, 5).wanted(load, group)
+    tracking = scored(rule[half:], load[half:], group)
+    cheaper = scored(CheaperThan().wanted(load, group, half, rule, 400), load[half:], group)
+    assert cheaper.cost <= 0.85 * tracking.cost
+    assert cheaper.unserved == 0
+
+
+def test_the_safest_within_a_cost_decide_together() -> None:
+    unserved = np.array([0.0, 7.0, 1.0, 6.0, 5.0, 4.0, 3.0, 2.0])
+    billed = np.array([9.0, 1.0, 2.0, 2.0, 2.0, 2.0, 2.0, 2.0])
+    assert safest(billed, unserved, 3.0).tolist() == [2, 7, 6, 5, 4]
+    assert safest(billed, unserved, 1.5).tolist() == [1]
+    assert safest(billed, unserved, 0.5).tolist() == [1]
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
