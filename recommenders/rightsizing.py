@@ -59,7 +59,7 @@ from finops.sizing.packing import (
     pods_of,
     shared_machines,
 )
-from finops.sizing.targets import fitting_machines, other_choice
+from finops.sizing.targets import Choice, fitting_machines, other_choice
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,27 +202,35 @@ class Rightsizing:
         facts = sizing_facts(profile)
         if isinstance(needs, Unknown):
             return needs, facts, (), ()
-        fitting, rejected = fitting_machines(profile, current, needs, kind.any_architecture, context)
+        fitting, rejected = fitting_machines(profile, current, size, needs, kind.any_architecture, context)
         rejected = (*partition(size, current, needs), *rejected)
-        if not fitting:
-            return Keep("no smaller machine holds what it does: " + binding(needs, size)), facts, needs.explanation, rejected
+        sure = [choice for choice in fitting if choice.sure]
+        if not sure:
+            others = (*(other_choice(c, current) for c in fitting), *rejected)
+            return Keep("no smaller machine holds what it does: " + binding(needs, size)), facts, needs.explanation, others
+        verdict, best = self._smaller(profile, kind, current, sure)
+        if isinstance(verdict, Keep):
+            return verdict, facts, needs.explanation, rejected
+        others = tuple([other_choice(c, current) for c in fitting if c is not best][:5])
+        return verdict, facts, needs.explanation, (*rejected[:5], *others)
+
+    def _smaller(self, profile: Profile, kind: Type, current: Price, fitting: list[Choice]) -> tuple[Verdict, Choice]:
+        """What is said of the best of these machines, the cheapest first, and which it is."""
         # The cheapest machine, not the cheapest until today's commitments end: a size outlives them. What they strand is shown.
         least = profile.monthly_cost * Decimal(str(self.min_saving_share))
         best = next((c for c in fitting if c.net > least), fitting[0])
         if best.net <= least:
             why = "a commitment covers it, so that a smaller machine would save nothing before it ends"
-            return Keep(why if best.stranded > 0 else "already within 5 % of its best size"), facts, needs.explanation, rejected
+            return Keep(why if best.stranded > 0 else "already within 5 % of its best size"), best
         if kind.product == "endpoint" and not profile.property("slo_ms"):
             why = (
                 f"{WATCH}: {best.price.key.sku} would hold its highest use and save {cents(best.net)} a month, "
                 "but no objective of its latency (slo_ms) says that a smaller machine is fast enough"
             )
-            return Keep(why), facts, needs.explanation, rejected
-        others = [other_choice(c, current) for c in fitting if c is not best][:5]
+            return Keep(why), best
         count = len(keys_of(profile.bill_key))
         why = f"{best.price.key.sku} holds the highest use of each of its {count} machines with margin" if count > 1 else ""
-        verdict = self._act(profile, Resize(current.key.sku, best.price.key.sku), best.effect, best.net, why)
-        return verdict, facts, needs.explanation, (*rejected[:5], *others)
+        return self._act(profile, Resize(current.key.sku, best.price.key.sku), best.effect, best.net, why), best
 
     def _too_short(self, profile: Profile) -> Unknown | None:
         days = profile.history_days(("cpu_utilization",))

@@ -46,8 +46,16 @@ class Generation:
 
     def behind(self, other: Generation) -> bool:
         """Whether it is an older generation, of the same line or of one whose numbers go in step with it."""
+        return self.number < other.number and self._in_step(other)
+
+    def has_cores_of(self, other: Generation) -> bool:
+        """Whether its cores are the other's (one generation, one maker) or newer ones, which do no less."""
+        makers = self.options - MUST_STAY, other.options - MUST_STAY
+        return other.behind(self) or (self.number == other.number and makers[0] == makers[1] and self._in_step(other))
+
+    def _in_step(self, other: Generation) -> bool:
         lines = {self.line.rsplit(".", 1)[-1], other.line.rsplit(".", 1)[-1]}
-        return self.number < other.number and (len(lines) == 1 or any(lines <= together for together in IN_STEP))
+        return len(lines) == 1 or any(lines <= together for together in IN_STEP)
 
 
 BURSTABLE = re.compile(

@@ -2,33 +2,43 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from decimal import Decimal
 
+from finops.commitment.levels import family
 from finops.model import Effect
 from finops.money import cents
 from finops.pricing import Price
 from finops.profile import Profile
 from finops.recommend import Context
-from finops.sizing.capacity import Needs, why_not
+from finops.sizing.capacity import Needs, Size, why_not
 from finops.sizing.machines import generation_of, rises_and_falls
 from finops.sizing.meters import resized
+
+UNMEASURED = 0.5
+"""Share of a machine's processors that may be needed where its cores are unknown: one of another family may do half as much
+(measured so between families of one provider: docs/decisions/0164-smaller-is-less-of-something.md)."""
+
+SAME_SIZE = 0.9
+"""Share of the present size from which another family's machine is of the same size: 3.75 and 4 GiB a vCPU are no step."""
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """A machine that fits, with what the simulated bill says of it."""
+    """A machine that fits, with what the simulated bill says of it. `sure`: whatever its cores do, they are enough."""
 
     price: Price
     effect: Effect
     net: Decimal
     stranded: Decimal
+    sure: bool
 
 
 def fitting_machines(
-    profile: Profile, current: Price, needs: Needs, any_architecture: bool, context: Context
+    profile: Profile, current: Price, size: Size, needs: Needs, any_architecture: bool, context: Context
 ) -> tuple[list[Choice], tuple[str, ...]]:
-    """(cheaper machines that hold the need, why others do not, the dearest first).
+    """(smaller and cheaper machines that hold the need, why others do not, the dearest first).
 
     The cheapest come first; of equally cheap ones those of the machine's own family, then the newest generation.
     """
@@ -38,13 +48,18 @@ def fitting_machines(
     for price in sorted(machines, key=lambda p: _preference(p, current)):
         if price.amount >= current.amount or price.currency != current.currency or price.unit != current.unit:
             continue
-        why = rises_and_falls(price, current) or _older(price, current) or why_not(price, current, needs, any_architecture)
+        why = (
+            rises_and_falls(price, current)
+            or _older(price, current)
+            or why_not(price, current, needs, any_architecture)
+            or _no_smaller(price, current, size)
+        )
         if why:
             rejected.append(f"{price.key.sku}: {why}")
             continue
         effect = resized(profile, price, current, context)
         outcome = context.bill.value(profile.bill_key, effect)
-        fitting.append(Choice(price, effect, outcome.net, outcome.stranded))
+        fitting.append(Choice(price, effect, outcome.net, outcome.stranded, _sure(price, current, needs)))
     return fitting, tuple(reversed(rejected))
 
 
@@ -55,12 +70,37 @@ def _machines(prices: list[Price]) -> list[Price]:
 
 def other_choice(choice: Choice, current: Price) -> str:
     """An alternative in words."""
-    risk = "" if _same_family(choice.price, current) else " (another family, whose cores nobody has measured with this load)"
+    risk = "" if _known_cores(choice.price, current) else " (another family, whose cores nobody has measured with this load)"
     return f"{choice.price.key.sku}: would save {cents(choice.net)}{risk}"
 
 
+def _sure(price: Price, current: Price, needs: Needs) -> bool:
+    vcpu = price.spec("vcpu")
+    if needs.cpu is None or vcpu is None or _known_cores(price, current):
+        return True
+    return needs.cpu.amount <= vcpu * UNMEASURED
+
+
+def _known_cores(price: Price, current: Price) -> bool:
+    own, other = generation_of(current.key.sku), generation_of(price.key.sku)
+    return _same_family(price, current) or (own is not None and other is not None and other.has_cores_of(own))
+
+
 def _same_family(price: Price, current: Price) -> bool:
-    return price.key.sku.rsplit(".", 1)[0] == current.key.sku.rsplit(".", 1)[0]
+    """Names that differ in their size alone: `m5.large`, `n2-standard-8`, `Standard_D8s_v3`, `GP_Gen5_8`."""
+    own, other = current.key.sku, price.key.sku
+    return family(own) == family(other) or re.sub(r"(?<=_)\d+$", "", own) == re.sub(r"(?<=_)\d+$", "", other)
+
+
+def _no_smaller(price: Price, current: Price, size: Size) -> str | None:
+    """A machine of another family is smaller in something that is not needed, or it is a question of its generation alone."""
+    if _same_family(price, current):
+        return None
+    sizes = {"vcpu": size.vcpu, "memory_gib": size.memory_gib, "gpu_count": size.gpus, "gpu_memory_gib": size.gpu_memory_gib}
+    pairs = [(price.spec(name), own) for name, own in sizes.items()]
+    if any(have is not None and own is not None and have < own * SAME_SIZE for have, own in pairs):
+        return None
+    return "another family of the same size, which is no smaller machine"
 
 
 def _preference(price: Price, current: Price) -> tuple[Decimal, bool, int, str]:
