@@ -22,12 +22,14 @@ from finops.activity.streaks import (
     quiet_period,
     since_use,
 )
+from finops.kinds import kind_of
 from finops.model import Act, Change, Delete, Effect, Estimate, Evidence, Fact, Finding, Keep, Saving, Stop, Unknown, Verdict
 from finops.money import cents
 from finops.pricing import PriceKey
 from finops.profile import Profile, profile_of_row, standby
 from finops.recommend import Context, Row
 from finops.sizing.estimate import range_share
+from finops.sizing.machines import hourly, hourly_lines
 
 # Compute Optimizer and Cost Explorer call ≤ 5 % at peak idle (2023). A backup computes for up to two hours a night, at most at
 # 30 %; patches and virus scans take three hours on few days.
@@ -38,6 +40,8 @@ SENT = Signal("network_out_bytes", 1000.0, "B/s", "rate", quiet_hours=2, upkeep_
 SM = Signal("gpu_sm_active", 5.0, "%", "level")  # below 5 % a GPU waits (DCGM guidance); held memory is not work
 GPU = Signal("gpu_utilization", 5.0, "%", "level")
 DUTY = Signal("tpu_duty_cycle", 1.0, "%", "level")
+UNITS = Signal("ptu_utilization", 0.0, "% of its units", "highest")  # of provisioned throughput: any request uses some
+UNITS = Signal("ptu_utilization", 0.0, "% of its units", "highest")  # of provisioned throughput; any use is a request
 REQUESTS = Signal("requests", 0.0, "requests a day")
 KERNELS = Signal("kernels_active", 0.0, "kernels", "highest")
 JOBS = Signal("jobs_running", 0.0, "jobs", "highest")
@@ -67,44 +71,53 @@ class ByUse:
 class ByState:
     """Idle by what the inventory says; metrics, where there are some, must agree."""
 
-    orphan: Callable[[Profile, Mapping[str, Sequence[Measured]]], str | Unknown | None]
+    orphan: Callable[[Candidate], str | Unknown | None]
     min_days: Literal["orphan_days", "at_once"]
     contradicted_by: tuple[Signal, ...] = ()
     snapshot: bool = False
 
 
-def _unattached(profile: Profile, _: object) -> str | Unknown | None:
-    if not profile.state:
+LOOSE = ("available", "unattached", "unassociated", "reserved", "detached")
+HELD = ("in-use", "in_use", "attached", "associated", "attaching", "detaching", "activesas", "activeupload")
+"""States that tell whether something holds a disk or an address. Any other (`Succeeded`, `READY`) is of its provisioning."""
+
+
+def _unattached(one: Candidate) -> str | Unknown | None:
+    profile, state = one.profile, one.profile.state.lower()
+    if profile.attached_to or state in HELD:
+        return None
+    if not state:
         return Unknown(("state",))
     claimed = profile.properties.get("pvc") or profile.property("statefulset_replicas") is not None
     if claimed and str(profile.properties.get("pvc_phase") or "Bound").lower() == "bound":
         return None
-    words = ("available", "unattached", "unassociated", "reserved", "detached", "ready")
-    alone = profile.state.lower() in words and not profile.attached_to
-    return f"attached to nothing (state {profile.state})" if alone else None
+    if state not in LOOSE and not one.attachments_told:
+        return Unknown(("attached_to",))
+    return f"attached to nothing (state {profile.state})"
 
 
-def _image_gone(profile: Profile, _: object) -> str | Unknown | None:
-    if not profile.properties.get("image_id") and "image_state" not in profile.properties:
+def _image_gone(one: Candidate) -> str | Unknown | None:
+    properties = one.profile.properties
+    if not properties.get("image_id") and "image_state" not in properties:
         return None
-    state = str(profile.properties.get("image_state", "")).lower()
+    state = str(properties.get("image_state", "")).lower()
     if not state:
         return Unknown(("properties image_state",))
     return f"its image is {state}" if state in ("deregistered", "deleted", "obsolete") else None
 
 
-def _no_targets(profile: Profile, measured: Mapping[str, Sequence[Measured]]) -> str | Unknown | None:
-    healthy = measured.get("healthy_targets", ())
-    if profile.property("target_count") is None and not healthy:
+def _no_targets(one: Candidate) -> str | Unknown | None:
+    targets, healthy = one.profile.property("target_count"), one.measured.get("healthy_targets", ())
+    if targets is None and not healthy:
         return Unknown(("properties target_count",))
-    none_now = profile.property("target_count") in (None, 0.0)
     none_before = all(day.highest == 0 for day in healthy[-14:])
-    return "it has no targets" if none_now and none_before else None
+    return "it has no targets" if targets in (None, 0.0) and none_before else None
 
 
 VM = ByUse(((CPU,), (RECEIVED,), (SENT,)), "Stop", (CONNECTIONS, REQUESTS))
 GPU_VM = ByUse(((SM, GPU), (CPU,), (RECEIVED, SENT)), "Stop", (JOBS, KERNELS, REQUESTS))
 ENDPOINT = ByUse(((REQUESTS,),), "Delete")
+THROUGHPUT = ByUse(((REQUESTS, UNITS),), "Delete")
 NOTEBOOK = ByUse(((KERNELS, JOBS, SM, GPU, CPU),), "Stop")
 TPU = ByUse(((DUTY,),), "Delete", (JOBS,))
 DATABASE = ByUse(((CONNECTIONS,), (CPU,)), "Delete", (RECEIVED, QUERIES))
@@ -116,43 +129,23 @@ ADDRESS = ByState(_unattached, "at_once")
 BALANCER = ByState(_no_targets, "at_once", (REQUESTS,))
 
 RULES: dict[str, ByUse | ByState] = {
-    "AWS::EC2::Instance": VM,
-    "Microsoft.Compute/virtualMachines": VM,
-    "compute.googleapis.com/Instance": VM,
-    "AWS::SageMaker::Endpoint": ENDPOINT,
-    "AWS::Bedrock::ProvisionedModel": ENDPOINT,
-    "aiplatform.googleapis.com/Endpoint": ENDPOINT,
-    "Microsoft.MachineLearningServices/workspaces/onlineEndpoints": ENDPOINT,
-    "tpu.googleapis.com/Node": TPU,
-    "Microsoft.MachineLearningServices/workspaces/computes": NOTEBOOK,
-    "AWS::SageMaker::NotebookInstance": NOTEBOOK,
-    "AWS::SageMaker::Space": NOTEBOOK,
-    "notebooks.googleapis.com/Instance": NOTEBOOK,
-    "AWS::RDS::DBInstance": DATABASE,
-    "Microsoft.Sql/servers/databases": DATABASE,
-    "sqladmin.googleapis.com/Instance": DATABASE,
-    "AWS::Redshift::Cluster": WAREHOUSE,
-    "AWS::EC2::NatGateway": GATEWAY,
-    "Microsoft.Network/natGateways": GATEWAY,
-    "AWS::EC2::Volume": VOLUME,
-    "Microsoft.Compute/disks": VOLUME,
-    "compute.googleapis.com/Disk": VOLUME,
-    "AWS::EC2::Snapshot": SNAPSHOT,
-    "Microsoft.Compute/snapshots": SNAPSHOT,
-    "compute.googleapis.com/Snapshot": SNAPSHOT,
-    "AWS::EC2::EIP": ADDRESS,
-    "Microsoft.Network/publicIPAddresses": ADDRESS,
-    "compute.googleapis.com/Address": ADDRESS,
-    "AWS::ElasticLoadBalancingV2::LoadBalancer": BALANCER,
-    "AWS::ElasticLoadBalancing::LoadBalancer": BALANCER,
-    "Microsoft.Network/loadBalancers": BALANCER,
+    "machine": VM,
+    "endpoint": ENDPOINT,
+    "throughput": THROUGHPUT,
+    "model_deployment": THROUGHPUT,
+    "tpu": TPU,
+    "ml_compute": NOTEBOOK,
+    "notebook": NOTEBOOK,
+    "notebook_machine": NOTEBOOK,
+    "database": DATABASE,
+    "database_always_on": DATABASE,
+    "warehouse": WAREHOUSE,
+    "nat_gateway": GATEWAY,
+    "volume": VOLUME,
+    "snapshot": SNAPSHOT,
+    "address": ADDRESS,
+    "load_balancer": BALANCER,
 }
-
-
-def hourly(unit: str) -> bool:
-    """Whether a meter counts time that a machine runs: `Hours`, `10 Hours`, `gibibyte hour`."""
-    return unit.lower().endswith(("hour", "hours", "hrs"))
-
 
 SIGNALS = tuple(
     s for rule in (*RULES.values(), GPU_VM) for s in (rule.signals if isinstance(rule, ByUse) else rule.contradicted_by)
@@ -173,6 +166,7 @@ class Candidate:
     changed: bool
     changed_after: date | None
     attachments: Sequence[str]
+    attachments_told: bool
     last_machine: Mapping[str, Any] | None
     loose_days: Sequence[date]
     held_days: Sequence[date]
@@ -191,6 +185,7 @@ def candidate_of_row(row: Row) -> Candidate:
         bool(row.get("changed")),
         row.get("changed_after"),
         row.get("attachments") or (),
+        bool(row.get("attachments_told")),
         row.get("last_machine"),
         row.get("loose_days") or (),
         row.get("held_days") or (),
@@ -218,9 +213,12 @@ class Idle:
     def judge(self, candidate: Row, context: Context, /) -> Iterable[Finding]:
         one = candidate_of_row(candidate)
         profile = one.profile
-        rule = RULES.get(profile.resource_type)
+        kind = kind_of(profile.resource_type)
+        rule = RULES.get(kind)
         if profile.monthly_cost <= 0 or (rule is None and (profile.in_inventory or not profile.billed_machine)):
             return  # what the inventory knows and no rule names is another recommender's
+        if kind == "model_deployment" and not hourly_lines(profile, context):
+            return  # paid by tokens: without requests it costs nothing
         if rule is VM and (profile.properties.get("gpu_model") or profile.property("gpu_count")):
             rule = GPU_VM
         verdict, facts = self._verdict(one, rule, context)
@@ -269,7 +267,7 @@ class Idle:
 
     def _by_state(self, one: Candidate, rule: ByState, context: Context) -> Judged:
         profile = one.profile
-        orphan = rule.orphan(profile, one.measured)
+        orphan = rule.orphan(one)
         facts = [Fact("state", profile.state, "", "resources"), Fact("unchanged", profile.unchanged_days, "days", "resources")]
         if isinstance(orphan, Unknown):
             return orphan, facts
@@ -330,7 +328,7 @@ class Idle:
 def finding(one: Candidate, verdict: Verdict, facts: tuple[Fact, ...], context: Context) -> Finding:
     profile = one.profile
     measured = len({day.day for series in one.measured.values() for day in series if (context.as_of - day.day).days < 30})
-    by_state = isinstance(RULES.get(profile.resource_type), ByState)
+    by_state = isinstance(RULES.get(kind_of(profile.resource_type)), ByState)
     days = max(measured, min(30, profile.unchanged_days)) if by_state else measured
     return Finding(
         recommender="idle",

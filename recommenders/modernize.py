@@ -10,6 +10,7 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from finops.bill.simulate import Line
+from finops.kinds import kind_of
 from finops.model import Change, Effect, Fact, Finding, Keep, Reconfigure, Resize, Unknown
 from finops.money import cents
 from finops.pricing import Price, PriceKey
@@ -66,16 +67,13 @@ ACCELERATORS: dict[str, tuple[str, ...]] = {"K80": ("T4", "L4"), "M60": ("T4", "
 """Inference accelerators and those that do their work at least as fast (NVIDIA data sheets: L4 121 TFLOPS FP16, T4 65)."""
 
 TYPES: dict[str, tuple[str, bool]] = {
-    "AWS::EC2::Instance": ("vm", False),
-    "Microsoft.Compute/virtualMachines": ("vm", False),
-    "compute.googleapis.com/Instance": ("vm", False),
-    "aiplatform.googleapis.com/Endpoint": ("endpoint", False),
-    "AWS::RDS::DBInstance": ("database", True),
-    "AWS::ElastiCache::CacheCluster": ("database", True),
+    "machine": ("vm", False),
+    "endpoint": ("endpoint", False),
+    "database": ("database", True),
+    "database_always_on": ("database", True),
+    "cache": ("database", True),
 }
-"""Product of the price list, and whether the provider runs the software, so that any processor architecture does."""
-
-CLUSTERS = ("AWS::EKS::Cluster", "Microsoft.ContainerService/managedClusters", "container.googleapis.com/Cluster")
+"""By kind: product of the price list, and whether the provider runs the software, so that any processor architecture does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,12 +103,13 @@ class Modernize:
         if profile.monthly_cost <= 0:
             return
         judged: Judged | None = None
-        if _volume_type(profile) in VOLUMES and profile.resource_type.lower().endswith(("volume", "disk", "disks")):
+        kind = kind_of(profile.resource_type)
+        if kind == "volume" and _volume_type(profile) in VOLUMES:
             judged = self._volume(profile, VOLUMES[_volume_type(profile)], context)
-        elif profile.resource_type in CLUSTERS:
+        elif kind == "cluster":
             judged = _cluster(profile, context)
-        elif profile.resource_type in TYPES:
-            product, managed = TYPES[profile.resource_type]
+        elif kind in TYPES:
+            product, managed = TYPES[kind]
             judged = self._accelerated(profile, product, context) or self._machine(profile, product, managed, context)
         if judged is not None:
             yield finding_of(profile, judged, self.kind, context)

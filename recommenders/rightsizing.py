@@ -11,6 +11,7 @@ from typing import Annotated, Any, ClassVar
 from pydantic import Field
 
 from finops.bill.simulate import keys_of
+from finops.kinds import kind_of, listed
 from finops.model import (
     WATCH,
     Act,
@@ -77,44 +78,30 @@ class Type:
 
 
 MACHINES: dict[str, Type] = {
-    "AWS::EC2::Instance": Type("vm"),
-    "Microsoft.Compute/virtualMachines": Type("vm"),
-    "compute.googleapis.com/Instance": Type("vm"),
-    "AWS::RDS::DBInstance": Type("database", any_architecture=True),
-    "Microsoft.Sql/servers/databases": Type("database", any_architecture=True),
-    "sqladmin.googleapis.com/Instance": Type("database", any_architecture=True),
-    "AWS::SageMaker::Endpoint": Type("endpoint"),
-    "aiplatform.googleapis.com/Endpoint": Type("endpoint"),
-    "Microsoft.MachineLearningServices/workspaces/onlineEndpoints": Type("endpoint"),
-    "AWS::SageMaker::NotebookInstance": Type("notebook"),
-    "AWS::SageMaker::Space": Type("notebook"),
-    "notebooks.googleapis.com/Instance": Type("vm"),
-    "workbench.googleapis.com/Instance": Type("vm"),
-    "Microsoft.MachineLearningServices/workspaces/computes": Type("vm"),
+    "machine": Type("vm"),
+    "database": Type("database", any_architecture=True),
+    "database_always_on": Type("database", any_architecture=True),
+    "endpoint": Type("endpoint"),
+    "notebook": Type("notebook"),
+    "notebook_machine": Type("vm"),
+    "ml_compute": Type("vm"),
 }
 
-UNITS_BOUGHT = ("Microsoft.CognitiveServices/accounts/deployments",)
-"""Types that are sized by a number of units (`ptu`, with `ptu_minimum` and `ptu_step`)."""
+UNITS_BOUGHT = ("model_deployment",)
+"""Kinds that are sized by a number of units (`ptu`, with `ptu_minimum` and `ptu_step`)."""
 
-POOLS = (
-    "AWS::EKS::Nodegroup",
-    "container.googleapis.com/NodePool",
-    "Microsoft.ContainerService/managedClusters/agentPools",
-)
-"""Types whose machines hold pods: only whole nodes save."""
+POOLS = ("node_pool",)
+"""Kinds whose machines hold pods: only whole nodes save."""
 
-GROUPS = (
-    "AWS::AutoScaling::AutoScalingGroup",
-    "Microsoft.Compute/virtualMachineScaleSets",
-    "compute.googleapis.com/InstanceGroupManager",
-)
-"""Types whose machines are of one size, which the group's template says."""
+GROUPS = ("machine_group",)
+"""Kinds whose machines are of one size, which the group's template says."""
 
-FUNCTIONS = ("AWS::Lambda::Function",)
-"""Types billed by memory × time, whose memory is a setting."""
+FUNCTIONS = ("function_by_memory",)
+"""Kinds billed by memory × time, whose memory is a setting. Elsewhere memory is metered as used, or decides the CPU too."""
 
-GROUPED = ("AWS::SageMaker::Endpoint",)
-"""Types of endpoint that can hold several models of one framework (SageMaker developer guide, multi-model endpoints)."""
+GROUPED = ("endpoint",)
+"""Kinds of endpoint that can hold several models of one framework: multi-model endpoints, resource pools of deployments, a
+model repository in one deployment."""
 
 SMALL_RATE = 0.3
 """Requests a second up to which an endpoint may share: above it, cold loads would be felt."""
@@ -138,7 +125,7 @@ class Rightsizing:
     min_saving_share: Annotated[float, Field(ge=0.0, le=1.0, description="Least share of the cost worth a change.")] = 0.05
 
     kind: ClassVar[str] = "rightsizing"
-    candidates: ClassVar[str] = candidates_with_peers(GROUPED, SMALL_RATE, GROUPS)
+    candidates: ClassVar[str] = candidates_with_peers(listed(*GROUPED), SMALL_RATE, listed(*GROUPS))
 
     def judge(self, candidate: Row, context: Context, /) -> Iterable[Finding]:
         profile = profile_of_row(candidate)
@@ -166,7 +153,7 @@ class Rightsizing:
 
     def _judged(self, profile: Profile, peers: Iterable[Mapping[str, Any]], context: Context) -> Judged | None:
         """None for what has no size."""
-        kind = profile.resource_type
+        kind = kind_of(profile.resource_type)
         if kind in UNITS_BOUGHT:
             return self._units(profile, context)
         if kind in FUNCTIONS:
@@ -355,7 +342,7 @@ class Rightsizing:
 
     def _shared(self, profile: Profile, peers: list[Mapping[str, Any]], context: Context) -> Judged | None:
         """Several small endpoints of one framework and network as one multi-model endpoint; None where that saves nothing."""
-        current = self._price(profile, MACHINES[profile.resource_type], context)
+        current = self._price(profile, MACHINES[kind_of(profile.resource_type)], context)
         size = size_of(profile, current) if current else None
         if current is None or not isinstance(size, Size) or len(peers) <= 2:
             return None

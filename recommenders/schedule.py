@@ -13,6 +13,7 @@ from pydantic import Field
 
 from finops.activity.office_hours import Use, on_hours, tightest, use_of_rows
 from finops.bill.simulate import Line
+from finops.kinds import kind_of, listed
 from finops.model import Act, Change, Effect, Estimate, Evidence, Fact, Finding, Keep, Saving, Schedule, Unknown, Verdict
 from finops.money import HOURS_PER_MONTH, cents
 from finops.pricing import number
@@ -86,28 +87,18 @@ DATABASE = Type(("connections",), ("cpu_utilization", "queries"), has_upkeep=Tru
 WAREHOUSE = Type(("queries", "connections"))
 
 TYPES = {
-    "AWS::EC2::Instance": MACHINE,
-    "Microsoft.Compute/virtualMachines": MACHINE,
-    "compute.googleapis.com/Instance": MACHINE,
-    "AWS::AutoScaling::AutoScalingGroup": MACHINE,
-    "Microsoft.Compute/virtualMachineScaleSets": MACHINE,
-    "Microsoft.DesktopVirtualization/hostPools": DESKTOP,
-    "AWS::WorkSpaces::Workspace": DESKTOP,
-    "AWS::SageMaker::Space": NOTEBOOK,
-    "AWS::SageMaker::NotebookInstance": NOTEBOOK,
-    "Microsoft.MachineLearningServices/workspaces/computes": NOTEBOOK,
-    "notebooks.googleapis.com/Instance": NOTEBOOK,
-    "workbench.googleapis.com/Instance": NOTEBOOK,
-    "AWS::EKS::Nodegroup": PODS,
-    "AWS::EKS::Cluster": PODS,
-    "container.googleapis.com/NodePool": PODS,
-    "container.googleapis.com/Cluster": PODS,
-    "Microsoft.ContainerService/managedClusters/agentPools": PODS,
-    "Microsoft.ContainerService/managedClusters": PODS,
-    "AWS::RDS::DBInstance": DATABASE,
-    "sqladmin.googleapis.com/Instance": DATABASE,
-    "AWS::Redshift::Cluster": WAREHOUSE,
+    "machine": MACHINE,
+    "machine_group": MACHINE,
+    "desktop": DESKTOP,
+    "notebook": NOTEBOOK,
+    "notebook_machine": NOTEBOOK,
+    "ml_compute": NOTEBOOK,
+    "node_pool": PODS,
+    "cluster": PODS,
+    "database": DATABASE,
+    "warehouse": WAREHOUSE,
 }
+"""By kind. A database that its provider cannot stop is none of them."""
 
 PRODUCTION = ("prod", "production", "prd", "live")
 ENVIRONMENT_TAGS = ("environment", "env", "stage")
@@ -121,7 +112,6 @@ COUNTS = ("instances", "instance_count", "desired", "min_nodes")
 
 _LEVELS = ", ".join(f"('{v.metric}', {v.least}, {v.most}, {v.times}, {v.plus}, {str(v.rate).lower()})" for v in LEVELS.values())
 _METRICS = ", ".join(f"'{name}'" for name in LEVELS)
-_TYPES = ", ".join(f"'{name}'" for name in TYPES)
 CANDIDATES = f"""
 with levels as (
 
@@ -132,7 +122,7 @@ with levels as (
 profiles as (
 
     select * exclude (metrics) from resource_profile($as_of)
-    where resource_type in ({_TYPES})
+    where lower(resource_type) in ({listed(*TYPES)})
 
 ),
 
@@ -245,7 +235,7 @@ class Schedules:
 
     def judge(self, candidate: Row, context: Context, /) -> Iterable[Finding]:
         profile = profile_of_row(candidate)
-        kind = TYPES.get(profile.resource_type)
+        kind = TYPES.get(kind_of(profile.resource_type))
         if kind is None or profile.monthly_cost <= 0 or not machine_lines(context.bill.lines(profile.bill_key)):
             return
         use = use_of_rows(candidate.get("uses") or (), kind.metrics)

@@ -11,6 +11,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
+from finops.kinds import kind_of, listed
 from finops.model import Change, Effect, Fact, Finding, Keep, Unknown, UseSpot
 from finops.money import cents
 from finops.pricing import number
@@ -42,23 +43,13 @@ class Type:
 
 
 TYPES: dict[str, Type] = {
-    "AWS::EC2::Instance": Type("vm"),
-    "AWS::EC2::EC2Fleet": Type("vm"),
-    "AWS::AutoScaling::AutoScalingGroup": Type("vm"),
-    "AWS::EKS::Nodegroup": Type("vm"),
-    "AWS::SageMaker::TuningJob": Type("training", managed=True),
-    "AWS::SageMaker::TrainingJob": Type("training", managed=True),
-    "Microsoft.Compute/virtualMachines": Type("vm"),
-    "Microsoft.Compute/virtualMachineScaleSets": Type("vm"),
-    "Microsoft.MachineLearningServices/workspaces/computes": Type("vm"),
-    "compute.googleapis.com/Instance": Type("vm"),
-    "compute.googleapis.com/InstanceGroupManager": Type("vm"),
-    "container.googleapis.com/NodePool": Type("vm"),
-    "aiplatform.googleapis.com/CustomJob": Type("training", managed=True),
-    "aiplatform.googleapis.com/HyperparameterTuningJob": Type("training", managed=True),
+    "machine": Type("vm"),
+    "machine_fleet": Type("vm"),
+    "machine_group": Type("vm"),
+    "node_pool": Type("vm"),
+    "ml_compute": Type("vm"),
+    "training_job": Type("training", managed=True),
 }
-
-_TYPES = ", ".join(f"'{name}'" for name in TYPES)
 
 JOB_PROPERTIES = ("checkpoint_interval_s", "checkpoint_s", "gang", "managed_spot", "trial_minutes")
 WORKLOAD_TAGS = ("workload", "workload_type", "job", "role")
@@ -182,14 +173,14 @@ class Spot:
                 and profile.sku in (market.sku, 'ml.' || market.sku)
         left join on_spot on profile.provider = on_spot.provider and profile.sku = on_spot.sku
         left join writes on lower(profile.resource_id) = writes.key
-        where profile.resource_type in ({_TYPES})
+        where lower(profile.resource_type) in ({listed(*TYPES)})
         qualify row_number() over (partition by profile.resource_id, profile.currency order by length(market.sku) desc) = 1
         order by profile.provider, profile.account_id, profile.resource_id
     """
 
     def judge(self, candidate: Row, context: Context, /) -> Iterable[Finding]:
         profile = profile_of_row(candidate)
-        kind = TYPES.get(profile.resource_type)
+        kind = TYPES.get(kind_of(profile.resource_type))
         if kind is None or profile.monthly_cost <= 0 or not _evident(profile, candidate):
             return
         yield finding_of(profile, self._judged(profile, kind, candidate, context), self.kind, context)
@@ -311,7 +302,7 @@ class Spot:
 
 def _evident(profile: Profile, row: Row) -> bool:
     """Whether something shows what kind of work it is; a machine of which nothing is known is no candidate."""
-    if TYPES[profile.resource_type].managed or row.get("runs"):
+    if TYPES[kind_of(profile.resource_type)].managed or row.get("runs"):
         return True
     properties = profile.properties
     if any(name in properties for name in JOB_PROPERTIES) or _set(properties.get("stateful")) or _set(properties.get("quorum")):

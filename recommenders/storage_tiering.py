@@ -11,6 +11,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
+from finops.kinds import listed
 from finops.model import Fact, Finding, Keep, Move, Reconfigure, Unknown
 from finops.recommend import Context, Row
 from finops.storage.buckets import HIDDEN, SOFT_DELETED, Bucket
@@ -97,9 +98,7 @@ class StorageTiering:
                 *,
                 regexp_replace(resource_id, '^.*[:/]', '') as bucket_name
             from resource_profile($as_of)
-            where service_category = 'Storage' or resource_type in (
-                'AWS::S3::Bucket', 'storage.googleapis.com/Bucket', 'Microsoft.Storage/storageAccounts'
-            )
+            where service_category = 'Storage' or lower(resource_type) in (<buckets>)
 
         ),
 
@@ -127,7 +126,7 @@ class StorageTiering:
         select * from final
         where not regexp_matches(lower(coalesce(resource_type, '')), 'volume|disk|snapshot|instance')
         order by resource_id
-    """
+    """.replace("<buckets>", listed("bucket"))
 
     def judge(self, candidate: Row, context: Context, /) -> Iterable[Finding]:
         bucket = Bucket.of(candidate, context)

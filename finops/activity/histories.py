@@ -232,10 +232,22 @@ bursts as (
 
 ),
 
+tellers as (
+
+    -- an inventory that says of some what they are attached to says of the others that they are attached to nothing
+    select distinct
+        x_source,
+        resource_type
+    from resources
+    where observed_at < $as_of::date + 4 and coalesce(attached_to, '') != ''
+
+),
+
 observed as (
 
     select
         lower(resource_id) as key,
+        (x_source, resource_type) in (select (tellers.x_source, tellers.resource_type) from tellers) as told,
         lower(attached_to) as attached_to,
         observed_at,
         coalesce(state, '') || coalesce(attached_to, '') as condition,
@@ -255,6 +267,7 @@ histories as (
         coalesce(bool_or(condition != condition_before), false) as changed,
         cast(arg_max(observed_before, observed_at) filter (where condition != condition_before) as date) as changed_after,
         list(distinct attached_to order by attached_to) filter (where attached_to != '') as attachments,
+        coalesce(arg_max(told, observed_at), false) as attachments_told,
         arg_max(regexp_replace(attached_to, '^.*/', ''), observed_at) filter (where attached_to != '') as last_attached,
         list(distinct cast(observed_at as date) order by cast(observed_at as date))
             filter (where coalesce(attached_to, '') = '') as loose_days,
@@ -273,6 +286,7 @@ select
     histories.changed,
     histories.changed_after,
     histories.attachments,
+    histories.attachments_told,
     histories.loose_days,
     histories.held_days,
     last_machines.last_machine,
@@ -307,6 +321,7 @@ def activity_query(signals: Iterable[Signal], also: Iterable[str] = ()) -> str:
     changed      whether its state or attachment changed between two inventories; null where none lists it
     changed_after  the day of the last inventory before that change
     attachments  what it was ever attached to
+    attachments_told  whether its inventory says of others of its type what they are attached to
     loose_days   days on which an inventory saw it attached to nothing; `held_days` those on which one saw it attached
     last_machine `{machine, tags}` of what it was attached to last, where a bill has that
     billed_use   days on which the bill shows traffic or requests, where those are few

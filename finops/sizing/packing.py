@@ -134,7 +134,7 @@ seen as (
         max(list_max(list_transform(entry.days, lambda day: day.highest))) as highest,
         max(list_max(list_transform(entry.days, lambda day: day.rate))) as rate
     from profiles, unnest(metrics) as entries (entry)
-    where resource_type in ({listed})
+    where lower(resource_type) in ({listed})
     group by all
 ),
 small as (
@@ -182,13 +182,12 @@ peers as (
 select profiles.*, peers.peers, members.members
 from profiles
 left join peers using (resource_id, currency)
-left join members on profiles.resource_type in ({groups}) and lower(profiles.resource_id) = members.key
+left join members on lower(profiles.resource_type) in ({groups}) and lower(profiles.resource_id) = members.key
 order by profiles.provider, profiles.account_id, profiles.resource_id
 """
 
 
-def candidates_with_peers(types: Sequence[str], rate: float, groups: Sequence[str]) -> str:
-    """Every profile; beside one of these types with at most `rate` requests a second, its like that could share, and beside
-    a group, its machines."""
-    listed, grouped = (", ".join(f"'{name}'" for name in names) for names in (types, groups))
-    return CANDIDATES.format(listed=listed, rate=rate, groups=grouped)
+def candidates_with_peers(listed: str, rate: float, groups: str) -> str:
+    """Every profile; beside one of the types `listed` (`finops.kinds.listed`) with at most `rate` requests a second, its like
+    that could share, and beside a group, its machines."""
+    return CANDIDATES.format(listed=listed, rate=rate, groups=groups)

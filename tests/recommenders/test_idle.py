@@ -238,3 +238,108 @@ def test_what_the_inventory_knows_and_no_rule_names_is_not_called_unknown() -> N
     assert [missing.missing for missing in plan_of(bill, "idle").unknowns] == ["inventory of resources"]
     known.resource("fleet-1", "AWS::EC2::EC2Fleet", sku="g5.xlarge")
     assert plan_of(known, "idle").unknowns == ()
+
+
+def unit(estate: Estate, **more: object) -> Estate:
+    estate.charge("ptu", 1200.0, quantity=1200.0)
+    kept = {"ptu": 50, "ptu_minimum": 50, "ptu_step": 50}
+    return estate.resource("ptu", "Microsoft.CognitiveServices/accounts/deployments", state="Succeeded", **(kept | more))
+
+
+@pytest.mark.parametrize(("metric", "busy"), [("requests", 1.0), ("ptu_utilization", 0.2)])
+def test_provisioned_throughput_without_requests_is_deleted(metric: str, busy: float) -> None:
+    idle = unit(Estate()).metric("ptu", metric, 0.0, statistic="sum" if metric == "requests" else "max")
+    assert only(plan_of(idle, "idle", "rightsizing", "commitments"))[0] == "Delete"
+    used = unit(Estate()).metric("ptu", metric, busy, statistic="sum" if metric == "requests" else "max")
+    assert why(plan_of(used, "idle")).startswith("in use")
+
+
+def test_no_commitment_is_bought_for_units_that_are_deleted() -> None:
+    for requests, kinds in ((0.0, {"idle"}), (5.0, {"commitments"})):
+        estate = Estate().metric("ptu", "requests", requests, statistic="sum").metric("ptu", "ptu_utilization", requests)
+        unit(estate.price("ptu", "ptu", 1.0), deployment_type="Provisioned")
+        estate.price("ptu", "ptu", 0.5, term="1m", payment="none", instrument="reservation")
+        estate._rows["charges"].clear()
+        estate.charge("ptu", 1200.0, days=120, quantity=1200.0, x_instance_type="ptu")
+        assert {r.finding.kind for r in plan_of(estate, "idle", "commitments").recommendations} == kinds
+
+
+def test_a_deployment_paid_by_tokens_is_no_candidate() -> None:
+    estate = Estate().charge("std", 3.0, PricingUnit="1K")
+    estate.resource("std", "Microsoft.CognitiveServices/accounts/deployments", sku="GlobalStandard")
+    plan = plan_of(estate, "idle")
+    assert [*plan.recommendations, *plan.keeps, *plan.unknowns] == []
+
+
+ADDRESSES = ("AWS::EC2::EIP", "Microsoft.Network/publicIPAddresses", "compute.googleapis.com/Address")
+
+
+@pytest.mark.parametrize("state", ["Succeeded", "READY", "ACTIVE", "provisioned"])
+@pytest.mark.parametrize("resource_type", [*ADDRESSES, "compute.googleapis.com/Disk"])
+def test_a_state_of_provisioning_tells_nothing_of_what_holds_it(state: str, resource_type: str) -> None:
+    """An empty `attached_to` is an answer only where its inventory answers for others."""
+    estate = Estate().charge("x", 0.12).resource("x", resource_type, state=state, size_gib=10, used_gib=0)
+    estate.price("snapshot", "standard", 0.05, "GB-Months")
+    assert why(plan_of(estate, "idle")) == "unknown attached_to"
+    other = estate.reversed().resource("other-type", "AWS::EC2::NetworkInterface", attached_to="i-1")
+    assert why(plan_of(other, "idle")) == "unknown attached_to"
+    told = estate.reversed().resource("y", resource_type, state=state, attached_to="i-1")
+    assert only(plan_of(told, "idle"))[0] == "Delete"
+
+
+@pytest.mark.parametrize("state", ["in-use", "IN_USE", "Attached", "associated", "ActiveSAS"])
+def test_a_state_that_says_it_is_held_keeps_it(state: str) -> None:
+    estate = Estate().charge("x", 0.12).resource("x", ADDRESSES[1], state=state)
+    estate.resource("y", ADDRESSES[1], state=state, attached_to="nic-1")
+    assert why(plan_of(estate, "idle")).startswith("in use")
+
+
+BALANCERS = (
+    "AWS::ElasticLoadBalancingV2::LoadBalancer",
+    "Microsoft.Network/loadBalancers",
+    "Microsoft.Network/applicationGateways",
+    "compute.googleapis.com/ForwardingRule",
+    "compute.googleapis.com/GlobalForwardingRule",
+)
+
+
+@pytest.mark.parametrize("resource_type", BALANCERS)
+def test_a_balancer_without_targets_goes_whoever_sells_it(resource_type: str) -> None:
+    for count, acts in ((0, True), (1, False)):
+        estate = Estate().charge("lb", 0.6).resource("lb", resource_type, state="ACTIVE", target_count=count)
+        assert bool(plan_of(estate, "idle").recommendations) is acts
+
+
+GATEWAYS = (
+    "AWS::EC2::NatGateway",
+    "Microsoft.Network/natGateways",
+    "microsoft.network/natgateways",
+    "compute.googleapis.com/Router",
+)
+
+
+@pytest.mark.parametrize("resource_type", GATEWAYS)
+def test_a_gateway_without_a_byte_goes_whoever_sells_it(resource_type: str) -> None:
+    for sent, acts in ((0.0, True), (1e8, False)):
+        estate = Estate().charge("nat", 1.0).resource("nat", resource_type, only_egress_of_vpc=False)
+        estate.metric("nat", "network_in_bytes", 0.0, statistic="sum").metric("nat", "network_out_bytes", sent, statistic="sum")
+        assert bool(plan_of(estate, "idle").recommendations) is acts
+
+
+@pytest.mark.parametrize(
+    "resource_type",
+    [
+        "AWS::RDS::DBInstance",
+        "Microsoft.Sql/servers/databases",
+        "Microsoft.DBforPostgreSQL/flexibleServers",
+        "Microsoft.DBforMySQL/flexibleServers",
+        "sqladmin.googleapis.com/Instance",
+        "alloydb.googleapis.com/Instance",
+    ],
+)
+def test_a_database_that_nobody_connects_to_goes_whoever_sells_it(resource_type: str) -> None:
+    for connections, acts in ((1.0, True), (40.0, False)):
+        estate = Estate().charge("db", 72.0).resource("db", resource_type)
+        hours(estate, "db", "cpu_utilization", 0.5)
+        hours(estate, "db", "connections", connections)
+        assert bool(plan_of(estate, "idle").recommendations) is acts
