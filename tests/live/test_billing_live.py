@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from finops.connect import Format
+from finops.export import export_focus
 from finops.intake.load import load
 from finops.live import run
 from finops.warehouse.warehouse import Warehouse
@@ -84,6 +85,32 @@ def test_a_legacy_report_follows_its_current_assembly(aws: str, warehouse: Wareh
         assert report.failures == ()
         assert rows(warehouse, "select sum(BilledCost)::decimal(9, 2) as c from charges") == [{"c": Decimal(amount)}]
     assert [path.parent.name for path in cached(warehouse, "*.csv")] == ["a2"]
+
+
+@pytest.mark.parametrize("container", ["csv", "parquet"])
+def test_a_focus_export_is_loaded_as_its_files_are(aws: str, warehouse: Warehouse, tmp_path: Path, container: str) -> None:
+    """Data Exports writes FOCUS as it writes CUR 2.0: a manifest a month, and the files that it names."""
+    bill = Warehouse.open(str(tmp_path / "bill"))
+    load(bill, [EXPORT / "data" / "BILLING_PERIOD=2026-10"], source="aws")
+    with bill.reader() as reader:
+        (written,) = export_focus(reader, tmp_path / "focus", container=container)  # type: ignore[arg-type]
+    content, month = (tmp_path / "focus" / written.file).read_bytes(), "BILLING_PERIOD=2026-10"
+    key = f"nordlicht-focus/data/{month}/nordlicht-focus-00001.{container}"
+    s3 = client(aws, "s3")
+    s3.create_bucket(Bucket=BUCKET)
+    s3.put_object(Bucket=BUCKET, Key=key, Body=content)
+    manifest = json.dumps({"dataFiles": [f"s3://{BUCKET}/{key}"]})
+    s3.put_object(Bucket=BUCKET, Key=f"nordlicht-focus/metadata/{month}/nordlicht-focus-Manifest.json", Body=manifest.encode())
+    given = billing(aws, exports=[f"s3://{BUCKET}/nordlicht-focus"])
+    assert fetched(warehouse, given).failures == ()
+    files = Warehouse.open(str(tmp_path / "files"))
+    load(files, [tmp_path / "focus" / written.file], source="aws")
+    for table in ("charges", "tag_sets", "resource_daily"):
+        assert whole(warehouse, table).equals(whole(files, table)), table
+    total = "select sum(BilledCost)::varchar as billed, sum(EffectiveCost)::varchar as effective from charges"
+    assert rows(warehouse, total) == rows(bill, total)
+    again = fetched(warehouse, given)
+    assert (again.changed, calls(again)["s3:GetObject"]) == (False, 1)  # its manifest
 
 
 @pytest.mark.parametrize(
