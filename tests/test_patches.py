@@ -114,7 +114,7 @@ def patched(resource_type: str, action: str, name: str = "thing", hours: tuple[t
         return replace(found, patch=patch_of(found))
     scale = Scale("none", "min 2, max 9, target 70%", 40, 300, 1, 120, 900, hours)
     kind, _, word = action.rpartition(" ")
-    found = finding(resource, resource_type, scale if word == "Scale" else Resize("old", "new"))  # type: ignore[arg-type]
+    found = finding(resource, resource_type, scale if word == "Scale" else ACTIONS[word])  # type: ignore[arg-type]
     found = replace(found, kind=kind or "rightsizing")
     return replace(found, patch=patch_of(found))
 
