@@ -179,7 +179,8 @@ def siblings(families: Sequence[Floats], policy: LevelPolicy) -> Siblings:
     """What a user's own families show, from their daily levels; families of less than half a percent of the whole are left out.
 
     A family counts from its first month to the one in which it fell below a fifth of its peak: then it was left. The rate is
-    that of a Gamma prior of `policy.leaving` worth LEAVING_YEARS. Volatility is robust against single jumps: the median square,
+    that of a Gamma prior of `policy.leaving` worth LEAVING_YEARS, and never below it: families are left together, when a new
+    generation comes, so that many of them in a year without one say no more than one. Volatility is robust against single jumps: the median square,
     as of a normal; unknown where fewer than four changes have been seen.
     """
     total = sum(float(f.mean()) for f in families if len(f))
@@ -197,7 +198,8 @@ def siblings(families: Sequence[Floats], policy: LevelPolicy) -> Siblings:
         years += len(alive) / YEAR_BLOCKS
         changes += np.diff(np.log(alive / peak + FLOOR))[1:].tolist()
     monthly = float(np.sqrt(np.median(np.square(changes)) / 0.455)) if len(changes) >= 4 else None
-    return Siblings(monthly, (exits + policy.leaving * LEAVING_YEARS) / (years + LEAVING_YEARS), _ending(families, policy))
+    leaving = max(policy.leaving, (exits + policy.leaving * LEAVING_YEARS) / (years + LEAVING_YEARS))
+    return Siblings(monthly, leaving, _ending(families, policy))
 
 
 def largest_step(means: Floats) -> Step | None:

@@ -97,7 +97,8 @@ def test_families_show_their_volatility_and_how_often_they_are_left() -> None:
     assert seen.monthly == pytest.approx(0.2, rel=0.2)
     dying = [np.concatenate([np.full(360, 10.0), np.full(90, 0.5)]) for _ in range(20)]
     assert siblings(dying, NARROW).leaving == pytest.approx((20 + 2) / (20 * 360 / 365 + 20), rel=0.01)
-    assert siblings([np.ones(60)], NARROW) == Siblings(None, pytest.approx(2 / (60 / 365 + 20)), NARROW.ending)
+    assert siblings([np.ones(60)], NARROW) == Siblings(None, NARROW.leaving, NARROW.ending)
+    assert siblings([np.ones(480)] * 22, NARROW).leaving == NARROW.leaving, "they would be left together"
 
 
 def test_a_step_stands_above_the_fortnight_before_it() -> None:
