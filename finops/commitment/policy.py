@@ -180,8 +180,8 @@ def siblings(families: Sequence[Floats], policy: LevelPolicy) -> Siblings:
 
     A family counts from its first month to the one in which it fell below a fifth of its peak: then it was left. The rate is
     that of a Gamma prior of `policy.leaving` worth LEAVING_YEARS, and never below it: families are left together, when a new
-    generation comes, so that many of them in a year without one say no more than one. Volatility is robust against single jumps: the median square,
-    as of a normal; unknown where fewer than four changes have been seen.
+    generation comes, so that many of them in a year without one say no more than one. Volatility is robust against single
+    jumps: the median square, as of a normal; unknown where fewer than four changes have been seen.
     """
     total = sum(float(f.mean()) for f in families if len(f))
     changes: list[float] = []
