@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -299,7 +300,7 @@ def _object_storage_share(profile: Profile, processed: Sequence[Line], tolerance
         total += max(whole, sum(moved for s, moved in sums if s in told))
         if whole == 0.0 and len({str(s.dimensions["source"]) for s in told}) == 1:
             total = max(total, _billed(processed, total, tolerance))
-    if total and untold and not _is_billed(processed, total, tolerance):
+    if total and untold and _misfit(processed, total + untold) < _misfit(processed, total):
         total += untold  # what goes the other way is processed too; where its source is not told it is no object storage's
     return (matched, matched / total) if total > 0 else None
 
@@ -310,12 +311,12 @@ def _same_region(dimensions: Mapping[str, Any], region: str) -> bool:
 
 def _billed(lines: Sequence[Line], measured: float, tolerance: float) -> float:
     """Bytes of 30 days on the bill; what was measured, where one reading of GB says the same."""
-    return measured if _is_billed(lines, measured, tolerance) else _gigabytes(lines) * GIGABYTES[1]
+    return measured if _misfit(lines, measured) <= tolerance else _gigabytes(lines) * GIGABYTES[1]
 
 
-def _is_billed(lines: Sequence[Line], measured: float, tolerance: float) -> bool:
-    """Whether so many bytes are those of the bill, in one reading of GB."""
-    return any(abs(_gigabytes(lines) * unit / measured - 1) <= tolerance for unit in GIGABYTES if measured > 0)
+def _misfit(lines: Sequence[Line], measured: float) -> float:
+    """How far so many bytes are from those of the bill, as a share, in the better reading of GB."""
+    return min((abs(_gigabytes(lines) * unit / measured - 1) for unit in GIGABYTES if measured > 0), default=math.inf)
 
 
 def _gigabytes(lines: Sequence[Line]) -> float:
