@@ -249,7 +249,7 @@ class Sequencer:
             recommendations=tuple(
                 self._recommendation(t, rank, owners, left, cash[rank - 1]) for rank, t in enumerate(ranked, 1)
             ),
-            floors=agreed.floors_of(yearly, self.currency),
+            floors=agreed.floors_of(yearly, self.currency, self.as_of),
             keeps=tuple(self._kept),
             unknowns=missing_facts(self._open_questions(), how or {}),
             unknown_verdicts=len(self._unknown),

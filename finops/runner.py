@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from finops import plugins
-from finops.agreements import SPENT, Agreements, agreements_of
+from finops.agreements import PACE, Agreements, agreements_of
 from finops.bill.simulate import Bill, Line, keys_of
 from finops.commitment.levels import Commitment, commitment_of_row
 from finops.errors import ConfigError
@@ -288,7 +288,7 @@ def _unless_gone(finding: Finding, gone: Mapping[str, date]) -> Finding:
 
 
 def _agreed(reads: Reads, as_of: date) -> Agreements:
-    return agreements_of(reads.rows("select * from contracts"), reads.rows(SPENT, {"as_of": as_of}), as_of)
+    return agreements_of(reads.rows("select * from contracts"), reads.rows(PACE, {"as_of": as_of}), as_of)
 
 
 def _judged(kind: str, findings: Iterable[Finding], failed: list[Failure]) -> list[Finding]:

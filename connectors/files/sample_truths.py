@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 
 from finops.sample.estate import Estate, next_month
@@ -14,6 +14,8 @@ CENT = Decimal("0.01")
 HEADER = ("number", "truth", "provider", "period", "measure", "amount", "currency", "shown_by")
 Row = tuple[object, ...]
 NOTHING = Decimal(0)
+WINDOWS_A_YEAR = Decimal(12 * 730) / Decimal(30 * 24)
+"""30 days in twelve months of 730 hours."""
 
 
 class Finance:
@@ -43,17 +45,28 @@ class Finance:
         return bill(self.estate, provider, period)
 
     def _agreement(self) -> Iterator[Row]:
-        """Twelve months' eligible net spend: the seller's part, support and tax are outside."""
+        """A year's eligible net spend at the run rate of the last 30 days: the seller's part, support and tax are outside."""
+        last = self.estate.periods()[-1]
+        first_day = self.estate.as_of - timedelta(days=29)
+        lines, uses = self._of("aws", last)
         spent = NOTHING
-        for period in self.estate.periods()[-12:]:
-            lines, uses = self._of("aws", period)
-            usage = sum((x.list_cost * len(x.starts) for x in lines if not x.commitment and not self._sold(x)), NOTHING)
-            fees = sum((u.committed * _unit(u) * len(u.starts) for u in uses), NOTHING)
-            spent += (usage + fees) * self.estate.discount("aws")
-        floor = Decimal(next(c["floor"] for c in self.estate.contracts if c["provider"] == "aws"))
-        months = "2025-11 to 2026-10"
-        yield 1, "negotiated floor", "AWS", months, "eligible net spend", _cents(spent), "USD", "recommend"
-        yield 1, "negotiated floor", "AWS", months, "headroom above the floor", _cents(spent - floor), "USD", "recommend"
+        for x in lines:
+            if not x.commitment and not self._sold(x):
+                days = sum(start.date() >= first_day for start in x.starts)
+                spent += x.list_cost * days * self._times_a_year(x, last)
+        for u in uses:
+            spent += u.committed * _unit(u) * sum(start.date() >= first_day for start in u.starts) * WINDOWS_A_YEAR
+        spent *= self.estate.discount("aws")
+        agreed = (c for c in self.estate.contracts if c["provider"] == "aws" and c["period_end"] > self.estate.as_of)
+        floor = Decimal(next(agreed)["floor"])
+        year = "2026-11 to 2027-10"
+        yield 1, "negotiated floor", "AWS", year, "eligible net spend at run rate", _cents(spent), "USD", "recommend"
+        yield 1, "negotiated floor", "AWS", year, "headroom above the floor", _cents(spent - floor), "USD", "recommend"
+
+    def _times_a_year(self, line: Line, period: date) -> Decimal:
+        """What 30 days of a line are multiplied by for a year: what is priced by the month is charged twelve months of it."""
+        days = (next_month(period) - period).days
+        return Decimal(12 * days) / 30 if self.estate.meters[line.meter.kind]["per"] == "month" else WINDOWS_A_YEAR
 
     def _sold(self, line: Line) -> bool:
         return bool(self.estate.meters[line.meter.kind].get("seller"))

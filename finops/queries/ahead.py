@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 
-from finops.agreements import SPENT, agreements_of
+from finops.agreements import PACE, agreements_of
 from finops.money import MONTH_PER_WINDOW, cents
 from finops.queries.costs import Condition, condition_test
 from finops.queries.reads import Reads
@@ -82,7 +82,7 @@ def endings(reads: Reads, as_of: date, *, where: Sequence[Condition] = (), days:
     """What ends within so many days, soonest first; what ends on no known day comes last. `monthly` is of the lines that
     `where` leaves, and what holds nothing off them is left out. Raises ConfigError for an unknown column."""
     asked: dict[str, object] = {"as_of": as_of}
-    agreed = agreements_of(reads.rows("select * from contracts"), reads.rows(SPENT, asked), as_of)
+    agreed = agreements_of(reads.rows("select * from contracts"), reads.rows(PACE, asked), as_of)
     params = dict(asked)
     tests = " and ".join(["true", *(condition_test(condition, True, params) for condition in where)])
     credited = reads.rows(CREDITED.format(daily=DAILY_WITH_TAGS, where=tests), params)

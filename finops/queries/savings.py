@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 
+from finops.agreements import PACE, Floor, agreements_of
 from finops.ledger import kept
 from finops.ledger.entries import Entry, Standing, Status
 from finops.ledger.realised import Realised, realised, realised_commitment
@@ -25,7 +26,7 @@ class SavingRow:
     waiting   what leaving it open has cost since it was first seen, in total
     applied   the first day on which the bill shows it
     realised  measured on the bill since, a month; `saved` in total. None where nothing could be measured yet
-    cash      of it, what is not invoiced any more; nothing below a negotiated floor
+    cash      of it, what is not invoiced any more; nothing of what is paid all the same below a negotiated floor
     """
 
     id: str
@@ -99,7 +100,9 @@ def savings(reads: Reads, day: date | None = None) -> SavingsReport:
     standings = known.standings()
     measured = _measured(reads, [s.entry for s in standings if s.entry.state == "applied"], settled)
     floors = _below_floor(reads, asked)
-    rows = tuple(_row(standing, measured.get(standing.entry.finding_id), floors) for standing in standings)
+    known_savings = [(s.entry, measured[s.entry.finding_id]) for s in standings if s.entry.finding_id in measured]
+    shares = _cash_shares(known_savings, floors)
+    rows = tuple(_row(standing, measured.get(standing.entry.finding_id), shares) for standing in standings)
     plans = known.plan_days
     currencies = dict.fromkeys(row.currency for row in rows)
     totals = tuple(_total(currency, [row for row in rows if row.currency == currency]) for currency in currencies)
@@ -124,40 +127,29 @@ def _measured(reads: Reads, applied: Sequence[Entry], settled: date) -> dict[str
     return {row.finding_id: row for row in found}
 
 
-def _below_floor(reads: Reads, day: date) -> dict[tuple[str, str], str]:
-    """Providers and currencies whose spend, at its pace, stays below the negotiated floor of the contract in force: what is
-    saved there is paid all the same. All of the provider's spend is compared: what counts towards the floor is less."""
-    rows = reads.rows(
-        """
-        with contracts as (
-            select
-                contract_id, provider, currency, floor,
-                cast(period_start as date) as first_day, cast(period_end as date) as last_day
-            from contracts
-            where cast(period_start as date) <= $day and cast(period_end as date) > $day
-        )
-        select
-            contract_id, contracts.provider, contracts.currency, floor,
-            coalesce(sum(billed_cost), 0)::decimal(38, 12) as billed,
-            ($day - first_day) + 1 as elapsed, last_day - first_day as days
-        from contracts
-        left join resource_daily
-            on contracts.provider = resource_daily.provider and contracts.currency = resource_daily.currency
-            and charge_date between first_day and $day
-        group by all order by all
-        """,
-        {"day": day},
-    )
-    return {
-        (row["provider"], row["currency"]): row["contract_id"]
-        for row in rows
-        if row["billed"] * row["days"] / row["elapsed"] < row["floor"]
-    }
+def _below_floor(reads: Reads, day: date) -> list[Floor]:
+    """The floors in force that the provider's spend at its run rate stays below."""
+    agreed = agreements_of(reads.rows("select * from contracts"), reads.rows(PACE, {"as_of": day}), day)
+    return [floor for floor in agreed.floors if floor.deficit > 0]
 
 
-def _row(standing: Standing, measured: Realised | None, floors: dict[tuple[str, str], str]) -> SavingRow:
+def _cash_shares(measured: Iterable[tuple[Entry, Realised]], floors: Iterable[Floor]) -> dict[tuple[str, str], Decimal]:
+    """By provider and currency the share of what has been saved that leaves the bank less: what has brought spend below a floor
+    is paid all the same. It is divided over findings in proportion, as the plan divides it."""
+    years: dict[tuple[str, str], Decimal] = {}
+    for entry, one in measured:
+        key = (entry.provider, entry.currency)
+        years[key] = years.get(key, ZERO) + 12 * one.monthly_cash
+    shares = {}
+    for floor in floors:
+        year = years.get((floor.provider, floor.currency), ZERO)
+        shares[floor.provider, floor.currency] = max(ZERO, year - floor.deficit) / year if year > 0 else ZERO
+    return shares
+
+
+def _row(standing: Standing, measured: Realised | None, shares: Mapping[tuple[str, str], Decimal]) -> SavingRow:
     entry = standing.entry
-    is_floored = (entry.provider, entry.currency) in floors
+    share = shares.get((entry.provider, entry.currency), Decimal(1))
     return SavingRow(
         id=entry.finding_id,
         currency=entry.currency,
@@ -178,9 +170,9 @@ def _row(standing: Standing, measured: Realised | None, floors: dict[tuple[str, 
         waiting=cents(standing.waiting),
         applied=entry.applied_on,
         realised=measured.monthly if measured else None,
-        cash=(ZERO if is_floored else measured.monthly_cash) if measured else None,
+        cash=cents(measured.monthly_cash * share) if measured else None,
         saved=measured.saved if measured else None,
-        saved_cash=(ZERO if is_floored else measured.cash) if measured else None,
+        saved_cash=cents(measured.cash * share) if measured else None,
         measured=measured.measured if measured else "",
         why=standing.reason,
     )
@@ -212,10 +204,11 @@ def _sum(amounts: Iterable[Decimal | None]) -> Decimal:
     return sum((amount for amount in amounts if amount is not None), ZERO)
 
 
-def _notes(plans: Sequence[date], floors: dict[tuple[str, str], str]) -> tuple[str, ...]:
+def _notes(plans: Sequence[date], floors: Iterable[Floor]) -> tuple[str, ...]:
     notes = [
-        f"{provider} in {currency} stays below the floor of contract {contract}: what is saved there leaves no cash"
-        for (provider, currency), contract in floors.items()
+        f"{floor.provider} at its run rate is {floor.deficit} {floor.currency} a year below the floor of contract"
+        f" {floor.contract}: so much of what is saved there leaves no cash"
+        for floor in floors
     ]
     if not plans:
         notes.append("no plan is on record yet: finops recommend records one")

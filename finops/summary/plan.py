@@ -86,9 +86,10 @@ def _floor_text(floor: Floor) -> str:
         f"Agreement {printable(floor.contract)} ({printable(floor.provider)}): of {amount(floor.saving)} {floor.currency} saved"
         f" in twelve months {amount(floor.cash)} leaves the bank less"
     )
+    floored = f"the floor of {amount(floor.floor)} a year"
     if not floor.shortfall:
-        return f"{text}; the floor of {amount(floor.floor)} a year is not reached"
-    return f"{text}; {amount(floor.shortfall)} is below the floor of {amount(floor.floor)} a year and is paid as a shortfall"
+        return f"{text}; what is left of {amount(floor.eligible)} stays above {floored}"
+    return f"{text}; {amount(floor.shortfall)} is below {floored} and is paid as a shortfall"
 
 
 def _second_opinions(view: PlanView, fmt: render.Format) -> list[str]:

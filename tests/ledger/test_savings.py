@@ -239,18 +239,23 @@ def test_a_past_plan_put_on_record_later_takes_its_place(finops: Call, tmp_path:
     assert (left["first_seen"], left["streak"]) == ("2026-09-15", 3)
 
 
-def test_a_floor_turns_no_saving_into_cash(finops: Call, tmp_path: Path, warehouse: Path) -> None:
+@pytest.mark.parametrize("floor", [100000, 9000])
+def test_what_brings_spend_below_a_floor_leaves_no_cash(finops: Call, tmp_path: Path, warehouse: Path, floor: int) -> None:
     october(finops, tmp_path, warehouse)
     contract = tmp_path / "contracts.csv"
     contract.write_text(
         "contract_id,provider,period_start,period_end,floor,currency\n"
-        "edp-1,Cloud,2026-08-01T00:00:00Z,2027-08-01T00:00:00Z,100000,USD\n"
+        f"edp-1,Cloud,2026-08-01T00:00:00Z,2029-08-01T00:00:00Z,{floor},USD\n"
     )
     assert finops("load", contract, "--warehouse", warehouse).code == 0
     found = document(finops, warehouse)
     (total,) = found["totals"]
-    assert (total["realised"], total["cash"]) == ("295.00", "0.00")
-    assert "floor of contract edp-1" in found["notes"][0]
+    # two volumes at 300 a month, and a third that nine of the last 30 days had
+    year = 12 * (600 + 300 * 9 / 30)
+    paid_all_the_same = min(floor - year, 12 * 295)
+    assert total["realised"] == "295.00"
+    assert float(total["cash"]) == pytest.approx(295 - paid_all_the_same / 12, abs=0.01)
+    assert f"{floor - year:.2f} USD a year below the floor of contract edp-1" in found["notes"][0]
 
 
 def test_an_empty_ledger_says_how_it_fills(finops: Call, tmp_path: Path) -> None:
