@@ -18,6 +18,11 @@ def kind_of(resource_type: str) -> str:
     return _table().get(resource_type.lower(), ("", ""))[1]
 
 
+def kinds() -> tuple[str, ...]:
+    """Every kind, in the table's order."""
+    return tuple(dict.fromkeys(kind for _, kind in _table().values()))
+
+
 def types_of(*kinds: str) -> tuple[str, ...]:
     """Every provider's types of these kinds, as their inventories write them."""
     return tuple(name for name, kind in _table().values() if kind in kinds)

@@ -166,6 +166,10 @@ class PriceBook:
             self._choices[like, at] = sorted((p for p in found if p is not None), key=lambda p: (p.amount, p.key.sku))
         return list(self._choices[like, at])
 
+    def lists(self, key: PriceKey, at: datetime) -> bool:
+        """Whether there is any price of it, be it ambiguous."""
+        return bool(self._in_force(key, at))
+
     def every(self, at: datetime, **conditions: str) -> list[Price]:
         """All prices in force whose key fields equal the conditions, in the order of their keys."""
         rows = [

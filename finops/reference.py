@@ -12,6 +12,7 @@ from pydantic.fields import FieldInfo
 from finops import plugins
 from finops.cli import app
 from finops.config import ENVIRONMENT, Config, Source, TagKeys
+from finops.kinds import kinds, types_of
 from finops.render import markdown
 
 
@@ -23,6 +24,7 @@ def page() -> str:
         *_commands(),
         *_settings(),
         *_formats(),
+        *_resources(),
         *_connectors(),
         *_kinds(),
     ]
@@ -64,6 +66,17 @@ def _formats() -> list[str]:
     lines = ["| format | is | fills | note |", "| --- | --- | --- | --- |"]
     lines += [f"| `{f.name}` | {f.title} | `{f.table}` | {f.note} |" for f in sorted(plugins.formats(), key=lambda f: f.name)]
     return ["## Formats that `finops load` recognises", "\n".join(lines)]
+
+
+def _resources() -> list[str]:
+    lines = ["| kind | `resource_type` |", "| --- | --- |"]
+    lines += [f"| {kind} | {', '.join(f'`{name}`' for name in types_of(kind))} |" for kind in kinds()]
+    told = (
+        "Judges know a resource by its kind, whoever sells it; `resource_type` is read in any case. The price of a managed "
+        "endpoint or notebook is that of `product` `vm` where its bill names the machine underneath as the list of machines "
+        "does, else that of `endpoint` or `notebook`."
+    )
+    return ["## Kinds of resources", told, "\n".join(lines)]
 
 
 def _connectors() -> list[str]:

@@ -267,7 +267,7 @@ def _yes(value: object) -> bool:
 
 
 def _has_gpus(profile: Profile, product: str, context: Context) -> bool:
-    price = context.prices.price(machine_key(profile, product), context.at)
+    price = context.prices.price(machine_key(profile, product, context), context.at)
     gpus = profile.property("gpu_count")
     return bool(gpus if gpus is not None else price.spec("gpu_count") if price is not None else 0)
 

@@ -182,7 +182,7 @@ class Modernize:
         own = generation_of(profile.sku or profile.billed_machine)
         if own is None or profile.property("gpu_count"):
             return None
-        key = machine_key(profile, product)
+        key = machine_key(profile, product, context)
         current = context.prices.price(key, context.at)
         newer = [p for p in context.prices.choices(key, context.at) if self._old(own, generation_of(p.key.sku), managed)]
         if not newer:
@@ -235,7 +235,7 @@ class Modernize:
     def _accelerated(self, profile: Profile, product: str, context: Context) -> Judged | None:
         """Another accelerator: compared with what is paid after automatic discounts, which newer machines may not have."""
         model = accelerator_of(ACCELERATORS, profile.properties.get("gpu_model"))
-        key, successors = machine_key(profile, product), ACCELERATORS.get(model, ())
+        key, successors = machine_key(profile, product, context), ACCELERATORS.get(model, ())
         targets = [p for p in context.prices.choices(key, context.at) if accelerator_of(successors, p.specs.get("gpu_model"))]
         targets = [p for p in targets if p.spec("vcpu") is not None]
         if not targets:

@@ -226,7 +226,7 @@ class Rightsizing:
         return Unknown(("history",)) if days < self.min_days else None
 
     def _price(self, profile: Profile, kind: Type, context: Context) -> Price | None:
-        return context.prices.price(machine_key(profile, kind.product), context.at)
+        return context.prices.price(machine_key(profile, kind.product, context), context.at)
 
     def _needs(self, profile: Profile, size: Size, context: Context) -> Needs | Unknown:
         days = float(profile.history_days(("cpu_utilization",)))
@@ -317,7 +317,7 @@ class Rightsizing:
         """Fewer nodes once pods request what they use: a lower request alone saves nothing."""
         pods = pods_of(profile)
         nodes = profile.property("desired") or profile.property("instances") or float(len(keys_of(profile.bill_key)))
-        price = context.prices.price(machine_key(profile, "vm"), context.at)
+        price = context.prices.price(machine_key(profile, "vm", context), context.at)
         cores = profile.property("vcpu") or (price.spec("vcpu") if price else None)
         memory = profile.of("memory_utilization", "max", "p99", "avg")
         lacking = {"cpu_requested_cores": pods, "properties vcpu": cores, "memory_utilization": memory}

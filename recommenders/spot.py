@@ -208,7 +208,7 @@ class Spot:
         return self._priced(profile, kind, job, offer, share, facts, context)
 
     def _offer(self, profile: Profile, kind: Type, row: Row, context: Context) -> Offer | Unknown:
-        key = machine_key(profile, kind.product)
+        key = machine_key(profile, kind.product, context)
         on_demand = context.prices.price(key, context.at)
         spot = context.prices.price(replace(key, term="spot"), context.at)
         market = row.get("market") or ()

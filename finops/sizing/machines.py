@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from finops.bill.simulate import Line
@@ -80,8 +80,23 @@ def generation_of(sku: str) -> Generation | None:
     return None
 
 
-def machine_key(profile: Profile, product: str) -> PriceKey:
-    """The whole key; what the inventory does not say stays None, so that rows that differ there are ambiguous."""
+MANAGED = ("endpoint", "notebook")
+"""Products of managed machines: some providers sell them at prices of their own, others bill the machine underneath."""
+
+
+def machine_key(profile: Profile, product: str, context: Context) -> PriceKey:
+    """The whole key; what the inventory does not say stays None, so that rows that differ there are ambiguous.
+
+    A managed machine that the bill names by a size of the list of machines is billed as that machine: its product is `vm`.
+    """
+    key = _key(profile, product)
+    if product not in MANAGED or not profile.billed_machine:
+        return key
+    machine = replace(key, product="vm", sku=profile.billed_machine)
+    return replace(key, product="vm") if context.prices.lists(machine, context.at) else key
+
+
+def _key(profile: Profile, product: str) -> PriceKey:
     properties = profile.properties
     deployment = str(properties["deployment"]) if properties.get("deployment") else None
     if deployment is None and product == "database" and "multi_az" in properties:

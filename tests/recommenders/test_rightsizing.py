@@ -348,3 +348,26 @@ def test_a_slice_that_would_hold_it_is_named_and_saves_nothing_alone(
     by_use = estate.reversed()
     by_use._rows["metrics"] = [r | {"metric": r["metric"].replace("sm_active", "utilization")} for r in by_use._rows["metrics"]]
     assert not [text for text in plan_of(by_use).keeps[0].finding.rejected if text.startswith("slice")]
+
+
+@pytest.mark.parametrize(
+    ("resource_type", "sku", "billed", "product"),
+    [
+        ("Microsoft.MachineLearningServices/workspaces/onlineEndpoints", "Standard_D64s_v5", "Standard_D64s_v5", "vm"),
+        ("AWS::SageMaker::Endpoint", "ml.m5.64xlarge", "ml.m5.64xlarge", "endpoint"),
+        ("aiplatform.googleapis.com/Endpoint", "n2-standard-64", None, "endpoint"),  # meters of cores name no machine
+    ],
+)
+def test_an_endpoint_is_priced_as_its_bill_names_it(resource_type: str, sku: str, billed: str | None, product: str) -> None:
+    small = sku.replace("64", "8")
+    estate = Estate().charge("ep", 96.0, x_instance_type=billed)
+    estate.resource("ep", resource_type, sku=sku, slo_ms=900, gpu_count=0)
+    estate.metric("ep", "cpu_utilization", 4.0).metric("ep", "memory_utilization", 4.0)
+    estate.metric("ep", "requests", 5e5, statistic="sum").metric("ep", "latency_ms", 90.0, statistic="p99")
+    for name, price, vcpu in ((sku, 4.0, 64), (small, 0.5, 8)):
+        estate.price(product, name, price, vcpu=vcpu, memory_gib=4 * vcpu, architecture="x86_64")
+    if product == "endpoint" and billed is None:  # a list of plain machines of the same names is not what it pays
+        estate.price("vm", sku, 3.5, vcpu=64, memory_gib=256).price("vm", small, 0.4, vcpu=8, memory_gib=32)
+    (found,) = acts(plan_of(estate))
+    assert found[1:3] == ("Resize", small)
+    assert found[3] == Decimal("2555.00")  # 730 × (4.0 − 0.5)
