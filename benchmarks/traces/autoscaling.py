@@ -125,9 +125,8 @@ class Measured:
         cost = self.within.cost
         yield Bar("cost, boot 3 min", name, cost, HIGHEST_COST, cost <= HIGHEST_COST, costs)
         yield Bar("cost of ready units, boot 3 min", name, self.within.ready_cost, None, None)
-        ratio, limit = self.cheaper.cost / self.tracking.cost, min(self.tracking.unserved, BUDGET)
+        ratio, limit, amounts = self._beside_tracking()
         passes = ratio <= LESS_THAN_TRACKING and self.cheaper.unserved <= limit
-        amounts = {"unserved % ours": 100 * self.cheaper.unserved, "unserved % allowed": 100 * limit}
         yield Bar("cost / 60 % target tracking's, boot 3 min", name, ratio, LESS_THAN_TRACKING, passes, amounts)
 
     def reported(self) -> Iterator[Bar]:
@@ -136,6 +135,14 @@ class Measured:
         unserved = {key: 100 * score.unserved for key, score in self.others.items()}
         yield Bar(f"unserved %, boot {self.boot:g} min", name, 100 * self.within.unserved, None, None, unserved)
         yield Bar(f"cost, boot {self.boot:g} min", name, self.within.cost, None, None, costs)
+        ratio, _, amounts = self._beside_tracking()
+        yield Bar(f"cost / 60 % target tracking's, boot {self.boot:g} min", name, ratio, None, None, amounts)
+
+    def _beside_tracking(self) -> tuple[float, float, dict[str, float]]:
+        """Cost over target tracking's, the share that may go unserved, and what both come to in percent."""
+        limit = min(self.tracking.unserved, BUDGET)
+        amounts = {"unserved % ours": 100 * self.cheaper.unserved, "unserved % allowed": 100 * limit}
+        return self.cheaper.cost / self.tracking.cost, limit, amounts
 
 
 def _twice_the_highest(load: Floats, group: Group, _: int) -> Integers:
