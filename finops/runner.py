@@ -21,7 +21,7 @@ from finops.model import KINDS, Act, Finding, Keep
 from finops.money import MONTH_PER_WINDOW
 from finops.patches import patch_of
 from finops.portfolio import Failure, Plan, Sequencer
-from finops.precedence import rules
+from finops.precedence import rules, tiers
 from finops.pricing import EXCHANGES, PriceBook, exchange_of_row, held_before, price_of_row
 from finops.profile import Series, series_of
 from finops.queries import Reads
@@ -200,7 +200,10 @@ def bills_of_month(run: Run) -> dict[str, Bill]:
     for row in run.rows("select * from bill_month($as_of) order by all"):
         lines.setdefault(row["currency"], []).append(line_of_row(row))
     commitments = list(_commitments(run))
-    return {currency: Bill(of_currency, commitments, rules=rules()) for currency, of_currency in sorted(lines.items())}
+    return {
+        currency: Bill(of_currency, commitments, rules=rules(), tiers=tiers())
+        for currency, of_currency in sorted(lines.items())
+    }
 
 
 def line_of_row(row: Mapping[str, Any]) -> Line:

@@ -22,16 +22,15 @@ from finops.sizing.machines import (
     Needs,
     accelerator_of,
     accelerator_prices,
-    before_use_discounts,
     generation_of,
     hourly,
-    hourly_lines,
     hours_run,
     machine_key,
     needs_seen,
     negotiated,
     ratio,
 )
+from finops.sizing.meters import at_share, machine_lines, own_lines, resized
 from finops.verdicts import Judged, act, finding_of, price_of
 
 MIB = 1024.0**2
@@ -207,12 +206,10 @@ class Modernize:
 
     def _generation(self, profile: Profile, current: Price, target: Price, context: Context) -> Judged:
         """Same size, new generation. Covered usage is left out where its commitment follows: what that frees may strand."""
-        lines = [line for line in context.bill.lines(profile.bill_key) if line.instance_type and line.category == "Usage"]
+        lines = own_lines(profile, current, context)
         sku, cheaper = target.key.sku, target.amount / current.amount
-        factor = ratio(cheaper * before_use_discounts(lines), Decimal(1))
-        follows = all(context.bill.follows(line, Change(factor, sku=sku)) for line in lines if line.commitment)
-        meters = sorted({line.meter for line in lines})
-        whole = Effect(tuple(Change(factor, meter=meter, sku=sku) for meter in meters))
+        whole = resized(profile, target, current, context)
+        follows = all(context.bill.follows(line, Change(Decimal(1), sku=sku)) for line in lines if line.commitment)
         effect = Effect(tuple(replace(change, covered=False) for change in whole.changes)) if follows else whole
         outcome = context.bill.value(profile.bill_key, effect)
         if outcome.net <= profile.monthly_cost * Decimal(str(self.min_saving_share)):
@@ -256,19 +253,19 @@ class Modernize:
         if not fitting:
             return Judged(Keep("no machine with a newer accelerator holds what it does"), explanation=needs.words)
         devices = accelerator_prices(profile, product, model, context)
-        hours = hours_run(hourly_lines(profile, context), current, devices[0] if len(devices) == 1 else None, needs.gpus)
+        lines = machine_lines(context.bill.lines(profile.bill_key))
+        hours = hours_run(lines, current, devices[0] if len(devices) == 1 else None, needs.gpus)
         if hours is None:
             return Judged(Unknown((price_of(key.sku, profile, context), price_of(model, profile, context))))
-        return self._newer_accelerator(profile, fitting, hours, needs, context)
+        return self._newer_accelerator(profile, fitting, lines, hours, needs, context)
 
     def _newer_accelerator(
-        self, profile: Profile, fitting: list[Price], hours: Decimal, needs: Needs, context: Context
+        self, profile: Profile, fitting: list[Price], lines: list[Line], hours: Decimal, needs: Needs, context: Context
     ) -> Judged:
-        target, lines = fitting[0], hourly_lines(profile, context)
-        paid, then = sum((line.cost for line in lines), Decimal(0)), hours * target.amount * negotiated(lines)
-        units = sorted({line.unit for line in lines})
+        target = fitting[0]
         sku = target.key.sku
-        effect = Effect(tuple(Change(ratio(then, paid), unit=unit, sku=sku) for unit in units))
+        paid, then = sum((line.cost for line in lines), Decimal(0)), hours * target.amount * negotiated(lines)
+        effect = at_share(lines, ratio(then, paid), sku)
         net = context.bill.value(profile.bill_key, effect).net
         if net <= profile.monthly_cost * Decimal(str(self.min_saving_share)):
             why = f"{sku} would cost {cents(then)} a month, and {cents(paid)} are paid after automatic discounts"

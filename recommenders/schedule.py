@@ -14,13 +14,13 @@ from pydantic import Field
 from finops.activity.office_hours import Use, on_hours, tightest, use_of_rows
 from finops.bill.simulate import Line
 from finops.kinds import kind_of, listed
-from finops.model import Act, Change, Effect, Estimate, Evidence, Fact, Finding, Keep, Saving, Schedule, Unknown, Verdict
+from finops.model import Act, Estimate, Evidence, Fact, Finding, Keep, Saving, Schedule, Unknown, Verdict
 from finops.money import HOURS_PER_MONTH, cents
 from finops.pricing import number
 from finops.profile import Profile, profile_of_row, standby
 from finops.recommend import Context, Row
 from finops.sizing.estimate import range_share
-from finops.sizing.meters import machine_lines
+from finops.sizing.meters import in_hours, machine_lines
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,9 +282,7 @@ class Schedules:
         left = hours / (month * _running_share(profile, lines))
         if left > self.most_hours:
             return Keep("watch: it is off already for most of what a schedule would save")
-        meters = sorted({(line.unit, line.meter) for line in lines})
-        share = Decimal(str(round(left, 9)))
-        effect = Effect(tuple(Change(share, unit=unit, meter=meter, steady=Decimal(0)) for unit, meter in meters))
+        effect = in_hours(lines, left, hours / month, context.bill)
         net = cents(context.bill.value(profile.bill_key, effect).net)
         if net <= 0:
             return Keep("watch: nothing would be saved; a commitment covers its hours and nothing else could use it")

@@ -102,6 +102,10 @@ class Tiers:
             start = end
         return result
 
+    def part(self, share: float) -> float:
+        """The part of the price that is paid for running this share of a month; 1 for none of it."""
+        return float(self.paid(np.array([share]))[0]) / share if share > 0 else 1.0
+
 
 @dataclass(frozen=True, slots=True)
 class Covered:

@@ -12,7 +12,7 @@ from decimal import Decimal
 
 import numpy as np
 
-from finops.bill.rating import Holding, PricedMeter, Rule, rate, rule_of
+from finops.bill.rating import Holding, PricedMeter, Rule, Tiers, rate, rule_of
 from finops.commitment.levels import Commitment, family
 from finops.model import Change, Effect
 
@@ -109,7 +109,7 @@ class Bill:
     """A month's bill in one currency, at run rate. `other` is spend that no action can touch line by line, `billed` the sum of
     what the bill says, before resources that began within the window are scaled to a whole month."""
 
-    __slots__ = ("_by_service", "_lines", "_rates", "_rules", "_services", "billed", "commitments", "other")
+    __slots__ = ("_by_service", "_lines", "_rates", "_rules", "_services", "_tiers", "billed", "commitments", "other")
 
     def __init__(
         self,
@@ -117,11 +117,12 @@ class Bill:
         commitments: Iterable[Commitment] = (),
         other: Decimal = ZERO,
         rules: Sequence[Rule] = (),
+        tiers: Sequence[Tiers] = (),
     ) -> None:
         self._lines: dict[str, tuple[Line, ...]] = {}
         self.commitments = {c.id.lower(): c for c in commitments}
         self.other = micro(other)
-        self._rules = tuple(rules)
+        self._rules, self._tiers = tuple(rules), tuple(tiers)
         self._services: dict[str, set[str]] = {}
         self._rates: dict[str, dict[str, tuple[Decimal, Decimal]]] = {}
         self._by_service: dict[str, list[str]] = {}
@@ -155,6 +156,10 @@ class Bill:
         listed = sum((line.listed for line in lines), ZERO)
         return sum((line.cost for line in lines), ZERO) / listed if listed else Decimal(1)
 
+    def tiers(self, service: str, machine: str) -> Tiers | None:
+        """The automatic discount for use that a machine of this name has in this service."""
+        return next((tiers for tiers in self._tiers if tiers.admits(service, machine)), None)
+
     def lines(self, resource: str) -> tuple[Line, ...]:
         if JOINT not in resource:
             return self._lines.get(resource, ())
@@ -165,7 +170,7 @@ class Bill:
             yield from lines
 
     def copy(self) -> Bill:
-        other = Bill((), self.commitments.values(), self.other, self._rules)
+        other = Bill((), self.commitments.values(), self.other, self._rules, self._tiers)
         other.billed = self.billed
         other._lines = dict(self._lines)
         other._services, other._by_service, other._rates = self._services, self._by_service, self._rates

@@ -14,7 +14,7 @@ from finops.profile import Profile
 from finops.recommend import Context
 from finops.sizing.capacity import Needs, Size, why_not
 from finops.sizing.machines import generation_of, rises_and_falls
-from finops.sizing.meters import resized
+from finops.sizing.meters import month_share, own_lines, part_paid, resized
 
 UNMEASURED = 0.5
 """Share of a machine's processors that may be needed where its cores are unknown: one of another family may do half as much
@@ -40,13 +40,20 @@ def fitting_machines(
 ) -> tuple[list[Choice], tuple[str, ...]]:
     """(smaller and cheaper machines that hold the need, why others do not, the dearest first).
 
-    The cheapest come first; of equally cheap ones those of the machine's own family, then the newest generation.
+    The cheapest after automatic discounts for use come first; of equally cheap ones those of the machine's own family, then
+    the newest generation.
     """
     fitting: list[Choice] = []
     rejected: list[str] = []
+    lines = own_lines(profile, current, context)
+    share = month_share(profile, lines, current)
+
+    def paid(price: Price) -> Decimal:
+        return price.amount * part_paid(price.key.sku, lines, share, context.bill)
+
     machines = _machines(context.prices.choices(current.key, context.at))
-    for price in sorted(machines, key=lambda p: _preference(p, current)):
-        if price.amount >= current.amount or price.currency != current.currency or price.unit != current.unit:
+    for price in sorted(machines, key=lambda p: (paid(p), *_preference(p, current))):
+        if paid(price) >= paid(current) or price.currency != current.currency or price.unit != current.unit:
             continue
         why = (
             rises_and_falls(price, current)
@@ -103,9 +110,9 @@ def _no_smaller(price: Price, current: Price, size: Size) -> str | None:
     return "another family of the same size, which is no smaller machine"
 
 
-def _preference(price: Price, current: Price) -> tuple[Decimal, bool, int, str]:
+def _preference(price: Price, current: Price) -> tuple[bool, int, str]:
     generation = generation_of(price.key.sku)
-    return price.amount, not _same_family(price, current), -generation.number if generation else 0, price.key.sku
+    return not _same_family(price, current), -generation.number if generation else 0, price.key.sku
 
 
 def _older(price: Price, current: Price) -> str | None:

@@ -234,6 +234,10 @@ def test_sustained_use_as_published(share: float, discount: float) -> None:
     assert sustained(usage, N1) / usage.sum() == pytest.approx(1 - discount)
 
 
+def test_the_part_of_a_price_that_sustained_use_leaves() -> None:
+    assert [N1.part(share) for share in (0.0, 0.25, 0.5, 1.0)] == pytest.approx([1.0, 1.0, 0.9, 0.7])
+
+
 def test_machines_that_replace_one_another_count_as_one() -> None:
     """Inferred instances, as that page describes them: 4 vCPU, then 16, are 4 all month and 12 for half of it."""
     usage = np.concatenate([np.full(360, 4.0), np.full(360, 16.0)])
