@@ -2,7 +2,7 @@
 
 `python -m benchmarks.live.export [--months N] [--parts N] [--lines N] [--padding BYTES]`: so many parts a month, each a Parquet
 file of CUR 2.0 with so many lines, and so many bytes a line in a column that nothing reads: memory must not follow what is
-downloaded, nor in how many files it comes.
+downloaded, nor in how many files it comes. Its last line is a row of the table in `docs/live-benchmarks.md`.
 """
 
 from __future__ import annotations
@@ -175,6 +175,9 @@ def main() -> None:
         print(f"{told['rows']:,} charges; {told['failures']}")
         print(f"downloaded in {after:.1f} s, peak {peak:.0f} MiB ({told['before']:.0f} before)")
         print(f"downloaded and staged in {seconds:.1f} s, peak {told['peak']:.0f} MiB")
+        lines, files = given.months * given.parts * given.lines, f"{given.months * given.parts}, in {given.months} months"
+        until = f"{peak:.0f} ({told['before']:.0f} before)"
+        print(f"| {size / 2**30:.2f} | {files} | {lines:,} | {after:.1f} | {until} | {seconds:.1f} | {told['peak']:.0f} |")
         server.terminate()
 
 

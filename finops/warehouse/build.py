@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
+from threading import Lock
 
 import duckdb
 
@@ -27,7 +29,8 @@ AMOUNT = re.compile(r"(^|_)(cost|price|amount|credit|saving|quantity)$")
 Part = tuple[str, str]
 
 BATCH_ROWS = 250_000
-"""Rows up to which months are built together: from about there on, planning a statement is a small part of running it."""
+"""Rows up to which months are built together: from about there on, planning a statement is a small part of running it. Parts
+of more are aggregated one after the other: each keeps every core busy, and two of them would hold twice the memory."""
 
 WHOLE: tuple[Part, ...] = (("", ""),)
 """The one part of a model that is built whole."""
@@ -82,6 +85,7 @@ class Builder:
         self._models = models
         self._benches = [Bench(store, connection, f"model_{number}") for number in range(AT_ONCE)]
         self._bench = self._benches[0]
+        self._heavy = Lock()
         self.hashes = dict(hashes)
 
     def build(self) -> None:
@@ -166,7 +170,8 @@ class Builder:
                 bench.view(name, several, where, enums=rows >= LEAST_ROWS)
             return select
 
-        return self._store.land(bench.connection, plan.layout, map(of_slice, wheres))
+        with self._heavy if rows >= BATCH_ROWS else nullcontext():
+            return self._store.land(bench.connection, plan.layout, map(of_slice, wheres))
 
     def _shape(self, layout: Layout, state: TableState | None) -> None:
         if state is not None and state.columns != layout.columns:
