@@ -13,8 +13,8 @@ from finops.bill.simulate import Line
 from finops.kinds import kind_of
 from finops.model import Change, Effect, Fact, Finding, Keep, Reconfigure, Resize, Unknown
 from finops.money import cents
-from finops.pricing import Price, PriceKey
-from finops.profile import Profile, Series, profile_of_row, standby
+from finops.pricing import Price
+from finops.profile import Profile, profile_of_row, standby
 from finops.recommend import Context, Row
 from finops.sizing.estimate import range_share
 from finops.sizing.machines import (
@@ -31,35 +31,10 @@ from finops.sizing.machines import (
     ratio,
 )
 from finops.sizing.meters import at_share, machine_lines, own_lines, resized
+from finops.sizing.volumes import judged_volume
 from finops.verdicts import Judged, act, finding_of, price_of
 
-MIB = 1024.0**2
-
-DISK_METRICS = ("disk_read_ops", "disk_write_ops", "disk_read_bytes", "disk_write_bytes")
 GPU_METRICS = ("cpu_utilization", "gpu_sm_active", "gpu_utilization", "gpu_memory_utilization", "gpu_memory_used_gib")
-
-
-@dataclass(frozen=True, slots=True)
-class Successor:
-    """The volume type that follows another, with what it includes and sells at most where the price list does not say."""
-
-    sku: str
-    iops: float
-    mibps: float
-    most_iops: float
-    most_mibps: float
-
-
-GP3 = Successor("gp3", 3000.0, 125.0, 16_000.0, 1000.0)  # EBS user guide, read 2026-10-03; limits before they were raised
-VOLUMES: dict[str, Successor] = {"gp2": GP3, "io1": GP3, "io2": GP3}
-DURABLE = {"io2": "99.999 % durability a year becomes 99.8–99.9 %"}  # EBS volume types, read 2026-10-03
-
-
-def own_limits(sku: str, size_gib: float, iops: float | None) -> tuple[float, float]:
-    """(IOPS, MiB/s) that a volume can do at most, whatever asks for more. EBS user guide, read 2026-10-03."""
-    if sku == "gp2":
-        return max(3000.0, min(16_000.0, 3 * size_gib)), 128.0 if size_gib <= 170 else 250.0
-    return iops if iops is not None else 64_000.0, 1000.0
 
 
 ACCELERATORS: dict[str, tuple[str, ...]] = {"K80": ("T4", "L4"), "M60": ("T4", "L4"), "P4": ("T4", "L4"), "T4": ("L4",)}
@@ -92,9 +67,21 @@ class Modernize:
 
     kind: ClassVar[str] = "modernize"
     candidates: ClassVar[str] = """
-        select * from resource_profile($as_of)
-        where resource_type is not null or instance_type is not null
-        order by provider, account_id, resource_id
+        with machines as (
+            select
+                lower(resource_id) as key,
+                arg_max(sku, observed_at) as holder
+            from resources
+            where observed_at < $as_of::date + 4
+            group by lower(resource_id)
+        )
+        select
+            profiles.*,
+            machines.holder
+        from resource_profile($as_of) as profiles
+        left join machines on lower(profiles.attached_to) = machines.key
+        where profiles.resource_type is not null or profiles.instance_type is not null
+        order by profiles.provider, profiles.account_id, profiles.resource_id
     """
 
     def judge(self, candidate: Row, context: Context, /) -> Iterable[Finding]:
@@ -103,8 +90,8 @@ class Modernize:
             return
         judged: Judged | None = None
         kind = kind_of(profile.resource_type)
-        if kind == "volume" and _volume_type(profile) in VOLUMES:
-            judged = self._volume(profile, VOLUMES[_volume_type(profile)], context)
+        if kind == "volume":
+            judged = judged_volume(profile, str(candidate.get("holder") or ""), self.min_days, self.tolerance, context)
         elif kind == "cluster":
             judged = _cluster(profile, context)
         elif kind in TYPES:
@@ -112,70 +99,6 @@ class Modernize:
             judged = self._accelerated(profile, product, context) or self._machine(profile, product, managed, context)
         if judged is not None:
             yield finding_of(profile, judged, self.kind, context)
-
-    def _volume(self, profile: Profile, to: Successor, context: Context) -> Judged:
-        sku, size = _volume_type(profile), profile.property("size_gib")
-        if profile.properties.get("multi_attach"):
-            return Judged(Keep(f"attached to several machines, which {to.sku} cannot be"))
-        if size is None:
-            return Judged(Unknown(("properties size_gib",)))
-        now, then = (context.prices.price(_disk(profile, name), context.at) for name in (sku, to.sku))
-        if now is None or then is None:
-            lacking = [name for name, price in ((sku, now), (to.sku, then)) if price is None]
-            return Judged(Unknown(tuple(price_of(name, profile, context) for name in lacking)))
-        free = (then.spec("iops") or to.iops, then.spec("throughput_mibps") or to.mibps)
-        seen = (_peak(profile, "ops"), _peak(profile, "bytes"))
-        found = (seen[0], None if seen[1] is None else seen[1] / MIB)
-        needs = _needs(found, own_limits(sku, size, profile.property("iops")), free, self.tolerance)
-        if isinstance(needs, Unknown):
-            return Judged(needs)
-        facts = tuple(
-            Fact(f"p99 of {name}", round(peak, 1), unit, "metric_daily, 90 days")
-            for name, peak, unit in zip(("IOPS", "throughput"), found, ("", "MiB/s"), strict=True)
-            if peak is not None
-        )
-        if facts and profile.history_days(DISK_METRICS) < self.min_days:
-            return Judged(Unknown(("history",)), facts)
-        if needs[0] > to.most_iops or needs[1] > to.most_mibps:
-            return Judged(Keep(f"it does more than a {to.sku} volume is sold with"), facts)
-        extras = {"iops": max(0.0, needs[0] - free[0]), "throughput": max(0.0, needs[1] - free[1])}
-        return self._new_volume(profile, to, ratio(then.amount, now.amount), extras, facts, context)
-
-    def _new_volume(
-        self,
-        profile: Profile,
-        to: Successor,
-        factor: Decimal,
-        extras: dict[str, float],
-        facts: tuple[Fact, ...],
-        context: Context,
-    ) -> Judged:
-        paid = context.bill.discount(profile.bill_key)
-        adds, words = Decimal(0), []
-        for part, extra in extras.items():
-            if extra <= 0:
-                continue
-            price = context.prices.price(_disk(profile, f"{to.sku}:{part}"), context.at)
-            if price is None:
-                return Judged(Unknown((price_of(f"{to.sku}:{part}", profile, context),)), facts)
-            adds += price.amount * Decimal(repr(extra)) * paid
-            words.append(f"{part}: {extra:,.0f} more than included are bought")
-        units = sorted({line.unit for line in context.bill.lines(profile.bill_key) if line.category == "Usage"})
-        stored = [Change(factor, unit=u) for u in units if u.lower().startswith(("gb", "gib", "gigabyte", "gibibyte"))]
-        provisioned = [Change(Decimal(0), unit=u) for u in units if u.lower().startswith(("iops", "mibps", "mbps"))]
-        effect = Effect((*stored, *provisioned), adds=adds)
-        net = context.bill.value(profile.bill_key, effect).net
-        if not stored or cents(net) <= 0:
-            return Judged(Keep(f"{to.sku} costs as much or more with what its p99 needs"), facts, tuple(words))
-        sku = _volume_type(profile)
-        note = DURABLE.get(sku, f"{to.sku} is as durable as {sku}: 99.8–99.9 % a year")
-        why = f"{to.sku} does what its p99 needs" + (f"; {', '.join(words)}" if words else " within what is included")
-        more = adds * Decimal("0.2")
-        verdict = act(
-            Resize(sku, to.sku), effect, (net - more, net, net), profile, why=why, confidence=0.9,
-            assumes=("its p99 is what it needs; it stays in use while its type changes", note),
-        )  # fmt: skip
-        return Judged(verdict, facts, (*words, note))
 
     def _machine(self, profile: Profile, product: str, managed: bool, context: Context) -> Judged | None:
         own = generation_of(profile.sku or profile.billed_machine)
@@ -331,46 +254,6 @@ def _is_surcharge(lines: list[Line], pair: tuple[Price, Price]) -> bool:
     quantity = sum((line.quantity for line in lines), Decimal(0))
     shown = sum((line.listed for line in lines), Decimal(0)) / quantity if quantity > 0 else pair[0].amount
     return abs(shown - (pair[0].amount - pair[1].amount)) < abs(shown - pair[0].amount)
-
-
-def _volume_type(profile: Profile) -> str:
-    return str(profile.properties.get("volume_type") or profile.sku).lower()
-
-
-def _disk(profile: Profile, sku: str) -> PriceKey:
-    return PriceKey(profile.provider, profile.region, "disk", sku)
-
-
-def _peak(profile: Profile, what: str) -> float | None:
-    """The p99 of reads plus that of writes, per second: never below the p99 of both together by much, and often above."""
-    rates = []
-    for direction in ("read", "write"):
-        series = profile.of(f"disk_{direction}_{what}", "sum")
-        if not series:
-            return None
-        rates.append(max(one.quantile(0.99) / _period_s(one) for one in series))
-    return sum(rates)
-
-
-def _period_s(series: Series) -> float:
-    samples = sum(series.buckets.values())
-    return sum(day.hours for day in series.days) * 3600 / samples
-
-
-def _needs(
-    found: tuple[float | None, float | None], limits: tuple[float, float], free: tuple[float, float], tolerance: float
-) -> tuple[float, float] | Unknown:
-    """(IOPS, MiB/s) to buy: what is seen, at most what the volume can do. Its own limits suffice where they are included."""
-    needs: list[float] = []
-    for peak, limit, included, name in zip(found, limits, free, ("ops", "bytes"), strict=True):
-        need = limit if peak is None else min(limit, peak)
-        if need <= included * (1 + tolerance):
-            needs.append(included)
-        elif peak is None:
-            return Unknown((f"disk_read_{name}", f"disk_write_{name}"))
-        else:
-            needs.append(need)
-    return needs[0], needs[1]
 
 
 def _why_not(profile: Profile, current: Price, price: Price, managed: bool) -> str | None:

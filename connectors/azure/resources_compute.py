@@ -131,6 +131,7 @@ def disks(connection: Connection) -> Iterator[Resource]:
                 "throughput_mibps": properties.get("diskMBpsReadWrite"),
                 "zone": next(iter(disk.get("zones") or ()), None),
                 "multi_attach": True if (properties.get("maxShares") or 1) > 1 else None,
+                "system_disk": True if properties.get("osType") else None,
                 "pvc": (disk.get("tags") or {}).get(CLAIM),
             },
         )

@@ -9,6 +9,7 @@ import pytest
 from finops.money import cents
 from finops.portfolio import Plan
 from finops.sizing.machines import generation_of
+from finops.sizing.volumes import volume_types
 from tests.estate import Estate
 from tests.recommenders.test_plan import only, plan_of, why
 
@@ -265,3 +266,83 @@ def test_generations(old: str, new: str, ahead: int) -> None:
 @pytest.mark.parametrize("sku", ["m7i-flex.large", "custom-4-8192", "p4d.24xlarge", "", "standard"])
 def test_names_that_tell_no_generation(sku: str) -> None:
     assert generation_of(sku) is None
+
+
+AZURE = {"volume_type": "Premium_LRS", "iops": 7500, "throughput_mibps": 250, "state": "Attached"}
+
+
+def disk(kind: str, sku: str, does: float, mibps: float, *, size: float = 1000, holder: str = "n2-standard-8", **more: object):
+    """A disk of another provider's than the first, attached to a machine, beside whatever types its provider lists."""
+    resource_type, listed, price, unit = DISKS[kind]
+    estate = Estate()
+    for name, amount, per in listed:
+        estate.price("disk", name, amount, per)
+    monthly = price * (1 if unit == "Units/Month" else size)
+    estate.charge("vol", monthly / 31, quantity=(1 if unit == "Units/Month" else size) / 31, PricingUnit=unit, SkuMeter=sku)
+    for name, rate in (("ops", does), ("bytes", mibps * MIB)):
+        for direction in ("read", "write"):
+            estate.metric("vol", f"disk_{direction}_{name}", rate / 2 * HOUR, statistic="sum")
+    estate.resource("m", "compute.googleapis.com/Instance", sku=holder, state="running")
+    return estate.resource("vol", resource_type, sku=sku, attached_to="m", size_gib=size, **({"state": "READY"} | more))
+
+
+V2_IOPS = "PremiumV2_LRS:iops"
+DISKS = {
+    "whole": (
+        "Microsoft.Compute/disks",
+        (("Premium_LRS_P40", 285.0, "Months"), ("PremiumV2_LRS", 0.08, "GB-Months"), (V2_IOPS, 0.01, "IOPS-Months")),
+        285.0,
+        "Units/Month",
+    ),
+    "zonal": (
+        "compute.googleapis.com/Disk",
+        (("pd-ssd", 0.187, "GB-Months"), ("pd-balanced", 0.11, "GB-Months"), ("hyperdisk-balanced", 0.08, "GB-Months")),
+        0.187,
+        "gibibyte month",
+    ),
+    "unlisted": ("compute.googleapis.com/Disk", (("pd-ssd", 0.187, "GB-Months"),), 0.187, "gibibyte month"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("estate", "target", "saving"),
+    [
+        # sold whole by size → by the gigabyte: 285 − 2048 × 0.08
+        (disk("whole", "Premium_LRS_P40", 2100, 80, size=2048, **AZURE), "PremiumV2_LRS", "121.16"),
+        (disk("zonal", "pd-ssd", 2100, 90), "pd-balanced", "77.00"),
+        (disk("zonal", "pd-ssd", 2100, 90, holder="c3-standard-8"), "hyperdisk-balanced", "107.00"),
+        # the cheaper one is sold with less per gigabyte than it does without buying more, whose price nobody lists
+        (disk("zonal", "pd-ssd", 5000, 90, holder="c3-standard-8"), "pd-balanced", "77.00"),
+    ],
+)
+def test_a_disk_of_any_provider_becomes_the_cheapest_listed_type_that_holds_it(
+    estate: Estate, target: str, saving: str
+) -> None:
+    assert only(plan_of(estate, "modernize")) == ("Resize", target, Decimal(saving))
+
+
+@pytest.mark.parametrize(
+    ("estate", "verdict"),
+    [
+        (disk("zonal", "pd-ssd", 12_000, 90), "it does more than a pd-balanced volume is sold with"),
+        (disk("zonal", "pd-ssd", 2100, 500), "it does more than a pd-balanced volume is sold with"),
+        (disk("unlisted", "pd-ssd", 2100, 90), "unknown price of pd-balanced in us-east-1 in USD"),
+        (disk("whole", "Premium_LRS_P40", 2100, 80, size=2048, multi_attach=True, **AZURE), "attached to several machines"),
+        (disk("whole", "Premium_LRS_P40", 20_000, 80, size=8192, **AZURE), "PremiumV2_LRS costs as much or more"),
+    ],
+)
+def test_a_disk_of_any_provider_that_stays(estate: Estate, verdict: str) -> None:
+    assert why(plan_of(estate, "modernize")).startswith(verdict)
+
+
+def test_a_systems_disk_and_one_in_two_zones_stay_where_the_type_allows_neither() -> None:
+    system = disk("whole", "Premium_LRS_P40", 2100, 80, size=2048, system_disk=True, **AZURE)
+    assert not plan_of(system, "modernize").recommendations
+    both = disk("zonal", "pd-ssd", 2100, 90, holder="c3-standard-8", zones=2)
+    assert only(plan_of(both, "modernize"))[1] == "pd-balanced"
+
+
+def test_every_successor_has_rules_and_a_source() -> None:
+    for row in volume_types().values():
+        assert all(name.lower() in volume_types() for name in row.successors)
+        assert row.change or not any(row.name in other.successors for other in volume_types().values())
