@@ -193,12 +193,12 @@ class Rightsizing:
         rejected = (*partition(size, current, needs), *rejected)
         sure = [choice for choice in fitting if choice.sure]
         if not sure:
-            others = (*(other_choice(c, current) for c in fitting), *rejected)
+            others = (*(other_choice(c) for c in fitting), *rejected)
             return Keep("no smaller machine holds what it does: " + binding(needs, size)), facts, needs.explanation, others
         verdict, best = self._smaller(profile, kind, current, sure)
         if isinstance(verdict, Keep):
             return verdict, facts, needs.explanation, rejected
-        others = tuple([other_choice(c, current) for c in fitting if c is not best][:5])
+        others = tuple([other_choice(c) for c in fitting if c is not best][:5])
         return verdict, facts, needs.explanation, (*rejected[:5], *others)
 
     def _smaller(self, profile: Profile, kind: Type, current: Price, fitting: list[Choice]) -> tuple[Verdict, Choice]:
@@ -217,7 +217,8 @@ class Rightsizing:
             return Keep(why), best
         count = len(keys_of(profile.bill_key))
         why = f"{best.price.key.sku} holds the highest use of each of its {count} machines with margin" if count > 1 else ""
-        return self._act(profile, Resize(current.key.sku, best.price.key.sku), best.effect, best.net, why), best
+        action = Resize(current.key.sku, best.price.key.sku)
+        return self._act(profile, action, best.effect, best.net, why, *best.assumes), best
 
     def _too_short(self, profile: Profile) -> Unknown | None:
         days = profile.history_days(("cpu_utilization",))

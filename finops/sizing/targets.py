@@ -26,13 +26,28 @@ SAME_SIZE = 0.9
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """A machine that fits, with what the simulated bill says of it. `sure`: whatever its cores do, they are enough."""
+    """A machine that fits, with what the simulated bill says of it.
+
+    needed  the share of its processors that must do what the present ones do; None where its cores are known
+    """
 
     price: Price
     effect: Effect
     net: Decimal
     stranded: Decimal
-    sure: bool
+    needed: float | None = None
+
+    @property
+    def sure(self) -> bool:
+        """Whether it is enough even if its cores do less."""
+        return self.needed is None or self.needed <= UNMEASURED
+
+    @property
+    def assumes(self) -> tuple[str, ...]:
+        """What nobody has measured of it."""
+        if self.needed is None:
+            return ()
+        return (f"another family: a core of {self.price.key.sku} does at least {self.needed:.0%} of the work of a present one",)
 
 
 def fitting_machines(
@@ -66,7 +81,7 @@ def fitting_machines(
             continue
         effect = resized(profile, price, current, context)
         outcome = context.bill.value(profile.bill_key, effect)
-        fitting.append(Choice(price, effect, outcome.net, outcome.stranded, _sure(price, current, needs)))
+        fitting.append(Choice(price, effect, outcome.net, outcome.stranded, _needed(price, current, needs)))
     return fitting, tuple(reversed(rejected))
 
 
@@ -75,17 +90,15 @@ def _machines(prices: list[Price]) -> list[Price]:
     return [price for price in prices if price.spec("vcpu") is not None] or prices
 
 
-def other_choice(choice: Choice, current: Price) -> str:
+def other_choice(choice: Choice) -> str:
     """An alternative in words."""
-    risk = "" if _known_cores(choice.price, current) else " (another family, whose cores nobody has measured with this load)"
+    risk = "" if choice.needed is None else " (another family, whose cores nobody has measured with this load)"
     return f"{choice.price.key.sku}: would save {cents(choice.net)}{risk}"
 
 
-def _sure(price: Price, current: Price, needs: Needs) -> bool:
+def _needed(price: Price, current: Price, needs: Needs) -> float | None:
     vcpu = price.spec("vcpu")
-    if needs.cpu is None or vcpu is None or _known_cores(price, current):
-        return True
-    return needs.cpu.amount <= vcpu * UNMEASURED
+    return None if needs.cpu is None or not vcpu or _known_cores(price, current) else needs.cpu.amount / vcpu
 
 
 def _known_cores(price: Price, current: Price) -> bool:
