@@ -106,7 +106,7 @@ class Format:
     profile: Profile | None = None
     gathers: tuple[Gather, ...] = ()
     lookups: tuple[str, ...] = ()  # SQL over `raw`, run before `sql`, in order: each file's rows are the table of its stem
-    remarks: str = ""  # SQL over `raw` and the lookups: BillingAccountId, x_billing_period, remark (a note of that unit)
+    remarks: str = ""  # SQL over `raw` and the lookups: BillingAccountId, x_billing_period, remark (a note), limits (of trust)
     netted: str = ""  # SQL over the same: BillingAccountId, x_billing_period, BillingCurrency, lines (that are no charge)
     derived: str = ""  # a predicate over a charge: true where staging adds it to the lines; lines − netted = charges − derived
     tag_sets: str = ""  # the lookup that names each unit's tag sets: BillingAccountId, x_billing_period, x_tags_id, Tags

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import csv
 import sys
 from dataclasses import fields
+from pathlib import Path
 from typing import Any, get_type_hints
 
 import typer.main
@@ -25,6 +27,7 @@ def page() -> str:
         *_settings(),
         *_formats(),
         *_resources(),
+        *_open_formats(),
         *_connectors(),
         *_kinds(),
     ]
@@ -77,6 +80,30 @@ def _resources() -> list[str]:
         "does, else that of `endpoint` or `notebook`."
     )
     return ["## Kinds of resources", told, "\n".join(lines)]
+
+
+def _open_formats() -> list[str]:
+    """The columns of each open format, and what stands in them."""
+    opened = {f.name: f for f in plugins.formats() if f.closed}
+    lines = ["| format | columns; **required** ones in bold |", "| --- | --- |"]
+    for name, fmt in sorted(opened.items()):
+        columns = [f"**{c.name}** {c.type}" if c.required else f"{c.name} {c.type}" for c in fmt.columns]
+        lines.append(f"| `{name}` | {' · '.join(columns)} |")
+    words = ["| column | word | meaning |", "| --- | --- | --- |"]
+    for row in vocabulary():
+        name = f"`{row['name']}`" if row["name"] else ""
+        words.append(f"| `{row['column']}` | {name} | {markdown(row['meaning'])} |")
+    said = (
+        "What recommenders read of columns that hold words or JSON. Words that are not here are kept, and never break a load;"
+        " what is left out is unknown. Numbers of JSON are numbers."
+    )
+    return ["## Open formats", "\n".join(lines), "### What stands in their columns", said, "\n".join(words)]
+
+
+def vocabulary() -> list[dict[str, str]]:
+    """The words of the open formats that something reads: `column`, `name` (several between ` · `), `meaning`."""
+    path = Path(plugins.ours(plugins.CONNECTORS).__path__[0]) / "files" / "data" / "vocabulary.csv"
+    return list(csv.DictReader(path.read_text("utf-8").splitlines()))
 
 
 def _connectors() -> list[str]:

@@ -70,7 +70,8 @@ AMORTIZATION = """
 LENIENT = """
     line_item_usage_amount line_item_normalized_usage_amount pricing_public_on_demand_cost pricing_public_on_demand_rate
     reservation_unused_quantity reservation_unused_normalized_unit_quantity
-    split_line_item_split_usage_ratio split_line_item_split_usage
+    split_line_item_split_usage_ratio split_line_item_split_usage split_line_item_split_cost split_line_item_unused_cost
+    split_line_item_net_split_cost split_line_item_net_unused_cost
 """
 """Old reports and generators put text (`convertible`, `No Upfront`, `None`) into rate and amortization columns."""
 

@@ -72,7 +72,9 @@ _TYPES: tuple[tuple[pa.DataType, str], ...] = (
     (TEXT, "savings_plan_start_time"),
     (NUMBER, "savings_plan_total_commitment_to_date savings_plan_used_commitment"),
     (TEXT, "split_line_item_parent_resource_id"),
-    (NUMBER, "split_line_item_split_usage split_line_item_split_usage_ratio split_line_item_split_cost"),
+    (NUMBER, "split_line_item_split_usage split_line_item_split_usage_ratio"),
+    (NUMBER, "split_line_item_split_cost split_line_item_unused_cost"),
+    (NUMBER, "split_line_item_net_split_cost split_line_item_net_unused_cost"),
 )
 
 SCHEMA = pa.schema([(name, kind) for kind, names in _TYPES for name in names.split()])

@@ -28,6 +28,7 @@ with lines as not materialized (
 net_units as (
 
     select * from stg_cur_net
+    where is_net
 
 ),
 
@@ -367,7 +368,16 @@ charges as not materialized (
                 then cast(to_json({
                     'Elements': [{
                         'AllocatedRatio': l.split_line_item_split_usage_ratio, 'UsageUnit': s.unit_name,
-                        'UsageQuantity': l.split_line_item_split_usage
+                        'UsageQuantity': l.split_line_item_split_usage,
+                        -- the pod's part of the machine's amortised cost, and of what no pod asked for
+                        'x_SplitCost': case
+                            when l.is_net then coalesce(l.split_line_item_net_split_cost, l.split_line_item_split_cost)
+                            else l.split_line_item_split_cost
+                        end,
+                        'x_UnusedCost': case
+                            when l.is_net then coalesce(l.split_line_item_net_unused_cost, l.split_line_item_unused_cost)
+                            else l.split_line_item_unused_cost
+                        end
                     }]
                 }) as varchar)
         end as AllocatedMethodDetails,

@@ -1,7 +1,8 @@
--- stg_cur_net: the units of a Cost and Usage Report whose net columns say the same total as the bill.
+-- stg_cur_net: the units of a Cost and Usage Report that has net columns, and whether these say the same total as the bill.
 -- grain: payer, period, currency
--- Net columns or discount rows, never both: net ones only where sum(net) without the discount rows is sum(unblended) with
--- them, to half a cent. Lines with neither a net cost nor a discount add nothing to the difference and are not read.
+-- Net columns or discount rows, never both: net ones (`is_net`) only where sum(net) without the discount rows is sum(unblended)
+-- with them, to half a cent; `untold` is the difference. Lines with neither a net cost nor a discount add nothing to it and are
+-- not read.
 with lines as (
 
     select
@@ -16,21 +17,27 @@ with lines as (
 
 ),
 
-final as (
+summed as (
 
     select
         payer,
         period,
         currency,
-        count(*) filter (where is_discount) as discounts
+        count(*) filter (where is_discount) as discounts,
+        coalesce(sum(net - unblended) filter (where not is_discount), 0)
+        - coalesce(sum(unblended) filter (where is_discount), 0) as untold
     from lines
     group by all
-    having
-        count(net) > 0
-        and abs(
-            coalesce(sum(net - unblended) filter (where not is_discount), 0)
-            - coalesce(sum(unblended) filter (where is_discount), 0)
-        ) <= 0.005
+    having count(net) > 0
+
+),
+
+final as (
+
+    select
+        *,
+        abs(untold) <= 0.005 as is_net
+    from summed
 
 )
 

@@ -9,6 +9,7 @@ with plan_hours as (
 net_units as (
 
     select * from stg_cur_net
+    where is_net
 
 ),
 

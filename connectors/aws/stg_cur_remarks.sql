@@ -1,4 +1,4 @@
--- stg_cur_remarks: what a reader must know of one unit of a Cost and Usage Report.
+-- stg_cur_remarks: what a reader must know of one unit of a Cost and Usage Report; `limits`: it limits how far to trust it.
 -- grain: BillingAccountId, x_billing_period, remark
 with plan_hours as (
 
@@ -47,19 +47,31 @@ final as (
             'savings plans: {} {} of covered usage is not cancelled by negation lines; it stays billed, as Adjustment',
             cast(residual as decimal(38, 2)),
             currency
-        ) as remark
+        ) as remark,
+        false as limits
     from residuals
     union all
     select
         payer as BillingAccountId,
         strftime(period, '%Y-%m') as x_billing_period,
-        format('{:,} savings plan negation lines are netted with what they cancel', cast(negations as bigint)) as remark
+        format('{:,} savings plan negation lines are netted with what they cancel', cast(negations as bigint)) as remark,
+        false as limits
     from negated
     union all
     select
         payer as BillingAccountId,
         strftime(period, '%Y-%m') as x_billing_period,
-        format('{}: costs are the net columns, which contain the discount lines', currency) as remark
+        case
+            when is_net then format('{}: costs are the net columns, which contain the discount lines', currency)
+            else format(
+                'net costs of {} are {:,.2f} {} {} than unblended ones, and no discount line says why: costs are unblended',
+                strftime(period, '%Y-%m'),
+                abs(cast(untold as double)),
+                currency,
+                case when untold < 0 then 'lower' else 'higher' end
+            )
+        end as remark,
+        not is_net as limits
     from net_units
 
 )

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import partial
-from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -102,7 +101,8 @@ ALONE_ROWS = 250_000
 
 
 def _staged(writer: Writer, taken: Taken, source: str | None, others: Others, tell: Tell) -> Outcome:
-    """Every group written, or every reason why one cannot be. Small groups are staged side by side."""
+    """Every group written, or every reason why one cannot be. Small groups are staged side by side and before large ones: what
+    they are refused for is said before minutes have gone into those."""
     outcome, naming, refused = Outcome(), Naming(source, others), list[InputError]()
     desks = writer.beside()
 
@@ -111,6 +111,8 @@ def _staged(writer: Writer, taken: Taken, source: str | None, others: Others, te
         return prepare(writer, naming, group, desk)
 
     for together in _together(groups(taken.files)):
+        if refused:
+            break
         for ready in in_order(desks, [partial(staged, group) for group in together]):
             try:
                 accept(writer, naming, ready.result(), outcome)
@@ -124,10 +126,12 @@ def _staged(writer: Writer, taken: Taken, source: str | None, others: Others, te
 
 
 def _together(every: Iterable[Group]) -> Iterator[list[Group]]:
-    """The groups in their order: a large one alone, those between large ones together."""
-    for alone, some in groupby(every, lambda group: sum(file.rows for file in group.files) >= ALONE_ROWS):
-        batch = list(some)
-        yield from ([group] for group in batch) if alone else [batch]
+    """The small groups together, then each large one alone; both in their order."""
+    batch, alone = list[Group](), list[Group]()
+    for group in every:
+        (alone if sum(file.rows for file in group.files) >= ALONE_ROWS else batch).append(group)
+    yield from [batch] if batch else []
+    yield from ([group] for group in alone)
 
 
 def _strays(warehouse: Warehouse, outcome: Outcome, asked: Asked | None) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from finops.intake.landing import missing_value
 from finops.intake.reconcile import Billed, InvoiceLine, Unit
 from finops.intake.units import EITHER, Delivered, Group
 from finops.money import CENT
-from finops.tables import TAG_SETS, table
+from finops.tables import TAG_SETS, Table, table
 from finops.warehouse.checks import (
     Connection,
     Written,
@@ -81,7 +81,7 @@ class Ready:
     connection: Connection
     group: Group
     landing: Landing
-    remarks: tuple[tuple[str, str, str], ...] = ()  # (account, period, sentence)
+    remarks: tuple[tuple[str, str, str, bool], ...] = ()  # (account, period, sentence, whether it limits trust)
     netted: Mapping[tuple[str, str, str], int] = field(default_factory=dict)
     lost: tuple[str, ...] = ()
     units: tuple[tuple[str, int], ...] = ()  # of a table other than charges, with their rows
@@ -165,11 +165,13 @@ def _charges(writer: Writer, naming: Naming, ready: Ready, into: Outcome) -> Non
         unit = naming.unit(group, key)
         parts = [part for part in written if (part.account, part.period) == key]
         into.billed += [Billed(unit, p.invoice, p.issuer, p.entity, p.currency, p.category, p.amount) for p in parts]
-        own = [sentence for account, period, sentence in ready.remarks if (account, period) == key]
+        mine = [(sentence, limits) for account, period, sentence, limits in ready.remarks if (account, period) == key]
+        own = [sentence for sentence, limits in mine if not limits]
         derived = sum(part.derived for part in parts)
         own += [f"{derived:,} rows are derived (unused or covered commitment, residual)"] if derived else []
         lines = _lines(group, unit, parts, ready.netted)
-        into.staged.append(_staged(group, unit, parts, lines, (*own, *ready.lost)))
+        staged = _staged(group, unit, parts, lines, (*own, *ready.lost))
+        into.staged.append(replace(staged, notes=(*staged.notes, *(sentence for sentence, limits in mine if limits))))
 
 
 def _lost(connection: Connection, group: Group) -> list[str]:
@@ -325,6 +327,13 @@ def _unwritten(file: Delivered) -> tuple[str, ...]:
     return sniff.columns[len(sniff.rows[0]) :] if sniff.container == "csv" and sniff.rows else ()
 
 
+def _once(target: Table) -> str:
+    """How to mend keys that occur twice: what the key leaves out tells no two rows apart."""
+    left_out = [name for name, _ in target.columns if name not in (*target.key, "x_source")]
+    apart = f"; {', '.join(left_out)} tell no two rows apart" if left_out else ""
+    return f"load each row once; of overlapping files the latest{apart}"
+
+
 def _rows_ready(writer: Writer, naming: Naming, group: Group, connection: Connection) -> Ready:
     """A table other than charges: its natural key is unique, and its units (days, providers, …) are replaced."""
     target, source = table(group.fmt.table), naming.source or group.fmt.name
@@ -340,7 +349,7 @@ def _rows_ready(writer: Writer, naming: Naming, group: Group, connection: Connec
         raise InputError(
             f"{count:,} keys of `{target.name}` occur more than once, the first is {key}",
             where=names,
-            hint="load each row once; of overlapping files the latest",
+            hint=_once(target),
         )
     with reading(group.files[0].shown):
         invoices = [InvoiceLine(*row) for row in staged_invoices(connection)] if target.name == "invoices" else []

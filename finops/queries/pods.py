@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -45,6 +44,10 @@ LINES = """
             coalesce(
                 cast(json_extract_string(AllocatedMethodDetails, '$.Elements[0].AllocatedRatio') as decimal(38, 12)), 0
             ) as ratio,
+            cast(cast(json_extract_string(AllocatedMethodDetails, '$.Elements[0].x_SplitCost') as double) as decimal(38, 12))
+                as split,
+            cast(cast(json_extract_string(AllocatedMethodDetails, '$.Elements[0].x_UnusedCost') as double) as decimal(38, 12))
+                as unused,
             EffectiveCost as cost
         from charges
         where cast(ChargePeriodStart as date) between $first and $last and ChargeCategory = 'Usage' and (
@@ -55,7 +58,8 @@ LINES = """
 """
 """The lines of nodes that are shared out: those that the bill splits itself, else those whose pods' parts (0–1) were measured.
 
-A measured node counts on the days that were measured: of the others nobody knows what was idle.
+`split` is the bill's own amount of a part, beside which stands what it bears of the `unused` that nobody asked for; where the
+bill tells no amounts, a ratio. A measured node counts on the days that were measured: of the others nobody knows what was idle.
 """
 
 SHARES = (
@@ -65,18 +69,42 @@ SHARES = (
         select node, day, currency, cast(sum(cost) as decimal(38, 12)) as cost from lines where part is null group by all
     ),
     parts as (
-        select node, day, part, cast(sum(ratio) as decimal(38, 12)) as ratio from lines where part is not null group by all
+        select
+            node,
+            day,
+            part,
+            cast(sum(ratio) as decimal(38, 12)) as ratio,
+            cast(sum(split) as decimal(38, 12)) as split,
+            cast(sum(unused) as decimal(38, 12)) as unused
+        from lines
+        where part is not null
+        group by all
         union all
-        select node, day, part, ratio from measured
+        select node, day, part, ratio, null as split, null as unused from measured
+    ),
+    asked as (
+        select
+            node,
+            day,
+            sum(ratio) as ratio,
+            cast(sum(split) as decimal(38, 12)) as split,
+            cast(coalesce(sum(unused), 0) as decimal(38, 12)) as unused
+        from parts
+        group by node, day
     ),
     shares as (
         select
             nodes.*,
             parts.part,
-            -- more than the whole was asked for: everybody's part shrinks
-            parts.ratio / greatest(1, sum(parts.ratio) over (partition by nodes.node, nodes.day, nodes.currency)) as share
+            -- parts are never more than the whole: where more was asked for, everybody's part shrinks
+            case
+                when asked.split > 0
+                    then coalesce(parts.split, 0) / greatest(nodes.cost, asked.split + asked.unused)
+                else parts.ratio / greatest(1, asked.ratio)
+            end as share
         from nodes
         inner join parts on nodes.node = parts.node and nodes.day = parts.day
+        inner join asked on nodes.node = asked.node and nodes.day = asked.day
     )
     select currency, part, cast(sum(cost * share) as decimal(38, 12)) as cost from shares group by all
 """
@@ -106,13 +134,7 @@ def pods(reads: Reads, first: date, last: date) -> list[PodRow]:
     rows: list[PodRow] = []
     spare = dict(nodes)
     for row in reads.rows(SHARES, asked):
-        unasked = row["part"].rpartition("/")[2].lower() in UNASKED
-        if not unasked:
-            rows.append(PodRow(row["part"], row["currency"], row["cost"]))
-            spare[row["currency"]] -= row["cost"]
+        rows.append(PodRow(row["part"], row["currency"], row["cost"]))
+        spare[row["currency"]] -= row["cost"]
     rows.sort(key=lambda row: (row.currency, -row.cost, row.part))
     return [*rows, *(PodRow(IDLE, currency, cost) for currency, cost in sorted(spare.items()))]
-
-
-UNASKED: Sequence[str] = ("unallocated", "unused", "idle")
-"""Names under which bills split what no pod asked for."""

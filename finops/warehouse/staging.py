@@ -160,8 +160,8 @@ TAG_SETS_SELECT = """
 """The distinct tag sets of each unit, as canonical JSON with sorted keys."""
 
 
-def remarks(connection: duckdb.DuckDBPyConnection, fmt: Format) -> list[tuple[str, str, str]]:
-    """(account, period, sentence): what the format's own SQL finds to say of the staged units."""
+def remarks(connection: duckdb.DuckDBPyConnection, fmt: Format) -> list[tuple[str, str, str, bool]]:
+    """(account, period, sentence, whether it limits trust): what the format's own SQL finds to say of the staged units."""
     return connection.execute(f"{_text(fmt, fmt.remarks)} order by all").fetchall() if fmt.remarks else []
 
 

@@ -274,3 +274,22 @@ def test_costs_and_plans_of_two_currencies_are_two(warehouse: Warehouse, tmp_pat
 def test_any_amounts_sum_exactly(warehouse: Warehouse, tmp_path: Path, amounts: list[Decimal]) -> None:
     deliver(warehouse, _file(tmp_path, "bill.csv", text(*({"BilledCost": f"{amount:f}"} for amount in amounts))))
     assert billed(warehouse) == {SEPTEMBER: sum(amounts)}
+
+
+def test_small_files_are_refused_before_a_large_one_is_staged(
+    tmp_path: Path, warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("finops.intake.load.ALONE_ROWS", 5)
+    bill, prices = tmp_path / "a.csv", tmp_path / "b.csv"
+    bill.write_text(text(*[{"ResourceId": f"vm-{n}"} for n in range(6)]))
+    row = "Cloud,r1,vm,m1,on_demand,Hours,0.1,USD,2026-01-01T00:00:00Z"
+    prices.write_text(
+        "\n".join(["provider,region,product,sku,term,unit,price,currency,effective_from,specs", f"{row},", f'{row},"{{}}"'])
+    )
+    told: list[str] = []
+    with pytest.raises(Refused) as refused:
+        deliver(warehouse, bill, prices, progress=told.append)
+    (reason,) = refused.value.reasons
+    assert "keys of `prices` occur more than once" in str(reason)
+    assert "specs tell no two rows apart" in str(reason.hint)
+    assert [step for step in told if step.startswith("staging")] == ["staging 1 file(s) of a price list (open format prices)"]

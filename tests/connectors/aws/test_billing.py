@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 from collections import Counter
 from decimal import Decimal
 from pathlib import Path
@@ -14,6 +15,9 @@ import pytest
 
 from connectors.aws.billing import COST_EXPLORER, CUR, CUR2, canonical, data_exports_manifest, legacy_manifest
 from finops.focus import subcategories
+from finops.intake.load import load
+from finops.intake.reconcile import trust
+from finops.warehouse.warehouse import Warehouse
 from tests.staging import stage, write_csv
 
 HOUR = {
@@ -209,6 +213,20 @@ def test_net_columns_or_discount_rows_never_both(tmp_path: Path, net: str, effec
     assert total(rows, "BilledCost") == Decimal("0.9")
 
 
+@pytest.mark.parametrize(("net", "said"), [("0.9", "0.10 USD lower"), ("1.2", "0.20 USD higher"), ("1.0", "")])
+def test_net_costs_that_no_discount_explains_are_said(tmp_path: Path, net: str, said: str) -> None:
+    row = HOUR | line("Usage", "1.0", lineItem__NetUnblendedCost=net)
+    path = write_csv(tmp_path / "cur.csv", list(row), list(row.values()))
+    warehouse = Warehouse.open(str(tmp_path / "warehouse"))
+    report = load(warehouse, [path])
+    with warehouse.reader() as reader:
+        found = trust(reader)
+    expected = f"net costs of 2026-09 are {said} than unblended ones, and no discount line says why: costs are unblended"
+    assert found.status == "amber"
+    for notes in (report.lines[0].notes, found.notes):
+        assert any(expected in note for note in notes) == bool(said)
+
+
 def test_refund_of_an_invoiced_month_is_a_correction(tmp_path: Path) -> None:
     earlier, same = bill(
         tmp_path,
@@ -248,6 +266,8 @@ def test_split_rows_add_nothing(tmp_path: Path) -> None:
             lineItem__ResourceId=pod,
             splitLineItem__ParentResourceId="i-1",
             splitLineItem__SplitUsageRatio="0.25",
+            splitLineItem__SplitCost="0.02",
+            splitLineItem__UnusedCost="0.06",
             pricing__publicOnDemandCost="0.096",
         ),
     )
@@ -255,6 +275,21 @@ def test_split_rows_add_nothing(tmp_path: Path) -> None:
     assert (child["ResourceId"], child["AllocatedResourceId"]) == ("i-1", pod)
     assert [child[c] for c in ("BilledCost", "EffectiveCost", "ListCost", "ContractedCost")] == [0, 0, 0, 0]
     assert child["x_instance_type"] is None
+    (element,) = json.loads(child["AllocatedMethodDetails"])["Elements"]
+    assert (element["AllocatedRatio"], element["x_SplitCost"], element["x_UnusedCost"]) == (0.25, 0.02, 0.06)
+
+
+@pytest.mark.parametrize(("net", "split"), [("0.9", 0.018), ("0.8", 0.02)])
+def test_split_costs_are_net_where_the_bill_is(tmp_path: Path, net: str, split: float) -> None:
+    rows = bill(
+        tmp_path,
+        line("Usage", "1.0", lineItem__NetUnblendedCost=net),
+        line("EdpDiscount", "-0.1", lineItem__NetUnblendedCost="0"),
+        line("Usage", "0", splitLineItem__ParentResourceId="i-1", lineItem__NetUnblendedCost="0")
+        | {"splitLineItem/SplitCost": "0.02", "splitLineItem/NetSplitCost": "0.018"},
+    )
+    (element,) = json.loads(rows[-1]["AllocatedMethodDetails"])["Elements"]
+    assert element["x_SplitCost"] == split
 
 
 def test_text_in_rates_tags_and_machine(tmp_path: Path) -> None:
