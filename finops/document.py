@@ -40,10 +40,7 @@ def plan_document(
         "agreements": [floor_document(floor) for floor in plan.floors],
         "verdicts": {"act": len(plan.recommendations), "keep": len(plan.keeps), "unknown": plan.unknown_verdicts},
         "recommendations": [recommendation_document(r, opinions) for r in plan.recommendations],
-        "unknowns": [
-            {"missing": m.missing, "resources": m.resources, "spend_at_stake": money(m.spend_at_stake), "how": m.how}
-            for m in plan.unknowns
-        ],
+        "unknowns": [m.row | {"spend_at_stake": money(m.spend_at_stake), "ids": list(m.ids)} for m in plan.unknowns],
         "keeps": [{"resource": k.finding.scope.resource, "kind": k.finding.kind, "why": k.why} for k in plan.keeps],
         "second_opinions": [
             {"resource": o.opinion.resource, "kind": o.opinion.kind}

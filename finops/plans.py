@@ -26,9 +26,10 @@ from finops.ledger.entries import History
 from finops.model import KINDS, Act, Delete, Recommendation, Stop, Unknown
 from finops.money import cents
 from finops.opinions import Opinion, Unshared, in_force, opinions_of_rows, unshared
-from finops.portfolio import Plan, how_to_supply
+from finops.portfolio import Plan
 from finops.precedence import rules, tiers
 from finops.runner import HOW, Owners, plans
+from finops.unknowns import how_to_supply
 
 if TYPE_CHECKING:
     from finops.warehouse.warehouse import Reader, Warehouse

@@ -27,6 +27,7 @@ from finops.model import (
     Unknown,
 )
 from finops.money import cents
+from finops.unknowns import Missing, missing_facts
 
 ORDER = (
     "idle",
@@ -54,16 +55,6 @@ class Step:
     name: str
     amount: Decimal
     is_level: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Missing:
-    """One missing fact: how many resources wait for it, what they cost a month, and how to supply it."""
-
-    missing: str
-    resources: int
-    spend_at_stake: Decimal
-    how: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -313,27 +304,6 @@ class Sequencer:
             owner=_tag(finding.tags, owners[0]),
             environment=_tag(finding.tags, owners[1]),
         )
-
-
-def missing_facts(findings: Iterable[Finding], how: Mapping[str, str]) -> tuple[Missing, ...]:
-    """What is missing, by the spend that waits for it; a resource counts once a fact, whoever asks."""
-    stakes: dict[str, dict[tuple[str, str], Decimal]] = {}
-    for finding in findings:
-        for fact in finding.verdict.missing if isinstance(finding.verdict, Unknown) else ():
-            stakes.setdefault(fact, {})[(finding.scope.provider, finding.bill_key)] = finding.monthly_cost
-    rows = [
-        Missing(fact, len(costs), cents(sum(costs.values(), ZERO)), how_to_supply(fact, how)) for fact, costs in stakes.items()
-    ]
-    return tuple(sorted(rows, key=lambda m: (-m.spend_at_stake, m.missing)))
-
-
-def how_to_supply(fact: str, how: Mapping[str, str]) -> str:
-    """The remedy of a missing fact; that of the longest name that begins it, else of any metric."""
-    names = [name for name in how if fact == name or fact.startswith(f"{name} ")]
-    if names:
-        begins = max(names, key=len)
-        return how[begins].replace("{fact}", fact.removeprefix(begins).strip())
-    return how.get("", "").replace("{fact}", fact)
 
 
 def _deletes(act: Act) -> bool:

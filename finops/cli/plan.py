@@ -62,7 +62,7 @@ def recommend(
     fmt: FormatOption = "table",
     help_wanted: Annotated[bool, typer.Option("--help", help="This text; with a KIND, its thresholds.")] = False,
 ) -> None:
-    """The plan: what to do, in which order, and what it saves; one for each currency."""
+    """The plan: what to do, in which order, what it saves, what is unknown (`--format json` says of which resources)."""
     from finops.ledger.record import recorded
     from finops.plans import make_plans, narrowed
     from finops.summary.explanation import thresholds_text

@@ -59,8 +59,8 @@ def _plan_text(view: PlanView, fmt: render.Format) -> str:
     counts = f"{view.acts} act, {len(plan.keeps)} keep, {plan.unknown_verdicts} unknown"
     parts.append(f"Verdicts: {counts}. Next: finops explain ID")
     if plan.unknowns:
-        rows: list[dict[str, object]] = [asdict(missing) for missing in plan.unknowns]
-        parts.append(render.rows(rows, fmt, title="Unknown, by the spend that waits for it"))
+        rows = [missing.row for missing in plan.unknowns]
+        parts.append(render.rows(rows, fmt, title="Unknown, by the spend that waits for it (which: --format json)"))
     parts += _second_opinions(view, fmt)
     parts += [f"FAILED: {failure.kind}: {printable(failure.error)}; its savings are missing" for failure in plan.failed]
     return "\n\n".join(parts)

@@ -140,7 +140,7 @@ def _plan(plan: Plan, status: str) -> list[Section]:
         title = f"Largest recommendations in {plan.currency}, {len(rows)} of {len(plan.recommendations)}"
         sections.append(Section(title, blocks, 3))
     if plan.unknowns:
-        unknown = tuple(asdict(missing) for missing in plan.unknowns[:ROWS])
+        unknown = tuple(missing.row for missing in plan.unknowns[:ROWS])
         sections.append(Section(f"Unknown in {plan.currency}, by the spend that waits for it", (TableOf(unknown),), 3))
     return sections
 

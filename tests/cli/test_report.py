@@ -26,11 +26,12 @@ from finops.config import Config
 from finops.intake.reconcile import Trust
 from finops.model import Finding, Recommendation
 from finops.plans import PlanView
-from finops.portfolio import Failure, Missing
+from finops.portfolio import Failure
 from finops.report import Weekly, weekly
 from finops.summary.report import document, json_document
 from finops.summary.report_html import report_html
 from finops.summary.report_markdown import report_markdown
+from finops.unknowns import Missing
 from finops.warehouse.warehouse import Warehouse
 from tests.conftest import Ran
 from tests.shared import once
