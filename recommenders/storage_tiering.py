@@ -304,9 +304,8 @@ class StorageTiering:
         told = bucket.declared.days("expire_days", own)
         life = seen_to_end(movable) if told is None else told
         action = Move(", ".join(dict.fromkeys(b.storage_class for b in movable)), target_of(movable, path.classes, life))
-        once, growing = path.once * basis.scale, sum(path.fees) * basis.scale
-        spread = once / self.months_to_repay
-        why = _payback(once, saved + (spread if math.isclose(growing, spread) else 0.0), context)
+        once = path.once * basis.scale
+        why = _payback(once, saved + _spread(path, basis), context)
         lives = "objects live as long as now" if told or life is None else UNDECLARED.format(life)
         act = bucket.act(action, (low, saved, high), once, why, (_reads(movable), lives))
         # what deletes is the owner's word alone: the oldest object that a listing shows is no end of life
@@ -375,6 +374,12 @@ class StorageTiering:
 def _reads(bands: Sequence[Band]) -> str:
     assumed = any(band.assumed for band in bands)
     return "every request on the bill reads an object of this prefix" if assumed else "objects are read as often as now"
+
+
+def _spread(path: Path, basis: Basis) -> float:
+    """What of the saving is the cost of moving today's objects, spread over months: nothing where objects grow into a step."""
+    spread = path.once * basis.scale / basis.months_to_repay
+    return spread if math.isclose(sum(path.fees) * basis.scale, spread) else 0.0
 
 
 def _payback(once: float, monthly: float, context: Context) -> str:
