@@ -107,7 +107,9 @@ class Format:
     gathers: tuple[Gather, ...] = ()
     lookups: tuple[str, ...] = ()  # SQL over `raw`, run before `sql`, in order: each file's rows are the table of its stem
     remarks: str = ""  # SQL over `raw` and the lookups: BillingAccountId, x_billing_period, remark (a note), limits (of trust)
-    netted: str = ""  # SQL over the same: BillingAccountId, x_billing_period, BillingCurrency, lines (that are no charge)
+    # SQL over the same: BillingAccountId, x_billing_period, BillingCurrency, lines (that are no charge), amount (to be added to
+    # the lines' own total for what was billed)
+    netted: str = ""
     derived: str = ""  # a predicate over a charge: true where staging adds it to the lines; lines − netted = charges − derived
     tag_sets: str = ""  # the lookup that names each unit's tag sets: BillingAccountId, x_billing_period, x_tags_id, Tags
     extensions: bool = False  # undeclared columns named x_… pass through to the table

@@ -21,7 +21,8 @@ final as (
         'unknown' as BillingAccountId,
         strftime(coalesce(start_date, first_date), '%Y-%m') as x_billing_period,
         'USD' as BillingCurrency,
-        count(*) as lines
+        count(*) as lines,
+        cast(0 as decimal(38, 12)) as amount
     from dated
     where start_date is null or coalesce(cardinality(costs), 0) = 0
     group by all

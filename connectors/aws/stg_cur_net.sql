@@ -1,8 +1,8 @@
 -- stg_cur_net: the units of a Cost and Usage Report that has net columns, and whether these say the same total as the bill.
 -- grain: payer, period, currency
--- Net columns or discount rows, never both: net ones (`is_net`) only where sum(net) without the discount rows is sum(unblended)
--- with them, to half a cent; `untold` is the difference. Lines with neither a net cost nor a discount add nothing to it and are
--- not read.
+-- Net columns or discount rows, never both: net ones (`is_net`) where sum(net) without the discount rows is sum(unblended) with
+-- them, to half a cent, or where there are no discount rows and net costs are lower: the export was made without discounts.
+-- `untold` is the difference. Lines with neither a net cost nor a discount add nothing to it and are not read.
 with lines as (
 
     select
@@ -36,7 +36,7 @@ final as (
 
     select
         *,
-        abs(untold) <= 0.005 as is_net
+        abs(untold) <= 0.005 or (discounts = 0 and untold < 0) as is_net
     from summed
 
 )

@@ -1,4 +1,5 @@
--- stg_cur_netted: lines of a Cost and Usage Report that are no charge: plan negations, and discounts beside net columns.
+-- stg_cur_netted: lines of a Cost and Usage Report that are no charge (plan negations, discounts beside net columns), and what
+-- its unblended costs have more than its net ones say, where these count.
 -- grain: BillingAccountId, x_billing_period, BillingCurrency
 with plan_hours as (
 
@@ -19,14 +20,16 @@ counted as (
         payer,
         period,
         currency,
-        negations as lines
+        negations as lines,
+        0 as amount
     from plan_hours
     union all
     select
         payer,
         period,
         currency,
-        discounts as lines
+        discounts as lines,
+        case when discounts = 0 then untold else 0 end as amount
     from net_units
 
 ),
@@ -37,10 +40,11 @@ final as (
         coalesce(payer, '') as BillingAccountId,
         strftime(period, '%Y-%m') as x_billing_period,
         currency as BillingCurrency,
-        cast(sum(lines) as bigint) as lines
+        cast(sum(lines) as bigint) as lines,
+        cast(sum(amount) as decimal(38, 12)) as amount
     from counted
     group by all
-    having sum(lines) > 0
+    having sum(lines) > 0 or sum(amount) != 0
 
 )
 

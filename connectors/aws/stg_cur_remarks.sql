@@ -62,7 +62,14 @@ final as (
         payer as BillingAccountId,
         strftime(period, '%Y-%m') as x_billing_period,
         case
-            when is_net then format('{}: costs are the net columns, which contain the discount lines', currency)
+            when abs(untold) <= 0.005 then format('{}: costs are the net columns, which contain the discount lines', currency)
+            when is_net
+                then format(
+                    'net costs of {} are {:,.2f} {} lower than unblended ones, and no line is a discount: costs are net',
+                    strftime(period, '%Y-%m'),
+                    abs(cast(untold as double)),
+                    currency
+                )
             else format(
                 'net costs of {} are {:,.2f} {} {} than unblended ones, and no discount line says why: costs are unblended',
                 strftime(period, '%Y-%m'),
@@ -71,7 +78,7 @@ final as (
                 case when untold < 0 then 'lower' else 'higher' end
             )
         end as remark,
-        not is_net as limits
+        abs(untold) > 0.005 as limits
     from net_units
 
 )

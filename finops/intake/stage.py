@@ -28,6 +28,7 @@ from finops.warehouse.checks import (
 from finops.warehouse.raw import canonical_headers, create_raw, header_of, vocabulary_of
 from finops.warehouse.staging import (
     TAG_SETS_SELECT,
+    Netted,
     charges_select,
     create_staged,
     create_tag_ids,
@@ -82,7 +83,7 @@ class Ready:
     group: Group
     landing: Landing
     remarks: tuple[tuple[str, str, str, bool], ...] = ()  # (account, period, sentence, whether it limits trust)
-    netted: Mapping[tuple[str, str, str], int] = field(default_factory=dict)
+    netted: Netted = field(default_factory=dict)
     lost: tuple[str, ...] = ()
     units: tuple[tuple[str, int], ...] = ()  # of a table other than charges, with their rows
     invoices: tuple[InvoiceLine, ...] = ()
@@ -160,7 +161,7 @@ def _charges(writer: Writer, naming: Naming, ready: Ready, into: Outcome) -> Non
     lacking = [column for i, column in enumerate(target.required) if any(part.nulls[i] for part in written)]
     if lacking:
         raise Refused([_lacking(group, column) for column in lacking])
-    _equal_or_refused(group, written)
+    _equal_or_refused(group, written, ready.netted)
     for key in group.units:
         unit = naming.unit(group, key)
         parts = [part for part in written if (part.account, part.period) == key]
@@ -170,7 +171,7 @@ def _charges(writer: Writer, naming: Naming, ready: Ready, into: Outcome) -> Non
         derived = sum(part.derived for part in parts)
         own += [f"{derived:,} rows are derived (unused or covered commitment, residual)"] if derived else []
         lines = _lines(group, unit, parts, ready.netted)
-        staged = _staged(group, unit, parts, lines, (*own, *ready.lost))
+        staged = _staged(group, unit, parts, lines, (*own, *ready.lost), ready.netted)
         into.staged.append(replace(staged, notes=(*staged.notes, *(sentence for sentence, limits in mine if limits))))
 
 
@@ -184,12 +185,18 @@ def _lost(connection: Connection, group: Group) -> list[str]:
 
 
 def _staged(
-    group: Group, unit: Unit, parts: Sequence[Written], lines: dict[str, tuple[int, int]], said: Sequence[str]
+    group: Group,
+    unit: Unit,
+    parts: Sequence[Written],
+    lines: dict[str, tuple[int, int]],
+    said: Sequence[str],
+    gone: Netted,
 ) -> Staged:
     loaded: dict[str, Decimal] = defaultdict(Decimal)
     for part in parts:
         loaded[part.currency] += part.amount
     expected = _bill(group, unit.account, unit.period)
+    expected = {c: amount + _beside(gone, unit.account, unit.period, c) for c, amount in expected.items()}
     return Staged(
         group=group,
         unit=unit,
@@ -229,9 +236,7 @@ def _first_role(group: Group) -> str | None:
     return first if first in group.roles else EITHER
 
 
-def _lines(
-    group: Group, unit: Unit, parts: Sequence[Written], gone: Mapping[tuple[str, str, str], int]
-) -> dict[str, tuple[int, int]]:
+def _lines(group: Group, unit: Unit, parts: Sequence[Written], gone: Netted) -> dict[str, tuple[int, int]]:
     """Currency → the files' lines, and how many of them are accounted for: charges that are lines, and lines that are netted.
 
     Of a pair, the lines of the first file that stand in the second too are accounted for there.
@@ -245,7 +250,7 @@ def _lines(
                 accounted[control.currency] += control.rows - control.paired_rows if file.role == _first_role(group) else 0
     for part in parts:
         accounted[part.currency] += part.rows - part.derived
-    for (account, period, currency), lines in gone.items():
+    for (account, period, currency), (lines, _) in gone.items():
         accounted[currency] += lines if (account, period) == (unit.account, unit.period) else 0
     return {currency: (delivered[currency], accounted[currency]) for currency in sorted(delivered.keys() | accounted.keys())}
 
@@ -282,13 +287,18 @@ def _pair_notes(group: Group, account: str, period: str) -> list[str]:
     return notes
 
 
-def _equal_or_refused(group: Group, written: Sequence[Written]) -> None:
+def _beside(gone: Netted, account: str, period: str, currency: str) -> Decimal:
+    """What the lines' own total lacks of what was billed."""
+    return gone.get((account, period, currency), (0, Decimal(0)))[1]
+
+
+def _equal_or_refused(group: Group, written: Sequence[Written], gone: Netted) -> None:
     """Σ BilledCost of what was staged is the files' own, unit by unit and currency by currency."""
     staged: dict[tuple[str, str, str], Decimal] = defaultdict(Decimal)
     for part in written:
         staged[(part.account, part.period, part.currency)] += part.amount
     wanted = {
-        (account, period, currency): amount
+        (account, period, currency): amount + _beside(gone, account, period, currency)
         for account, period in group.units
         for currency, amount in _expected(group, account, period).items()
     }

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from importlib import resources
+from typing import TypeAlias
 
 import duckdb
 
@@ -165,11 +167,14 @@ def remarks(connection: duckdb.DuckDBPyConnection, fmt: Format) -> list[tuple[st
     return connection.execute(f"{_text(fmt, fmt.remarks)} order by all").fetchall() if fmt.remarks else []
 
 
-def netted(connection: duckdb.DuckDBPyConnection, fmt: Format) -> dict[tuple[str, str, str], int]:
-    """(account, period, currency) → delivered lines that are no charge of their own."""
+Netted: TypeAlias = Mapping[tuple[str, str, str], tuple[int, Decimal]]
+"""(account, period, currency) → delivered lines that are no charge of their own, and what the bill has beside the lines' total."""
+
+
+def netted(connection: duckdb.DuckDBPyConnection, fmt: Format) -> Netted:
     if not fmt.netted:
         return {}
-    return {(a, p, c): n for a, p, c, n in connection.execute(_text(fmt, fmt.netted)).fetchall()}
+    return {(a, p, c): (n, amount) for a, p, c, n, amount in connection.execute(_text(fmt, fmt.netted)).fetchall()}
 
 
 def rows_select(source: str, target: Table) -> str:

@@ -213,18 +213,26 @@ def test_net_columns_or_discount_rows_never_both(tmp_path: Path, net: str, effec
     assert total(rows, "BilledCost") == Decimal("0.9")
 
 
-@pytest.mark.parametrize(("net", "said"), [("0.9", "0.10 USD lower"), ("1.2", "0.20 USD higher"), ("1.0", "")])
-def test_net_costs_that_no_discount_explains_are_said(tmp_path: Path, net: str, said: str) -> None:
+@pytest.mark.parametrize(
+    ("net", "billed", "said"),
+    [
+        ("0.9", "0.9", "0.10 USD lower than unblended ones, and no line is a discount: costs are net"),
+        ("1.2", "1.0", "0.20 USD higher than unblended ones, and no discount line says why: costs are unblended"),
+        ("1.0", "1.0", ""),
+    ],
+)
+def test_net_costs_that_no_discount_explains_are_said(tmp_path: Path, net: str, billed: str, said: str) -> None:
     row = HOUR | line("Usage", "1.0", lineItem__NetUnblendedCost=net)
     path = write_csv(tmp_path / "cur.csv", list(row), list(row.values()))
     warehouse = Warehouse.open(str(tmp_path / "warehouse"))
     report = load(warehouse, [path])
     with warehouse.reader() as reader:
         found = trust(reader)
-    expected = f"net costs of 2026-09 are {said} than unblended ones, and no discount line says why: costs are unblended"
+        (charge,) = reader.rows("select BilledCost, EffectiveCost from charges")
+    assert [*charge.values()] == [Decimal(billed)] * 2
     assert found.status == "amber"
     for notes in (report.lines[0].notes, found.notes):
-        assert any(expected in note for note in notes) == bool(said)
+        assert any(f"net costs of 2026-09 are {said}" in note for note in notes) == bool(said)
 
 
 def test_refund_of_an_invoiced_month_is_a_correction(tmp_path: Path) -> None:
