@@ -168,7 +168,7 @@ def remarks(connection: duckdb.DuckDBPyConnection, fmt: Format) -> list[tuple[st
 
 
 Netted: TypeAlias = Mapping[tuple[str, str, str], tuple[int, Decimal]]
-"""(account, period, currency) → delivered lines that are no charge of their own, and what the bill has beside the lines' total."""
+"""(account, period, currency) → delivered lines that are no charge, and what the bill has beside the total of all lines."""
 
 
 def netted(connection: duckdb.DuckDBPyConnection, fmt: Format) -> Netted:
