@@ -79,6 +79,31 @@ def test_a_closing_is_told_by_many_machines_that_rest_at_once(shut: bool, collea
         assert "its account was closed on" in kept
 
 
+@pytest.mark.parametrize(
+    ("group", "name", "size", "acts"),
+    [
+        ("azureml-rg-ws1-7d21", "ci-ann", "Standard_NC24ads_A100_v4", True),
+        ("azureml-rg-ws12-7d21", "ci-ann", "Standard_NC24ads_A100_v4", False),
+        ("azureml-rg-ws1-7d21", "ci-bob", "Standard_NC24ads_A100_v4", False),
+        ("azureml-rg-ws1-7d21", "ci-ann", "Standard_D4s_v5", False),
+    ],
+)
+def test_a_workspace_s_compute_is_billed_as_the_machine_of_its_name(group: str, name: str, size: str, acts: bool) -> None:
+    """estate.md 5: the bill names a machine in the provider's own group, which no inventory lists."""
+    where = "/subscriptions/s1/resourceGroups"
+    compute = f"{where}/ml/providers/Microsoft.MachineLearningServices/workspaces/ws1/computes/ci-ann"
+    machine = f"{where}/{group}/providers/Microsoft.Compute/virtualMachines/{name}"
+    estate = Estate().charge(machine, 80.0, x_instance_type=size, ProviderName="Microsoft Azure")
+    estate.resource(
+        compute,
+        "Microsoft.MachineLearningServices/workspaces/computes",
+        sku="Standard_NC24ads_A100_v4",
+        provider="Microsoft Azure",
+    )
+    plan = plan_of(estate.metric(compute, "kernels_active", 0.0), "idle")
+    assert [r.finding.scope.resource for r in plan.recommendations] == ([compute] if acts else [])
+
+
 def test_metrics_that_end_early_or_have_gaps_prove_nothing() -> None:
     estate = Estate().charge("tpu", 72.0).resource("tpu", "tpu.googleapis.com/Node", state="READY")
     estate.metric("tpu", "tpu_duty_cycle", 0.0)

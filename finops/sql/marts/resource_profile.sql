@@ -206,6 +206,34 @@ metrics_of as (
 
 ),
 
+computes as (
+
+    -- a workspace's compute that nobody ties to a machine: its own name, the workspace's, and its size tell it from all others
+    select
+        latest.key,
+        lower(latest.sku) as sku,
+        regexp_extract(latest.key, '^/subscriptions/[^/]+/') as subscription,
+        regexp_extract(latest.key, '/workspaces/([^/]+)/computes/([^/]+)$', 1) as workspace,
+        regexp_extract(latest.key, '/workspaces/([^/]+)/computes/([^/]+)$', 2) as name
+    from latest
+    where latest.key like '%/workspaces/%/computes/%' and latest.sku is not null
+
+),
+
+managed as (
+
+    -- the machines on the bill that no inventory lists, by the group in which the provider keeps them
+    select distinct
+        billed.key,
+        lower(billed.instance_type) as sku,
+        regexp_extract(billed.key, '^/subscriptions/[^/]+/') as subscription,
+        regexp_extract(billed.key, '/resourcegroups/([^/]+)/.*/virtualmachines/([^/]+)$', 1) as resource_group,
+        regexp_extract(billed.key, '/resourcegroups/([^/]+)/.*/virtualmachines/([^/]+)$', 2) as name
+    from billed
+    where billed.key like '%/virtualmachines/%' and billed.key not in (select listed.key from latest as listed)
+
+),
+
 links as (
 
     -- a managed machine's bill names the machine underneath: what is attached to it, or what it is attached to and nobody lists
@@ -223,6 +251,19 @@ links as (
     from latest as part
     inner join billed on lower(part.attached_to) = billed.key
     where billed.key not in (select listed.key from latest as listed)
+    union all
+    select
+        computes.key,
+        min(managed.key) as bill_key
+    from computes
+    inner join managed
+        on
+            computes.name = managed.name
+            and computes.sku = managed.sku
+            and computes.subscription = managed.subscription
+            and contains(concat('-', managed.resource_group, '-'), concat('-', computes.workspace, '-'))
+    group by computes.key
+    having count(*) = 1
 
 ),
 
