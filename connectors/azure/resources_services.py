@@ -27,6 +27,7 @@ GIB_PER_VCORE = {"Gen5": 5.1}
 """Memory of provisioned SQL databases (Microsoft Learn, "vCore purchasing model", standard-series; as known, 2026-11-26)."""
 
 STORAGE_VERSION = "2023-01-01"
+LAST_ACCESS = "daysAfterLastAccessTimeGreaterThan"
 WITH_BLOBS = ("StorageV2", "BlobStorage", "BlockBlobStorage", "Storage")
 """Kinds of account that hold blobs; `FileStorage` does not."""
 
@@ -146,22 +147,27 @@ def _absent_is_none(ask: Any) -> Mapping[str, Any] | None:
 
 
 def _rule(rule: Document, prefix: str | None) -> dict[str, object]:
-    actions = of(rule, "definition", "actions") or {}
+    """In the words of the open format; further conditions (it is a rule of some blobs alone) under their own names."""
+    actions, filters = of(rule, "definition", "actions") or {}, of(rule, "definition", "filters") or {}
     current = actions.get("baseBlob") or {}
     steps = [(_days(current.get(f"tierTo{tier}")), tier.lower()) for tier in ("Cool", "Cold", "Archive")]
+    kinds = filters.get("blobTypes") or ["blockBlob"]
     kept = {
         "prefix": prefix,
         "expire_days": _days(current.get("delete")),
         "noncurrent_days": _days(of(actions, "version", "delete")),
         "transitions": [{"days": days, "storage_class": tier} for days, tier in steps if days is not None] or None,
-        "x_tags": {tag["name"]: tag["value"] for tag in of(rule, "definition", "filters", "blobIndexMatch") or ()} or None,
+        "x_tags": {tag["name"]: tag["value"] for tag in filters.get("blobIndexMatch") or ()} or None,
+        "x_blob_types": None if "blockBlob" in kinds else kinds,
+        # what is read stays: no age at which it goes
+        "x_last_access": any(isinstance(given, Mapping) and LAST_ACCESS in given for given in current.values()) or None,
     }
     return {name: value for name, value in kept.items() if value is not None}
 
 
 def _days(condition: Mapping[str, Any] | None) -> int | float | None:
     """Days of a condition; of several, the first that there is."""
-    names = ("daysAfterModificationGreaterThan", "daysAfterCreationGreaterThan", "daysAfterLastAccessTimeGreaterThan")
+    names = ("daysAfterModificationGreaterThan", "daysAfterCreationGreaterThan", LAST_ACCESS)
     days = next((condition[name] for name in names if condition and condition.get(name) is not None), None)
     return int(days) if isinstance(days, float) and days.is_integer() else days
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from finops.live.doctor import examine
+from finops.storage.declared import Declared
 from finops.warehouse.warehouse import Warehouse
 from tests.live.aws_company import fetched, rows
 from tests.live.azure_company import source
@@ -80,6 +81,30 @@ def test_every_other_kind_of_thing(azure: Azure, warehouse: Warehouse) -> None:
     assert found["Microsoft.Storage/storageAccounts/shares"]["sku"] == "Premium_LRS"
     plain = found["Microsoft.Storage/storageAccounts/plain"]["properties"]
     assert plain == {"lifecycle_rules": [], "soft_delete_days": 7, "versioning": True}
+
+
+def test_a_rule_of_some_blobs_declares_nothing_of_all(azure: Azure, warehouse: Warehouse) -> None:
+    """What is deleted when nobody reads it, or by tag, or of another kind of blob, has no age at which all of it goes."""
+    put_resources(azure)
+    gone = {"delete": {"daysAfterLastAccessTimeGreaterThan": 90.0}}
+    aged = {"delete": {"daysAfterModificationGreaterThan": 30.0}}
+    tagged = {"blobTypes": ["blockBlob"], "blobIndexMatch": [{"name": "superseded", "op": "==", "value": "true"}]}
+    definitions = [
+        {"filters": {"blobTypes": ["blockBlob"]}, "actions": {"baseBlob": gone}},
+        {"filters": tagged, "actions": {"baseBlob": aged}},
+        {"filters": {"blobTypes": ["appendBlob"]}, "actions": {"baseBlob": aged}},
+    ]
+    rules = [{"enabled": True, "name": f"r{n}", "type": "Lifecycle", "definition": one} for n, one in enumerate(definitions)]
+    plain = f"{GROUP}/Microsoft.Storage/storageAccounts/plain"
+    azure.plane.things[f"{plain.lower()}/managementpolicies/default"] = {"properties": {"policy": {"rules": rules}}}
+    fetched(warehouse, inventory(azure))
+    found = resources(warehouse)[plain]["properties"]
+    assert found["lifecycle_rules"] == [
+        {"expire_days": 90, "x_last_access": True},
+        {"expire_days": 30, "x_tags": {"superseded": "true"}},
+        {"expire_days": 30, "x_blob_types": ["appendBlob"]},
+    ]
+    assert Declared.of(found).days("expire_days") is None
 
 
 def test_what_is_gone_is_gone_from_the_days_snapshot(azure: Azure, warehouse: Warehouse) -> None:
