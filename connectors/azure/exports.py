@@ -39,9 +39,11 @@ def plan(connection: Connection, window: Window) -> Sequence[Part]:
             key = f"{run.container.url}/{_folder(export)}{year}-{month}"
             if f"{year}-{month}" >= f"{window.start:%Y-%m}" and run not in found[key]:
                 found[key].append(run)
-    return [
-        Part(key, (("blob:GetBlob", sum(1 + len(run.files) for run in runs)),), runs) for key, runs in found.items() if runs
-    ]
+    return [Part(key, ((blob.GET, sum(map(_calls, runs))),), runs) for key, runs in found.items() if runs]
+
+
+def _calls(run: Run) -> int:
+    return blob.calls((run.manifest, *run.files))
 
 
 def fetch(connection: Connection, part: Part, window: Window) -> Iterator[Blob]:

@@ -29,14 +29,22 @@ def errors(permission: str, where: str, secrets: Callable[[], tuple[str, ...]]) 
     except FinopsError:
         raise
     except (sdk.ServiceRequestError, sdk.ServiceResponseError, sdk.IncompleteReadError) as error:
-        what = f"{permission}: the connection failed ({type(error).__name__})"
-        raise RetriableError(what, where=where, hint="run the load again; what is complete is not fetched again") from None
+        raise _broken(error, permission, where) from None
+    except sdk.DecodeError:
+        raise SourceError(f"{permission}: the answer is not Azure's", where=where, hint="is the address right?") from None
     except sdk.HttpResponseError as error:  # also ClientAuthenticationError
+        if isinstance(error.inner_exception, (sdk.ServiceResponseError, sdk.IncompleteReadError)):  # of a blob's body
+            raise _broken(error.inner_exception, permission, where) from None
         if error.response is None:  # nothing was sent: the credentials gave no token
             raise _unsigned(str(error.message), where, secrets()) from None
         raise _answered(error, permission, where, secrets()) from None
     except sdk.AzureError as error:
         raise SourceError(f"{permission}: {redacted(str(error.message), secrets(), TOKENS)}", where=where) from None
+
+
+def _broken(error: Exception, permission: str, where: str) -> RetriableError:
+    what = f"{permission}: the connection failed ({type(error).__name__})"
+    return RetriableError(what, where=where, hint="run the load again; what is complete is not fetched again")
 
 
 def _unsigned(message: str, where: str, secrets: tuple[str, ...]) -> SourceError:

@@ -13,12 +13,21 @@ Microsoft Learn, "Data latency and rate limits" of the Query API (as of 2026-11)
 UNASKED_S = 30
 """Seconds between two questions whether an operation is done, where Azure names none."""
 
+STORAGE_PLACES = ("hosts", "location_mode", "retry_to_secondary")
+"""What the SDK of storage leaves to a policy of its own, which tries a second data centre but knows no `Retry-After`."""
+
 
 def patience(attempts: int) -> Any:
     """azure-core's policy, which knows `Retry-After` alone, with the longest of all waits that are asked for."""
     from azure.core.pipeline.policies import RetryPolicy
 
     class Patience(RetryPolicy[Any, Any]):
+        def send(self, request: Any) -> Any:
+            """The SDK of storage reads from each answer which data centre gave it: the first, since no other is tried."""
+            response: Any = super().send(request)
+            response.http_response.location_mode = "primary"
+            return response
+
         def get_retry_after(self, response: Any) -> float | None:
             waits = [super().get_retry_after(response) or 0.0]
             for name, value in response.http_response.headers.items():
@@ -28,6 +37,8 @@ def patience(attempts: int) -> Any:
 
         def configure_retries(self, options: dict[str, Any]) -> dict[str, Any]:
             """A query is a POST, which azure-core does not send again when the connection breaks; ours only read."""
+            for name in STORAGE_PLACES:
+                options.pop(name, None)
             settings = super().configure_retries(options)
             return settings | {"methods": frozenset((*settings["methods"], "POST"))}
 

@@ -13,7 +13,7 @@ from datetime import date, timedelta
 from functools import partial
 from typing import Any
 
-from connectors.azure import arm
+from connectors.azure import arm, blob
 from connectors.azure.patience import polling
 from connectors.azure.session import Connection
 from connectors.azure.totals import SETTLED, account
@@ -102,7 +102,7 @@ def _waited(connection: Connection, report: Report) -> Sequence[tuple[str, int |
     if made.status != "Completed" or made.manifest is None:
         said = f" ({made.error.message})" if made.error and made.error.message else ""
         raise RetriableError(f"{GENERATE}: the report failed{said}", where=where, hint="run the load again later")
-    return [(str(blob.blob_link), blob.byte_count) for blob in made.manifest.blobs or ()]
+    return [(str(each.blob_link), each.byte_count) for each in made.manifest.blobs or ()]
 
 
 def _content(connection: Connection, files: Sequence[tuple[str, int | None]], report: Report) -> Iterator[bytes]:
@@ -111,7 +111,7 @@ def _content(connection: Connection, files: Sequence[tuple[str, int | None]], re
         if not url.startswith("https://"):
             raise SourceError("a report lies at an address without TLS", where=report.scope)
         came, head = 0, number > 0
-        for given in connection.stream("blob:GetReport", GENERATE, url, scope="", headers={"Accept-Encoding": "identity"}):
+        for given in blob.signed(connection, "blob:GetReport", GENERATE, url):
             came += len(given)
             _, newline, rest = given.partition(b"\n") if head else (b"", b"\n", given)
             head = not newline

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from threading import Lock, RLock
@@ -16,9 +16,6 @@ from finops.connect import Counts
 
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
-
-STORAGE = "https://storage.azure.com/.default"
-"""The scope of tokens for Blob: one and the same in every cloud of Microsoft's."""
 
 
 @dataclass(slots=True)
@@ -74,38 +71,21 @@ class Connection:
         *,
         scope: str = "",
         parameters: Mapping[str, str] | None = None,
-        headers: Mapping[str, str] | None = None,
         read: Callable[[Any], Answer],
     ) -> Answer:
         """One GET, signed where a scope is given, and what `read` makes of its answer.
 
         Raises AccessError (names the permission), RetriableError, SourceError.
         """
-        with errors(permission, _place(url), self.secrets):
-            answer = self._sent(operation, url, scope, parameters or {}, headers or {}, stream=False)
-            answer.raise_for_status()
-            return read(answer)
-
-    def stream(self, operation: str, permission: str, url: str, *, scope: str, headers: Mapping[str, str]) -> Iterator[bytes]:
-        """The content as it is stored, in chunks. Raises as `get` does."""
-        with (
-            errors(permission, _place(url), self.secrets),
-            self._sent(operation, url, scope, {}, headers, stream=True) as answer,
-        ):
-            if answer.status_code >= 400:
-                answer.read()
-            answer.raise_for_status()
-            yield from answer.iter_raw()
-
-    def _sent(
-        self, operation: str, url: str, scope: str, parameters: Mapping[str, str], headers: Mapping[str, str], *, stream: bool
-    ) -> Any:
         from azure.core.rest import HttpRequest
 
-        request = HttpRequest("GET", url, params=dict(parameters), headers=dict(headers))
-        client = self._client(scope)
-        self.counts(operation, 1)
-        return client.send_request(request, stream=stream)
+        with errors(permission, _place(url), self.secrets):
+            request = HttpRequest("GET", url, params=dict(parameters or {}))
+            client = self._client(scope)
+            self.counts(operation, 1)
+            answer = client.send_request(request)
+            answer.raise_for_status()
+            return read(answer)
 
     def called(self, operation: str, permission: str, where: str, call: Callable[[], Answer], units: int = 1) -> Answer:
         """One call of an SDK's client. Raises as `get` does."""
@@ -117,12 +97,14 @@ class Connection:
         """The SDK's client of this name, made once: it signs as we do and keeps the waits that Azure asks for."""
         with self._lock:
             if name not in self._clients:
-                seconds = self.settings.timeout_s
-                self._clients[name] = make(
-                    credential=self.credential, retry_policy=self.retry(), connection_timeout=seconds, read_timeout=seconds
-                )
+                self._clients[name] = make(credential=self.credential, **self.options())
             made: Answer = self._clients[name]
             return made
+
+    def options(self) -> dict[str, Any]:
+        """What every client of an SDK is made with, beside the credential."""
+        seconds = self.settings.timeout_s
+        return {"retry_policy": self.retry(), "connection_timeout": seconds, "read_timeout": seconds}
 
     def once(self, key: Hashable, ask: Callable[[], Answer]) -> Answer:
         """What was asked before is not asked again: threads that want the same wait for the first of them."""

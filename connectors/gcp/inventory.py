@@ -92,7 +92,7 @@ def reports(connection: Connection, uri: str) -> dict[str, tuple[Listed, ...]]:
 
 def fetch(connection: Connection, part: Part, _: Window) -> Iterator[Blob]:
     manifest, *shards = part.handle
-    text = storage.whole(connection, manifest)
+    text = b"".join(storage.content(connection, manifest, 0))
     held = {each.name: each for each in shards}
     yield Blob(manifest.name, manifest.generation, len(text), partial(_rest, text))
     for name in _named(text, manifest):

@@ -1,30 +1,31 @@
-"""Cloud Storage over its JSON API, version 1: what lies in a bucket, the content of an object, and calls of a bucket itself.
+"""Cloud Storage through its SDK: what lies in a bucket, and the content of an object as it was listed.
 
-Methods: objects.list, objects.get (`alt=media`), buckets.get, buckets.patch (cloud.google.com/storage/docs/json_api, as of
-2026-11). An object's version is its generation: what is read is exactly what was listed.
+An object's version is its generation: what is read is exactly what was listed.
 """
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-from urllib.parse import quote
 
 from connectors.gcp.failures import errors
 from connectors.gcp.session import Connection
-from finops.errors import ConfigError, RetriableError, SourceError
+from finops.errors import ConfigError, SourceError
 
-ENDPOINT = "https://storage.googleapis.com"
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]")
 LIST = "storage.objects.list"
 GET = "storage.objects.get"
 MOST_OBJECTS = 1000
-CHUNK = 1 << 20
-CHANGED = 412
-ATTEMPTS = 3
+PIECE = 8 << 20
+"""Bytes of one objects.get: what is held at once."""
+
+UNTRACED = "DISABLE_GCS_PYTHON_CLIENT_OTEL_BUCKET_METADATA"
+"""Without it the SDK describes each bucket beside the first call, traced or not: by a permission that nothing here needs."""
+
 FIELDS = "nextPageToken,items(name,size,generation,updated)"
 
 
@@ -50,91 +51,53 @@ def location(uri: str, setting: str) -> tuple[str, str]:
 
 def listing(connection: Connection, bucket: str, prefix: str) -> Iterator[Listed]:
     """Every object below a prefix, page by page. Raises SourceError where a token comes twice."""
-    asked = {"prefix": prefix, "maxResults": str(MOST_OBJECTS), "fields": FIELDS}
     seen: set[str] = set()
-    while True:
-        page = call(connection, "GET", bucket, "/o", LIST, asked)
-        for each in page.get("items", ()):
-            updated = datetime.fromisoformat(each["updated"])
-            yield Listed(bucket, each["name"], int(each["size"]), str(each["generation"]), updated)
-        token = page.get("nextPageToken")
-        if not token:
-            return
-        if token in seen:
-            what = f"{LIST} answered with one page token twice: its pages have no end"
-            raise SourceError(what, where=bucket, hint="run the load again")
-        seen.add(token)
-        asked = {**asked, "pageToken": token}
+    with errors(LIST, bucket, connection.secrets):
+        asked = {"prefix": prefix, "page_size": MOST_OBJECTS, "fields": FIELDS, **patience(connection)}
+        found = client(connection).list_blobs(bucket, **asked)
+        for page in found.pages:
+            connection.counts(LIST)
+            for each in page:
+                yield Listed(bucket, each.name, each.size, str(each.generation), each.updated)
+            token = found.next_page_token
+            if token in seen:
+                what = f"{LIST} answered with one page token twice: its pages have no end"
+                raise SourceError(what, where=bucket, hint="run the load again")
+            seen.add(token)
 
 
 def content(connection: Connection, found: Listed, start: int) -> Iterator[bytes]:
-    """The object from a byte on, of the generation that was listed."""
-    from google.api_core.exceptions import from_http_response
-
-    if start >= found.size:
-        return
-    url = f"{_url(connection, found.bucket)}/o/{quote(found.name, safe='')}"
-    headers = {"Accept-Encoding": "gzip", **({"Range": f"bytes={start}-"} if start else {})}  # as it is stored: not unpacked
-    asked = {"alt": "media", "generation": found.generation}
-    with errors(GET, f"{found.bucket}/{found.name}", connection.secrets), connection.http() as session:
-        connection.counts(GET)
-        seconds = connection.settings.timeout_s
-        with session.get(url, params=asked, headers=headers, timeout=seconds, stream=True) as answer:
-            if answer.status_code >= 400:
-                raise from_http_response(answer)  # type: ignore[no-untyped-call]
-            while piece := answer.raw.read(CHUNK, decode_content=False):
-                yield piece
+    """The object from a byte on, of the generation that was listed: as it is stored, a call a piece."""
+    with errors(GET, f"{found.bucket}/{found.name}", connection.secrets):
+        bucket = client(connection).bucket(found.bucket)
+        for first in range(start, found.size, PIECE):
+            blob = bucket.blob(found.name, generation=int(found.generation))  # an answer may take the generation off again
+            connection.counts(GET)
+            ranged = {"start": first, "end": min(first + PIECE, found.size) - 1}
+            yield blob.download_as_bytes(**ranged, raw_download=True, checksum=None, **patience(connection))
 
 
-def whole(connection: Connection, found: Listed) -> bytes:
-    """All of a small object. A connection that breaks is taken up where it broke."""
-    held = b""
-    for attempt in range(ATTEMPTS):
-        try:
-            for piece in content(connection, found, len(held)):
-                held += piece
-            return held
-        except RetriableError:
-            if attempt == ATTEMPTS - 1:
-                raise
-    raise AssertionError("the last attempt returns or raises")
+def client(connection: Connection) -> Any:
+    """The SDK's client. Errors are the SDK's."""
+    from google.cloud.storage import Client
+
+    os.environ.setdefault(UNTRACED, "true")
+
+    def made() -> Any:
+        endpoint = connection.settings.endpoint_urls.get("storage")
+        return Client(
+            project=None,
+            credentials=connection.credentials(),
+            _http=connection.http(),
+            client_options={"api_endpoint": endpoint} if endpoint else None,
+        )
+
+    return connection.kept("storage", made)
 
 
-def call(
-    connection: Connection,
-    method: str,
-    bucket: str,
-    path: str,
-    permission: str,
-    parameters: Mapping[str, str],
-    document: Any = None,
-) -> Any:
-    """The answer's document. Raises AccessError (names the permission), RetriableError, SourceError."""
-    from google.api_core.exceptions import from_http_response
+def patience(connection: Connection) -> dict[str, Any]:
+    """Of each call of the client."""
+    from google.cloud.storage.retry import DEFAULT_RETRY
 
-    with errors(permission, bucket, connection.secrets), connection.http() as session:
-        connection.counts(permission)
-        answer = _answered(connection, session, method, f"{_url(connection, bucket)}{path}", parameters, document)
-        if answer.status_code == CHANGED:
-            what = f"{permission}: somebody changed the bucket at the same time"
-            raise RetriableError(what, where=bucket, hint="run it again")
-        if answer.status_code >= 400:
-            raise from_http_response(answer)  # type: ignore[no-untyped-call]
-        return answer.json()
-
-
-def _answered(connection: Connection, session: Any, method: str, url: str, parameters: Mapping[str, str], document: Any) -> Any:
-    """Reading is repeated where an answer breaks off in its body, which the session's own repetition does not see."""
-    from requests.exceptions import ChunkedEncodingError
-
-    asked = {"params": dict(parameters), "json": document, "timeout": connection.settings.timeout_s}
-    for _ in range(ATTEMPTS - 1 if method == "GET" else 0):
-        try:
-            return session.request(method, url, **asked)
-        except ChunkedEncodingError:
-            continue
-    return session.request(method, url, **asked)
-
-
-def _url(connection: Connection, bucket: str) -> str:
-    return f"{connection.settings.endpoint_urls.get('storage', ENDPOINT)}/storage/v1/b/{bucket}"
+    seconds = connection.settings.timeout_s
+    return {"timeout": seconds, "retry": DEFAULT_RETRY.with_timeout(seconds)}

@@ -321,11 +321,14 @@ def _blob(azure: Azure, path: str, headers: Mapping[str, str]) -> Answer:
     if headers.get("If-Match") not in (None, f'"{stored.tag}"'):
         return _worded("blob:GetBlob", Fault(412, "ConditionNotMet", "The condition specified was not met."))
     tagged = {"ETag": f'"{stored.tag}"', "Content-Type": "application/octet-stream"}
-    ranged = re.fullmatch(r"bytes=(\d+)-", headers.get("Range", ""))
+    ranged = re.fullmatch(r"bytes=(\d+)-(\d+)", headers.get("x-ms-range", ""))
     if not ranged:
         return Answer(200, stored.content, tagged)
-    start, size = int(ranged[1]), len(stored.content)
-    return Answer(206, stored.content[start:], tagged | {"Content-Range": f"bytes {start}-{size - 1}/{size}"})
+    size = len(stored.content)
+    start, end = int(ranged[1]), min(int(ranged[2]), size - 1)
+    if start > end:
+        return _worded("blob:GetBlob", Fault(416, "InvalidRange", "The range specified is invalid."))
+    return Answer(206, stored.content[start : end + 1], tagged | {"Content-Range": f"bytes {start}-{end}/{size}"})
 
 
 def _json(document: object, status: int = 200) -> Answer:

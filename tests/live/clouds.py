@@ -326,6 +326,7 @@ def cloud(name: str, whole: bool, request: pytest.FixtureRequest, folder: Path) 
         from azure.core.pipeline.transport import RequestsTransport
 
         patch.setattr(RequestsTransport, "sleep", lambda *_: None)  # the waits between two attempts are tested by themselves
+        patch.setattr("azure.storage.blob._download.time", SimpleNamespace(sleep=lambda _: None))
         with (azure_whole if whole else azure_nothing)(folder, request.getfixturevalue("azure")) as made:
             yield made
 

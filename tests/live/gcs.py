@@ -45,7 +45,7 @@ class Gcs(State):
 
 class _Handler(Rest):
     methods = METHODS
-    prefix = "/storage/v1/"
+    prefix = "(?:/download)?/storage/v1/"  # objects come from the first of both
 
     def _objects_list(self, given: dict[str, str], parameters: dict[str, str], _: bytes) -> dict[str, Any]:
         if given["b"] not in self.state.buckets:
@@ -75,10 +75,10 @@ class _Handler(Rest):
             raise ValueError("the object's description, of which nothing is read")
         if int(parameters["generation"]) != generation:
             raise Refused(404, "notFound", f"No such object: {given['b']}/{given['o']}")
-        ranged = re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range", "bytes=0-"))
+        ranged = re.fullmatch(r"bytes=(\d+)-(\d+)", self.headers.get("Range", ""))
         if ranged is None:
             raise ValueError("no range of bytes")
-        return content[int(ranged[1]) :]
+        return content[int(ranged[1]) : int(ranged[2]) + 1]
 
 
 @contextmanager

@@ -122,7 +122,7 @@ class _Gcs(_Handler):
         if path == "/token":
             return 200, {"access_token": TOKEN, "expires_in": 3600, "token_type": "Bearer"}
         found = re.fullmatch(r"/storage/v1/b/([a-z0-9._-]+)", path)
-        known = {"fields", "ifMetagenerationMatch", "projection"}
+        known = {"fields", "ifMetagenerationMatch", "prettyPrint", "projection"}
         if not found or parameters.keys() - known or self.headers.get("Authorization") != f"Bearer {TOKEN}":
             raise ValueError("no method of buckets")
         if refused := self.fault({"error": {"code": 403, "message": "does not have storage.buckets.update access"}}):
@@ -144,7 +144,7 @@ class _Gcs(_Handler):
                 raise ValueError(f"no such action: {rule}")
             if rule["condition"].keys() - CONDITIONS or not rule["condition"]:
                 raise ValueError(f"no such condition: {rule}")
-        self.stores.rules[bucket] = rules
+        self.stores.rules[bucket] = rules or None
         self.stores.version += 1
 
 

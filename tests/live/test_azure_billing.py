@@ -9,14 +9,18 @@ from pathlib import Path
 
 import pytest
 
+from connectors.azure import blob
 from connectors.azure.reports import GENERATE
+from connectors.azure.session import Connection
+from connectors.azure.settings import AzureSettings
+from finops.errors import RetriableError
 from finops.intake.load import load
 from finops.live import run
 from finops.live.doctor import examine
 from finops.warehouse.warehouse import Warehouse
 from tests.live.aws_company import cached, calls, fetched, rows, whole
 from tests.live.azure_company import CONTAINER, EXPORT, FOLDER, put_exports, put_manifest, put_run, run_of, source
-from tests.live.azure_contract import SECRET, TOKEN, Azure, listing
+from tests.live.azure_contract import SECRET, TENANT, TOKEN, Azure, listing
 from tests.live.faults import Fault, Reset
 
 READ = "Microsoft.Storage/storageAccounts/blobServices/containers/blobs/read"
@@ -177,6 +181,35 @@ def test_a_file_that_is_replaced_while_it_is_read_is_no_mixture(azure: Azure, wa
     azure.faults.clear()
     assert "run the load again" in failure
     assert fetched(warehouse, source(azure, "billing")).failures == ()
+
+
+def test_blobs_come_in_pieces_a_call_each(azure: Azure, warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    size = 10_000
+    monkeypatch.setattr(blob, "PIECE", size)
+    monkeypatch.setattr(blob, "OPTIONS", {**blob.OPTIONS, "max_single_get_size": size, "max_chunk_get_size": size})
+    put_exports(azure, ("2026-10",))
+    report = fetched(warehouse, source(azure, "billing"))
+    stored = {name.rpartition("/")[2]: each.content for name, each in azure.containers[CONTAINER].items() if "actual" in name}
+    assert max(map(len, stored.values())) > 3 * size
+    held = [path.read_bytes() for path in cached(warehouse, "part_0_*.csv")]
+    assert all(content in held for name, content in stored.items() if name.startswith("part"))
+    pieces = sum(-(-len(each.content) // size) for each in azure.containers[CONTAINER].values())
+    assert azure.asked["blob:GetBlob"] == calls(report)["blob:GetBlob"] == pieces
+
+
+def test_pieces_are_of_one_version(azure: Azure) -> None:
+    size = blob.PIECE
+    azure.put(CONTAINER, "large", b"a" * (2 * size + 5))
+    given = AzureSettings(tenant_id=TENANT, authority=azure.url, private_authority=True)
+    connection, container = Connection(given, lambda *_: None), blob.Container(azure.url, CONTAINER)
+    (entry,) = blob.listing(connection, container, "")
+    assert [len(piece) for piece in blob.content(connection, container, entry, size - 7)] == [size, 12]
+    assert list(blob.content(connection, container, entry, entry.size)) == []
+    pieces = blob.content(connection, container, entry, 0)
+    assert next(pieces) == b"a" * size
+    azure.put(CONTAINER, "large", b"b" * (2 * size + 5))
+    with pytest.raises(RetriableError, match="ConditionNotMet"):
+        next(pieces)
 
 
 def test_a_page_marker_that_comes_twice_is_an_error(azure: Azure, warehouse: Warehouse) -> None:

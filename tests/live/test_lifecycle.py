@@ -285,6 +285,14 @@ def test_cloud_storage_refuses_a_write_on_another_version(gcs: Stores, warehouse
     assert gcs.rules["corpus"] == [FOREIGN_GCS]
 
 
+def test_a_rule_that_the_sdk_would_lose_is_not_written_over(gcs: Stores, warehouse: Warehouse) -> None:
+    unknown = {"action": {"type": "Freeze"}, "condition": {"age": 9}}
+    gcs.rules["corpus"] = [FOREIGN_GCS, unknown]
+    with pytest.raises(SourceError, match="does not know"):
+        put(of_gcs(), target(of_gcs(), [gcs_source(gcs)]), warehouse.storage, NOW)
+    assert gcs.rules["corpus"] == [FOREIGN_GCS, unknown]
+
+
 @pytest.mark.parametrize("name", ["aws", "azure", "gcp"])
 def test_the_policy_of_writing_is_apart_and_names_what_is_needed(name: str) -> None:
     life = connectors()[name].lifecycle

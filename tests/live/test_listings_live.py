@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from connectors.gcp import storage
 from finops.config import Source
 from finops.live.doctor import examine
 from finops.warehouse.warehouse import Warehouse
@@ -16,7 +17,7 @@ from tests.intake import test_inventories
 from tests.intake.delivery import deliver
 from tests.intake.test_inventories import bands
 from tests.live import aws_company, azure_company
-from tests.live.aws_company import fetched
+from tests.live.aws_company import cached, calls, fetched
 from tests.live.aws_contract import Aws
 from tests.live.aws_estate import LISTS, put_lists
 from tests.live.azure_contract import Azure
@@ -138,6 +139,22 @@ def test_a_broken_download_is_taken_up_where_it_broke(store: Gcs, warehouse: War
     store.endless = True
     (failure,) = fetched(Warehouse.open(str(tmp_path / "again")), googles(store)).failures
     assert "one page token twice" in failure
+
+
+def test_objects_come_in_pieces_of_the_generation_that_was_listed(
+    store: Gcs, warehouse: Warehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put_report(store, tmp_path / "run")
+    whole = fetched(Warehouse.open(str(tmp_path / "whole")), googles(store))
+    monkeypatch.setattr(storage, "PIECE", 100)
+    asked = store.asked["storage.objects.get"]
+    report = fetched(warehouse, googles(store))
+    assert report.failures == ()
+    pieces = sum(-(-len(content) // 100) for content, *_ in store.buckets[BLOBS].values())
+    assert store.asked["storage.objects.get"] - asked == calls(report)["storage.objects.get"] == pieces > 2 * asked
+    assert [line.rows for line in report.lines] == [line.rows for line in whole.lines]
+    for content, *_ in store.buckets[BLOBS].values():
+        assert content in [path.read_bytes() for path in cached(warehouse, "cfg_*")]
 
 
 def test_nothing_there_yet_is_no_error_and_the_doctor_tries_both(azure: Azure, store: Gcs, tmp_path: Path) -> None:
