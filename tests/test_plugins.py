@@ -7,7 +7,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 import finops
+from finops.config import Source
+from finops.errors import ConfigError
+from finops.live.plan import open_source
 
 HOME = Path(finops.__file__).parents[1]
 
@@ -52,3 +57,22 @@ def test_a_strangers_package_of_our_name_is_refused(tmp_path: Path) -> None:
     (tmp_path / "connectors" / "__init__.py").write_text("")
     ran = _python(NAMES, tmp_path, HOME)
     assert "`connectors` is not the package of finops but" in ran.stderr
+
+
+@pytest.mark.parametrize(
+    ("connector", "package"),
+    [
+        ("aws", "boto3"),
+        ("azure", "azure.identity"),
+        ("azure", "azure.storage.blob"),
+        ("gcp", "google.auth"),
+        ("gcp", "google.cloud.storage"),
+    ],
+)
+def test_a_package_that_is_not_installed_is_named_with_its_extra(
+    monkeypatch: pytest.MonkeyPatch, connector: str, package: str
+) -> None:
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(ConfigError, match=f"needs the package {package}") as caught:
+        open_source(Source(name="bill", connector=connector))
+    assert caught.value.hint == f"pip install 'finops[{connector}]'"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from importlib.util import find_spec
 
 from connectors.azure.commitments import BENEFITS, COMMITMENTS
 from connectors.azure.exports import BILLING
@@ -30,9 +31,12 @@ STREAMS = (
 
 
 def connect(settings: AzureSettings, counts: Counts) -> Connection:
-    """Raises ImportError without the SDK."""
+    """Raises ImportError without the SDK. Its packages are imported by what needs them."""
     import azure.identity  # noqa: F401
 
+    for name in ("mgmt.costmanagement", "mgmt.reservations", "mgmt.resourcegraph", "monitor.querymetrics", "storage.blob"):
+        if find_spec(f"azure.{name}") is None:
+            raise ImportError(f"no azure.{name}", name=f"azure.{name}")
     for name in ("azure", "msal", "urllib3"):  # they log what is raised to us anyway
         logging.getLogger(name).setLevel(logging.CRITICAL)
     return Connection(settings, counts)

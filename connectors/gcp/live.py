@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from importlib.util import find_spec
 
 from connectors.gcp.catalog import PRICES
@@ -27,9 +28,11 @@ def connect(settings: GcpSettings, counts: Counts) -> Connection:
     """Raises ImportError without the SDK. Its packages are imported by what needs them: all of them are a hundred megabytes."""
     import google.auth  # noqa: F401
 
-    for name in ("asset_v1", "bigquery", "bigquery_storage_v1", "billing_v1", "monitoring_v3", "recommender_v1"):
+    for name in ("asset_v1", "bigquery", "bigquery_storage_v1", "billing_v1", "monitoring_v3", "recommender_v1", "storage"):
         if find_spec(f"google.cloud.{name}") is None:
             raise ImportError(f"no google.cloud.{name}", name=f"google.cloud.{name}")
+    for name in ("google", "urllib3"):  # they log what is raised to us anyway
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     return Connection(settings, counts)
 
 
