@@ -182,13 +182,13 @@ def main() -> None:
     parser.add_argument("--warehouse", type=Path, help="one that is loaded already")
     parser.add_argument("--write", action="store_true", help=f"write {REPORT.relative_to(ROOT)}")
     options = parser.parse_args()
-    browser = next(found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name)))
+    browser = next(path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name)))
     with tempfile.TemporaryDirectory() as folder:
         warehouse = options.warehouse or loaded(Path(folder), options.lines)
         with served(warehouse) as address, sync_playwright() as playwright:
             started = playwright.chromium.launch(executable_path=browser, args=FLAGS)
             page = started.new_page(viewport={"width": 1400, "height": 1600})
-            found = []
+            found: list[Figure] = []
             for figure in figures(page, address, options.runs):
                 found.append(figure)
                 print(

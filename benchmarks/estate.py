@@ -15,7 +15,7 @@ from benchmarks.noisy.rows import AS_OF, DAYS, Rows, Warehouse
 from benchmarks.noisy.services import BALANCERS, DATABASES, ENDPOINTS, GATEWAYS, NOTEBOOKS, POOLS, TPUS, WAREHOUSES
 from benchmarks.noisy.storage import SHORT, WRITTEN
 from benchmarks.traces.bar import Bar
-from finops.model import action_name
+from finops.model import Act, action_name
 from finops.portfolio import Plan
 from finops.runner import plans
 
@@ -205,7 +205,8 @@ def scores(rows: Rows, plan: Plan) -> dict[str, Score]:
         if truth is not None and kind in truth.may and kind not in truth.acts:
             continue
         score.acts += 1
-        action = action_name(r.finding.verdict.action)  # type: ignore[union-attr]
+        assert isinstance(r.finding.verdict, Act)
+        action = action_name(r.finding.verdict.action)
         if truth is not None and truth.acts.get(kind) == action:
             score.right += 1
             done.add((kind, resource))
@@ -222,7 +223,7 @@ def scores(rows: Rows, plan: Plan) -> dict[str, Score]:
 def measure(seed: int, resources: int) -> tuple[Rows, Plan, dict[str, Score]]:
     """Make the estate, run the recommenders, compare."""
     rows = made(seed, resources)
-    (plan,) = plans(Warehouse(rows), AS_OF, kinds=KINDS)  # type: ignore[arg-type]
+    (plan,) = plans(Warehouse(rows), AS_OF, kinds=KINDS)
     if plan.failed:
         raise RuntimeError(f"a recommender crashed: {plan.failed}")
     return rows, plan, scores(rows, plan)

@@ -14,7 +14,7 @@ def peak() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-def run(work: Callable[..., None], *arguments: object) -> float:
+def run(work: Callable[..., object], *arguments: object) -> float:
     """Seconds that a process takes for it. Raises SystemExit where it fails."""
     process = multiprocessing.get_context("spawn").Process(target=work, args=arguments)
     start = time.perf_counter()
@@ -25,7 +25,7 @@ def run(work: Callable[..., None], *arguments: object) -> float:
     return time.perf_counter() - start
 
 
-def serve(work: Callable[..., None], *arguments: object) -> Any:
+def serve(work: Callable[..., object], *arguments: object) -> Any:
     """A process that serves until it is terminated."""
     process = multiprocessing.get_context("spawn").Process(target=work, args=arguments, daemon=True)
     process.start()

@@ -138,7 +138,8 @@ class Estate:
 
     def rows(self, sql: str, params: Mapping[str, object] | None = None) -> list[dict[str, Any]]:
         self._build()
-        return self.connection.sql(sql, params=dict(params or {}) or None).to_arrow_table().to_pylist()
+        found: list[dict[str, Any]] = self.connection.sql(sql, params=dict(params or {}) or None).to_arrow_table().to_pylist()
+        return found
 
     def _build(self) -> None:
         if self._built:

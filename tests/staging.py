@@ -48,7 +48,8 @@ def _as_written(connection: duckdb.DuckDBPyConnection) -> None:
 def stage(fmt: Format, *paths: Path | str, query: str = "select * from staged") -> list[dict[str, Any]]:
     """The rows of `query` over `staged` (and `raw`), as dictionaries."""
     with staged(fmt, *paths) as connection:
-        return connection.sql(query).to_arrow_table().to_pylist()
+        found: list[dict[str, Any]] = connection.sql(query).to_arrow_table().to_pylist()
+    return found
 
 
 def write_csv(path: Path, header: Iterable[str], *rows: Iterable[object]) -> Path:

@@ -45,8 +45,9 @@ def idle(estate: Estate) -> Summary:
 def test_what_was_deleted_and_stayed_unused_saved_all_of_it() -> None:
     summary = idle(endpoint([0.0]))
     assert summary.decisions == 3
-    assert summary.baseline_cost == 3 * summary.worst.baseline  # type: ignore[union-attr]
-    assert abs(summary.worst.baseline - 30 * 72 * MONTH) < Decimal("0.01")  # type: ignore[union-attr]
+    assert summary.worst is not None
+    assert summary.baseline_cost == 3 * summary.worst.baseline
+    assert abs(summary.worst.baseline - 30 * 72 * MONTH) < Decimal("0.01")
     assert summary.recommended.cost == summary.hindsight_cost == 0
     assert (summary.recommended.captured, summary.win_rate) == (1.0, 1.0)
     assert summary.unmatured == 3

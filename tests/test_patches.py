@@ -14,6 +14,7 @@ import yaml
 
 from finops.model import (
     Act,
+    Action,
     Delete,
     Effect,
     Estimate,
@@ -28,11 +29,11 @@ from finops.model import (
     UseSpot,
 )
 from finops.patches import FORMS, forms_of, patch_of, templates
-from finops.storage.rules import Rule, document
+from finops.storage.rules import Rule, Shape, document
 from finops.window import Window
 
 DAY = date(2026, 10, 31)
-ACTIONS = {
+ACTIONS: dict[str, Action] = {
     "Delete": Delete(),
     "Stop": Stop(),
     "Resize": Resize("a", "b"),
@@ -42,7 +43,7 @@ ACTIONS = {
 }
 
 
-def finding(resource: str, resource_type: str, action: Delete | Stop | Resize | Reconfigure | UseSpot) -> Finding:
+def finding(resource: str, resource_type: str, action: Action) -> Finding:
     saving = Saving(Estimate.exactly(Decimal(1)), Decimal(12), Decimal(0), "USD")
     verdict = Act(action, saving, 1.0, "why", Effect())
     evidence = Evidence((), Window.of_days(DAY, DAY), 1.0, "")
@@ -96,7 +97,7 @@ IDS = {  # a resource of each type that has a form, with all that its forms name
     "compute.googleapis.com": "//compute.googleapis.com/projects/p/zones/z-a/things/thing",
     "apps.k8s.io": "cluster/namespaces/shop/deployments/thing",
 }
-SHAPES = {
+SHAPES: dict[str, Shape] = {
     "AWS::S3::Bucket": "transitions",
     "Microsoft.Storage/storageAccounts": "tiers",
     "storage.googleapis.com/Bucket": "conditions",
@@ -109,12 +110,12 @@ def patched(resource_type: str, action: str, name: str = "thing", hours: tuple[t
     form = next((found for start, found in IDS.items() if resource_type.startswith(start)), "arn:aws:x:r:1:thing/thing")
     resource = form.format(resource_type)[: -len("thing")] + name
     if action == "lifecycle":
-        rules = document(SHAPES[resource_type], [RULE])  # type: ignore[arg-type]
+        rules = document(SHAPES[resource_type], [RULE])
         found = replace(finding(resource, resource_type, Reconfigure("a", "b")), lifecycle=rules)
         return replace(found, patch=patch_of(found))
     scale = Scale("none", "min 2, max 9, target 70%", 40, 300, 1, 120, 900, hours)
     kind, _, word = action.rpartition(" ")
-    found = finding(resource, resource_type, scale if word == "Scale" else ACTIONS[word])  # type: ignore[arg-type]
+    found = finding(resource, resource_type, scale if word == "Scale" else ACTIONS[word])
     found = replace(found, kind=kind or "rightsizing")
     return replace(found, patch=patch_of(found))
 

@@ -169,7 +169,9 @@ COSTS = st.decimals("0.0001", "9999", places=4, allow_nan=False)
         st.tuples(KINDS, st.sampled_from("abcd"), ACTIONS, FACTORS), max_size=10, unique_by=lambda t: (t[0], t[1], type(t[2]))
     ),
 )
-def test_the_waterfall_sums_exactly_and_saving_is_at_most_the_spend(lines: list, actions: list) -> None:
+def test_the_waterfall_sums_exactly_and_saving_is_at_most_the_spend(
+    lines: list[tuple[str, Decimal, str, Decimal]], actions: list[tuple[str, str, Action, Decimal]]
+) -> None:
     billed = [line(r, str(c), k, str(rate)) for r, c, k, rate in lines]
     bill = Bill(billed, [Commitment("sp", "P", "a", "savings_plan_compute")])
     before = bill.total

@@ -146,7 +146,7 @@ def test_credits_pay_until_their_last_day_and_the_forecast_has_the_cliff(
         )
     assert Decimal(cliff["monthly"]) == Decimal(paid["amount"]).quantize(Decimal("0.01"))
     mine = [r for r in plan["recommendations"] if r["provider"] == "Google Cloud"]
-    saved = sum(Decimal(r["saving"]["expected"]) * 12 for r in mine)
+    saved = sum((Decimal(r["saving"]["expected"]) * 12 for r in mine), Decimal(0))
     cash = sum(Decimal(r["saving"]["cash_12m"]) for r in mine)
     # 44 of 365 days are paid by credits: from 1 November to 14 December
     assert saved > 0
@@ -158,7 +158,9 @@ def test_the_change_of_a_flat_price_is_the_exchange_rates_alone(say: Callable[..
     found = say("costs", "--by", "resource", "--compare", "--from", "2026-08-01", "--to", "2026-08-31")
     mine = [row for row in found["rows"] if "/virtualmachines/nv-" in str(row["resource"]).lower()]
     assert len(mine) == 7
-    sums = {name: sum(Decimal(row[name]) for row in mine) for name in ("change", "usage", "mix", "price", "exchange")}
+    sums = {
+        name: sum((Decimal(row[name]) for row in mine), Decimal(0)) for name in ("change", "usage", "mix", "price", "exchange")
+    }
     assert sums["exchange"].quantize(Decimal("0.01")) == Decimal(told(7, "of it by exchange rate"))
     assert sums["change"] == sums["exchange"]
     assert (sums["usage"], sums["mix"], sums["price"]) == (0, 0, 0)

@@ -12,7 +12,6 @@ import math
 import multiprocessing
 import os
 import re
-import sys
 import tempfile
 import time
 from collections import Counter
@@ -139,7 +138,7 @@ def _load(url: str, folder: str, days: int, told: Any) -> None:
 
 def _download(url: str, folder: str, size: int, told: Any) -> None:
     """One object of `size` bytes into the cache."""
-    connection = Connection(AwsSettings(endpoint_url=url), lambda *_: None)
+    connection = Connection(AwsSettings(endpoint_url=url, endpoint_urls={}), lambda *_: None)
     before = peak()
     blob = Blob("data/part.parquet", "tag", size, partial(_content, connection, "bucket", "key", "tag"))
     store_blobs(Path(folder), iter([blob]), NOW)
@@ -180,4 +179,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

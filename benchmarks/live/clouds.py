@@ -10,7 +10,6 @@ import argparse
 import math
 import multiprocessing
 import os
-import sys
 import tempfile
 import time
 from datetime import UTC, datetime
@@ -124,4 +123,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

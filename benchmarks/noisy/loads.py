@@ -18,7 +18,7 @@ ZONES = ("Europe/Berlin", "America/New_York", "Asia/Kolkata", "UTC")
 def clock(zone: str) -> tuple[Array, Array, Array]:
     """(local hour, local weekday, local day of the month) of each hour of the window."""
     local = [start.astimezone(ZoneInfo(zone)) for start in STARTS]
-    return tuple(np.array([getattr(t, part) if part != "wd" else t.weekday() for t in local]) for part in ("hour", "wd", "day"))  # type: ignore[return-value]
+    return np.array([t.hour for t in local]), np.array([t.weekday() for t in local]), np.array([t.day for t in local])
 
 
 def day_of_hour() -> Array:
@@ -69,7 +69,8 @@ class Maker:
 
     def nightly(self, length: int) -> Array:
         hour = int(self.rng.integers(0, 5))
-        return (np.arange(HOURS) % 24 >= hour) & (np.arange(HOURS) % 24 < hour + length) & ~self.skip(0.02)
+        runs: Array = (np.arange(HOURS) % 24 >= hour) & (np.arange(HOURS) % 24 < hour + length) & ~self.skip(0.02)
+        return runs
 
     def skip(self, share: float) -> Array:
         """Whole days, at random."""
@@ -102,7 +103,8 @@ class Maker:
     def _on_days(self, every: int, length: int) -> Array:
         hour, first = int(self.rng.integers(0, 5)), int(self.rng.integers(0, every))
         index = np.arange(HOURS)
-        return (index // 24 % every == first) & (index % 24 >= hour) & (index % 24 < hour + length)
+        due: Array = (index // 24 % every == first) & (index % 24 >= hour) & (index % 24 < hour + length)
+        return due
 
     def with_work(
         self, noise: dict[str, Array], used: Array, cpu: float = 30.0, rate: float = 2e5, least: float = 6.0

@@ -104,7 +104,9 @@ def _left_by_run(
 def snapshot(rows: Rows, resource: dict[str, str], maker: Maker) -> None:
     gone, size = maker.chance(0.4), maker.between(20, 3000)
     rows.charge(resource, "GB-Months", "snapshot", size * 0.05 / 30.4, size / 30.4, SHORT)
-    image = {"image_id": "ami-1", "image_state": "deregistered" if gone else "available"} if maker.chance(0.8) or gone else {}
+    image: dict[str, Any] = {}
+    if maker.chance(0.8) or gone:
+        image = {"image_id": "ami-1", "image_state": "deregistered" if gone else "available"}
     kind = SNAPSHOTS[resource["provider"]]
     rows.observe(resource, kind, maker.days(60, 900), state="completed", stored_gib=size, **image)
     rows.truth[resource["id"]] = Truth("a snapshot", {"idle": "Delete"} if gone else {})

@@ -13,7 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from benchmarks.traces.bar import Bar, Decisions, present
-from benchmarks.traces.joint_commitments import joint_bars, seconds_bar
+from benchmarks.traces.joint_commitments import Rule, joint_bars, seconds_bar
 from finops.commitment.policy import ALONE, BROAD, NARROW, outlook, siblings
 
 Floats = NDArray[np.float64]
@@ -76,7 +76,7 @@ def _aws(days: int, seen: Floats, discount: float, per_day: int) -> float:
     return quantile(seen[-days * per_day :], discount)
 
 
-VENDORS = {
+VENDORS: dict[str, Callable[[Floats, float, int], float]] = {
     "aws_7d": lambda seen, d, n: _aws(7, seen, d, n),
     "aws_30d": lambda seen, d, n: _aws(30, seen, d, n),
     "aws_60d": lambda seen, d, n: _aws(60, seen, d, n),
@@ -184,9 +184,9 @@ def bars(folder: Path, decisions: Decisions) -> Iterator[Bar]:
         scopes = snowflake(path)
         yield from _bars("snowflake", scopes, decisions)
         demands = {scope.name: scope.demand for scope in scopes}
-        rules = {n: partial(_ruled, rule) for n, rule in VENDORS.items() if n != "nothing"}
+        rules: dict[str, Rule] = {n: partial(_ruled, rule) for n, rule in VENDORS.items() if n != "nothing"}
         yield from joint_bars("snowflake", demands, rules, decisions)
         yield seconds_bar("snowflake", demands)
-    prices = next(iter(present(folder, "prices/instance_prices.csv.gz")), None)
-    for path in present(folder, "demand/ufcg_aws_daily_instances_2y.parquet") if prices else ():
-        yield from _bars("ufcg", ufcg(path, prices), decisions)
+    for prices in present(folder, "prices/instance_prices.csv.gz"):
+        for path in present(folder, "demand/ufcg_aws_daily_instances_2y.parquet"):
+            yield from _bars("ufcg", ufcg(path, prices), decisions)

@@ -90,7 +90,7 @@ def _container(name: str, rows: pd.DataFrame, cut: int) -> Container | None:
         return None
 
     def column(part: pd.DataFrame, what: str, unit: float = 1.0) -> FloatArray:
-        return part[what].to_numpy(dtype=np.float64) / unit
+        return np.asarray(part[what], np.float64) / unit
 
     age = (cut - seen["timestamp_anon"].to_numpy(dtype=np.float64)) / 86_400
     return Container(

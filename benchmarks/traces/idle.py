@@ -9,7 +9,7 @@ from pathlib import Path
 from benchmarks.estate import KINDS, bars_of, measure
 from benchmarks.noisy.rows import AS_OF
 from benchmarks.traces.bar import Bar, Decisions
-from finops.model import action_name
+from finops.model import Act, action_name
 
 SEED, RESOURCES = 20261031, 5000
 
@@ -20,7 +20,8 @@ def bars(_: Path, decisions: Decisions) -> Iterator[Bar]:
     for r in plan.recommendations:
         if r.finding.kind in KINDS:
             resource = r.finding.scope.resource
-            action = action_name(r.finding.verdict.action)  # type: ignore[union-attr]
+            assert isinstance(r.finding.verdict, Act)
+            action = action_name(r.finding.verdict.action)
             what, day = rows.truth[resource].what, str(AS_OF + timedelta(days=1))
             decisions.log(r.finding.kind, f"estate seed {SEED}", resource, day, str(AS_OF), action, truth=what)
     yield from bars_of(SEED, RESOURCES, measured)

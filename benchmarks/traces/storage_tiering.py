@@ -168,4 +168,4 @@ def history_of(batches: Batches) -> History:
     here = past.dies > 0
     stock = np.stack([np.bincount(-past.born[here], weights=row[here], minlength=1) for row in past.weights])
     months = tuple(observed(past, first, last - first) for first, last in pairwise(edges))
-    return History(months, tuple(last - first for first, last in pairwise(edges)), stock)
+    return History(months, tuple(last - first for first, last in pairwise(edges)), stock.astype(np.float64))

@@ -169,7 +169,7 @@ class Connection:
                 self._known["own"] = self._known["credentials"] = own
                 target, endpoint = self.settings.impersonate, self.settings.endpoint_urls.get("iamcredentials")
                 if target:
-                    self._known["credentials"] = impersonated_credentials.Credentials(  # type: ignore[no-untyped-call]
+                    self._known["credentials"] = impersonated_credentials.Credentials(
                         source_credentials=own,
                         target_principal=target,
                         target_scopes=list(SCOPES),
@@ -185,7 +185,7 @@ class Connection:
         from requests.adapters import HTTPAdapter
         from urllib3.util.retry import Retry
 
-        session = AuthorizedSession(self.credentials())  # type: ignore[no-untyped-call]
+        session = AuthorizedSession(self.credentials())
         patience = Retry(
             total=self.settings.retries,
             status_forcelist=THROTTLED,

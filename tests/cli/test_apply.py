@@ -39,7 +39,7 @@ def test_rules_and_sizes_are_also_files_for_a_pull_request(
     every = [
         r for plan in plans for r in plan["recommendations"] if r["kind"] in ("storage_tiering", "rightsizing") and r["patch"]
     ]
-    endings = set()
+    endings: set[str] = set()
     for found in every:
         ran = finops("apply", found["id"], "--warehouse", company, "--out", tmp_path / found["id"])
         assert ran.code == 0

@@ -16,7 +16,7 @@ from finops.summary.blocks import first_of
 from finops.summary.html_table import html_table
 from finops.summary.loading import summed
 
-ROWS = [
+ROWS: list[dict[str, object]] = [
     {"service": "Object store", "day": date(2026, 10, 31), "cost": Decimal("1234567.895"), "lines": 12},
     {"service": "=HYPERLINK(1)", "day": None, "cost": Decimal("-0.004"), "lines": 3},
 ]

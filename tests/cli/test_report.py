@@ -293,7 +293,8 @@ def poisoned(made: Weekly, name: str) -> Weekly:
         savings=_poisoned_savings(made, name),
         ml=replace(
             made.ml,
-            **{part: tuple(replace(row, name=name) for row in getattr(made.ml, part)[:1]) for part in ("platforms", "teams")},
+            platforms=tuple(replace(row, name=name) for row in made.ml.platforms[:1]),
+            teams=tuple(replace(row, name=name) for row in made.ml.teams[:1]),
         ),
         instruments=tuple(replace(one, missing=name, how=name) for one in made.instruments[:1]),
         teams=tuple(replace(team, team=name) for team in made.teams[:2]),
@@ -311,8 +312,8 @@ def _unusual(made: Weekly, name: str) -> queries.Anomaly:
 
 def _poisoned_savings(made: Weekly, name: str) -> queries.SavingsReport:
     """A finding of each kind of standing, all of whose words are `name`."""
-    words = ("kind", "provider", "account", "resource", "owner", "do", "measured", "why")
-    row = replace(made.savings.rows[0], **dict.fromkeys(words, name))
+    words: dict[str, Any] = dict.fromkeys(("kind", "provider", "account", "resource", "owner", "do", "measured", "why"), name)
+    row = replace(made.savings.rows[0], **words)
     rows = (
         replace(row, status="new", first_seen=made.as_of),
         replace(row, status="open", waiting=Decimal(5)),

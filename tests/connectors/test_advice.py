@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 from connectors import aws, azure, gcp
 from finops.intake.detect import detect
@@ -15,7 +16,7 @@ from finops.tables import VENDOR_RECOMMENDATIONS
 from tests.staging import stage, write_csv
 
 
-def taken(path: Path, name: str, scratch: Path) -> list[dict]:
+def taken(path: Path, name: str, scratch: Path) -> list[dict[str, Any]]:
     fmt = detect(look(path, path.name, scratch), formats())
     assert fmt.name == name
     rows = stage(fmt, path)

@@ -22,6 +22,7 @@ from finops.model import KINDS, Finding
 from finops.portfolio import Plan
 from finops.recommend import Context, PortfolioRecommender, Recommender, Row
 from finops.runner import plans, recommenders
+from recommenders.idle import Idle
 from tests.estate import AS_OF, Estate
 
 FOUND = sorted(plugins.recommenders().items())
@@ -130,7 +131,7 @@ def test_it_has_a_title_and_one_of_the_two_protocols(kind: str, recommender: typ
     assert (importlib.import_module(recommender.__module__).__doc__ or "").splitlines()[0].endswith(".")
     made = recommender()
     assert isinstance(made, Recommender) != isinstance(made, PortfolioRecommender)
-    assert recommender.__dataclass_params__.frozen  # type: ignore[attr-defined]
+    assert vars(recommender)["__dataclass_params__"].frozen
 
 
 @EVERY
@@ -225,5 +226,6 @@ def test_a_wrong_threshold_is_refused_by_name(settings: dict[str, dict[str, obje
 
 
 def test_bounds_themselves_are_allowed() -> None:
-    made = recommenders({"idle": {"idle_days": 7}})
-    assert made["idle"].idle_days == 7  # type: ignore[union-attr]
+    made = recommenders({"idle": {"idle_days": 7}})["idle"]
+    assert isinstance(made, Idle)
+    assert made.idle_days == 7

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from streamlit.testing.v1 import AppTest
+from streamlit.testing.v1.element_tree import Element
 
 from finops.config import load_config
 from finops.dashboard import panel
@@ -141,6 +142,7 @@ def panels(app: AppTest) -> list[tuple[str, list[Any]]]:
     """The page's panels: what stands below a heading that shows numbers, up to the command that ends it."""
     found, title, parts = [], "", list[Any]()
     for element in app.main:
+        assert isinstance(element, Element)
         kind = element.type
         if kind in ("header", "subheader"):
             title = element.value
@@ -399,13 +401,14 @@ def test_a_resource_s_days_are_beside_its_facts(
 
 def test_a_dismissal_makes_no_plan_anew(copied: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from finops.dashboard import state
+    from finops.ledger.record import decide
 
     app = opened("plan", copied, monkeypatch)
     made: list[object] = []
     monkeypatch.setattr(state, "shown_plans", lambda *a, **k: made.append(a))
     wanted = frame(app, "effort")["id"][0]
     monkeypatch.setenv("FINOPS_WAREHOUSE", str(copied))
-    state.decide(Warehouse.open(str(copied)), load_config(), wanted, "dismissed", by="ana", why="audit", until=date(2027, 3, 1))
+    decide(Warehouse.open(str(copied)), load_config(), wanted, "dismissed", by="ana", why="audit", until=date(2027, 3, 1))
     app.run()
     assert not app.exception
     assert made == []

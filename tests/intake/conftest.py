@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,7 +21,7 @@ def august(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a warehouse that holds August of account acc-1: 10.00 USD."""
     folder = tmp_path_factory.mktemp("august")
     path = folder / "august.csv"
-    period = {"BillingPeriodStart": "2026-08-01T00:00:00Z", "BillingPeriodEnd": "2026-09-01T00:00:00Z"}
+    period: dict[str, Any] = {"BillingPeriodStart": "2026-08-01T00:00:00Z", "BillingPeriodEnd": "2026-09-01T00:00:00Z"}
     path.write_text(text(ChargePeriodStart="2026-08-01T00:00:00Z", ChargePeriodEnd="2026-08-02T00:00:00Z", **period))
     deliver(_opened(folder / "warehouse"), path)
     return folder / "warehouse"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -40,7 +41,7 @@ LINE: dict[str, object] = {
 }
 
 
-def text(*lines: dict[str, object], without: tuple[str, ...] = (), **everywhere: object) -> str:
+def text(*lines: Mapping[str, object], without: tuple[str, ...] = (), **everywhere: Any) -> str:
     """CSV of FOCUS lines: the template with what each line and `everywhere` change; `without` columns are left out."""
     header = [
         name for name in {**LINE, **everywhere, **{k: v for line in lines for k, v in line.items()}} if name not in without

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -58,7 +59,7 @@ def _focus(folder: Path) -> list[Path]:
 
 HALF_USED = json.dumps([{"type": "COMMITTED_USAGE_DISCOUNT_DOLLAR_BASE", "amount": "-20", "full_name": "CUD"}])
 
-DELIVERIES = {
+DELIVERIES: dict[str, tuple[Callable[[Path], list[Path]], int, int]] = {
     # how it is made: lines, charges
     "covered, negated, fee with an unused part": (lambda f: _cur(f, covered("0.096", "0.06"), NEGATION, PLAN_FEE), 3, 3),
     "a negation that cancels in part": (lambda f: _cur(f, covered("0.1", "0.06"), NEGATION), 2, 2),

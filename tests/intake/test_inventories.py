@@ -32,7 +32,7 @@ def bands(warehouse: Warehouse, day: str = "2026-10-31") -> list[Band]:
             " from object_listing($day::date) order by all",
             {"day": day},
         )
-    return [tuple(row.values()) for row in rows]  # type: ignore[misc]
+    return [tuple(row.values()) for row in rows]
 
 
 def ago(days: float) -> datetime:
@@ -203,8 +203,8 @@ def gcs(root: Path, *, header: bool, kind: str = "csv") -> Path:
     if kind == "parquet":
         pq.write_table(pa.table({name: [row[i] for row in rows] for i, name in enumerate(GCS)}), shard)
     else:
-        text = [tuple(c.isoformat() if isinstance(c, datetime) else c for c in row) for row in rows]
-        write_csv(shard, GCS if header else text[0], *(text if header else text[1:]))
+        text = [[c.isoformat() if isinstance(c, datetime) else c for c in row] for row in rows]
+        write_csv(shard, GCS if header else map(str, text[0]), *(text if header else text[1:]))
     options = {"metadata_fields": list(GCS), "storage_filters": {"bucket": "models"}}
     document = {
         "report_config": {"name": "projects/p/locations/us/reportConfigs/cfg", "object_metadata_report_options": options},

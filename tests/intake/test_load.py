@@ -256,8 +256,8 @@ def _mart(warehouse: Warehouse, name: str) -> pa.Table:
 
 
 def test_costs_and_plans_of_two_currencies_are_two(warehouse: Warehouse, tmp_path: Path, finops: Callable[..., Ran]) -> None:
-    lines = {}, {"BillingCurrency": "EUR", "BilledCost": "4", "EffectiveCost": "4"}
-    deliver(warehouse, _file(tmp_path, "bill.csv", text(*lines)))
+    euro = {"BillingCurrency": "EUR", "BilledCost": "4", "EffectiveCost": "4"}
+    deliver(warehouse, _file(tmp_path, "bill.csv", text({}, euro)))
     at = ("--format", "json", "--warehouse", tmp_path / "warehouse")
     assert json.loads(finops("costs", *at).out)["totals"] == {"EUR": "4.00", "USD": "10.00"}
     plans = json.loads(finops("recommend", *at).out)

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -62,7 +63,10 @@ def test_charges_without_an_invoice_id_tie_by_issuer_and_period(warehouse: Wareh
 
 def test_a_missing_month_and_the_open_one_are_named(warehouse: Warehouse, tmp_path: Path) -> None:
     for month in ("07", "09"):
-        start = {"BillingPeriodStart": f"2026-{month}-01T00:00:00Z", "ChargePeriodStart": f"2026-{month}-01T00:00:00Z"}
+        start: dict[str, Any] = {
+            "BillingPeriodStart": f"2026-{month}-01T00:00:00Z",
+            "ChargePeriodStart": f"2026-{month}-01T00:00:00Z",
+        }
         path = tmp_path / f"{month}.csv"
         path.write_text(text(ChargePeriodEnd=f"2026-{month}-02T00:00:00Z", **start))
         deliver(warehouse, path)

@@ -104,7 +104,8 @@ def test_how_long_proves() -> None:
 
 
 def test_the_years_end_proves_nothing() -> None:
-    quiet = quiet_period({day - timedelta(days=n): Q if n < 16 else W for n in range(60)} if (day := date(2027, 1, 5)) else {})
+    last = date(2027, 1, 5)
+    quiet = quiet_period({last - timedelta(days=n): Q if n < 16 else W for n in range(60)})
     assert quiet is not None
     assert proof_days(quiet, 14, 14)[0] == 14 + 13  # 24 December to 5 January
 

@@ -73,7 +73,7 @@ def estate(rows: list[dict[str, Any]], today: dict[Meter, np.ndarray], *touched:
     now = [row | {"listed": row["listed"][-30:]} for row in rows if row["starts"][-1] == 24 * TODAY]
     history = history_of(rows, now, today, touched, begun, AS_OF)
     context = Context(AS_OF, PriceBook(()), None, None, "USD")  # type: ignore[arg-type]
-    return Estate(context, terms, after_plan(today, terms), history, {"P": 1.0}, frozenset())
+    return Estate(context, terms, after_plan(today, terms), history, {"P": 1.0}, {})
 
 
 @pytest.mark.parametrize(

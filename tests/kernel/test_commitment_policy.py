@@ -16,7 +16,7 @@ DAYS = 400
 
 def noisy(path: np.ndarray, seed: int = 0) -> np.ndarray:
     """Daily levels with 5 % noise."""
-    return path * np.random.default_rng(seed).normal(1, 0.05, len(path)).clip(0.5)
+    return np.asarray(path * np.random.default_rng(seed).normal(1, 0.05, len(path)).clip(0.5))
 
 
 @given(st.floats(1e-3, 1e6), st.sampled_from([BROAD, NARROW]), st.integers(0, 20))

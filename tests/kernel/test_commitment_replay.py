@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 import numpy as np
 import pytest
 
 from finops.backtest.commitments import (
-    LAG_DAYS,
     TERM_DAYS,
     Bought,
     Demand,
@@ -19,6 +19,7 @@ from finops.backtest.commitments import (
     purchase_days,
     replay,
 )
+from finops.backtest.verdicts import LAG_DAYS
 from finops.model import Commit
 from finops.pricing import Price, PriceBook, PriceKey
 
@@ -44,7 +45,7 @@ def commit(hourly: str) -> Commit:
     return Commit("plan", "1y", "none", Decimal(hourly), "USD/h", f"plan 1y, {hourly} USD/h")
 
 
-def demand(hourly: np.ndarray, commitment: str = "", **more: dict) -> Demand:
+def demand(hourly: np.ndarray, commitment: str = "", **more: Any) -> Demand:
     return Demand(FIRST, {(METER, commitment): hourly}, more.get("kept", {}), more.get("paid", {}))
 
 

@@ -79,8 +79,8 @@ def test_one_spike_is_no_fee() -> None:
 
 def days_of_fee(first: date, history: Floats, day: int, amount: float) -> Floats:
     """The history with an amount more on that day of each month."""
-    due = [amount if (first + timedelta(days=n)).day == day else 0.0 for n in range(history.size)]
-    return history + np.array(due)
+    due: Floats = np.array([amount if (first + timedelta(days=n)).day == day else 0.0 for n in range(history.size)])
+    return history + due
 
 
 def test_a_fee_on_a_growing_bill_is_known() -> None:

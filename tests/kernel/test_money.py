@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from decimal import Decimal
 
 import pytest
@@ -22,7 +23,7 @@ def test_a_sum_is_exact_in_any_order(values: list[Decimal]) -> None:
 
 
 @pytest.mark.parametrize("mix", [lambda a, b: a + b, lambda a, b: a - b, lambda a, b: a < b, lambda a, b: a <= b])
-def test_currencies_never_mix(mix) -> None:
+def test_currencies_never_mix(mix: Callable[[Money, Money], object]) -> None:
     with pytest.raises(MixedCurrencies, match="USD and EUR"):
         mix(Money(Decimal(1), "USD"), Money(Decimal(1), "EUR"))
 

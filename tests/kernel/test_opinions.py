@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -43,7 +44,7 @@ def finding(verdict: Verdict, resource: str = "i-1", kind: str = "rightsizing", 
     return Finding(kind, kind, scope, verdict, Evidence((), window, 1.0, ""), AS_OF, Decimal(100), "USD")
 
 
-def opinion(action: str = "Resize", target: str = "m5.large", resource: str = ARN, **more: str) -> Opinion:
+def opinion(action: str = "Resize", target: str = "m5.large", resource: str = ARN, **more: Any) -> Opinion:
     made = Opinion("Advisor", "AWS", "a1", resource, "rightsizing", action, "m5.xlarge", target, Decimal("12.5"), "USD")
     return replace(made, **more)
 

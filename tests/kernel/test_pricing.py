@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -17,7 +18,7 @@ def price(amount: str, *, on: int = 1, tier: float = 0, **key: str) -> Price:
     return Price(whole, Decimal(amount), "Hours", "USD", datetime(2026, 10, on, tzinfo=UTC), tier)
 
 
-def ask(**key: str | None) -> PriceKey:
+def ask(**key: Any) -> PriceKey:
     return PriceKey("P", "r", "vm", **({"sku": "m"} | key))
 
 

@@ -177,14 +177,14 @@ class TestFocusSpecification:
 
         The table's on-demand row (0.75 of an hour, 2.25) does not add up with it to one hour; the rest here is 0.667 and 2.00.
         """
-        scope = {"family": "vm", "size_flexible": True}
+        scope: dict[str, Any] = {"family": "vm", "size_flexible": True}
         bill = rate(np.array([[1.0]]), [meter("vm.large", 3.0)], [plan(RESERVED, 0.50, [1.50], **scope)])
         assert bill.covered[0].quantity == pytest.approx(0.333, abs=5e-4)
         assert bill.covered[0].cost == pytest.approx(0.50)
         assert bill.on_demand.sum() == pytest.approx(2.00)
 
     def test_flexibility_with_two_resources(self) -> None:
-        scope = {"family": "vm", "size_flexible": True}
+        scope: dict[str, Any] = {"family": "vm", "size_flexible": True}
         bill = rate(np.array([[1.0, 1.0]]), [meter("vm.medium", 2.0)] * 2, [plan(RESERVED, 2.0, [1.0, 1.0], **scope)])
         assert [part.cost for part in bill.covered] == pytest.approx([1.0, 1.0])
         assert bill.total == pytest.approx(2.0)
@@ -275,5 +275,5 @@ def test_every_unit_and_every_coin_is_somewhere(usage: list[list[float]], bought
     for part in bill.covered:
         covered[part.meter] += part.quantity
     assert covered + bill.left.sum(axis=0) == pytest.approx(quantity.sum(axis=0), abs=1e-6)
-    paid = sum(h.hourly for h in holdings) * len(usage)  # type: ignore[misc]
+    paid = sum(h.hourly for h in holdings) * len(usage)
     assert sum(part.cost for part in bill.covered) + bill.unused.sum() == pytest.approx(paid, abs=1e-6)

@@ -143,15 +143,15 @@ def test_nothing_after_a_decision_changes_the_regression() -> None:
     other = np.concatenate([load[:changed], 5 * load[changed:]])
     mine, others = (np.stack(foreseen(x, group, 200)) for x in (load, other))
     assert np.array_equal(mine[:, : changed + 1], others[:, : changed + 1])
-    mine, others = (learned_by_worth(x, group, 200) for x in (load, other))
-    assert np.array_equal(mine[:, : changed + 1], others[:, : changed + 1])
-    assert not np.array_equal(mine, others)
-    mine, others = (WithinBudget().wanted(x, group, start, 200) for x in (load, other))
-    assert np.array_equal(mine[:151], others[:151])
+    learned, anew = (learned_by_worth(x, group, 200) for x in (load, other))
+    assert np.array_equal(learned[:, : changed + 1], anew[:, : changed + 1])
+    assert not np.array_equal(learned, anew)
+    one, two = (WithinBudget().wanted(x, group, start, 200) for x in (load, other))
+    assert np.array_equal(one[:151], two[:151])
     rule = TargetTracking(0.6, 5)
-    mine, others = (CheaperThan().wanted(x, group, start, rule.wanted(x, group), 200) for x in (load, other))
-    assert np.array_equal(mine[:151], others[:151])
-    assert not np.array_equal(mine, others)
+    one, two = (CheaperThan().wanted(x, group, start, rule.wanted(x, group), 200) for x in (load, other))
+    assert np.array_equal(one[:151], two[:151])
+    assert not np.array_equal(one, two)
 
 
 def test_a_ridge_finds_a_line_and_forgets_an_old_one() -> None:

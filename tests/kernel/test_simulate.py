@@ -80,7 +80,9 @@ ACTIONS = st.lists(
 
 
 @given(LINES, ACTIONS)
-def test_savings_telescope_and_never_exceed_the_spend(lines: list, actions: list) -> None:
+def test_savings_telescope_and_never_exceed_the_spend(
+    lines: list[tuple[str, Decimal, str, str]], actions: list[tuple[str, Decimal, str, bool, Decimal]]
+) -> None:
     reservation = Commitment("ri", "P", "a", "reservation", {"family": "m5", "size_flexible": True})
     bill = Bill([line(r, str(c), k, str(c * 2) if k else None, m) for r, c, k, m in lines], [PLAN, reservation])
     before, saved = bill.total, Decimal(0)
@@ -155,8 +157,8 @@ def rated_bill(uses: list[tuple[str, int]], hourly: float) -> tuple[Bill, float]
     for index, (machine, hours) in enumerate(uses):
         part = covered.get(index)
         taken = part.quantity if part else 0.0
-        if taken:
-            mine = line(f"i-{index}", repr(part.cost), "sp", repr(taken), machine)  # type: ignore[union-attr]
+        if part and taken:
+            mine = line(f"i-{index}", repr(part.cost), "sp", repr(taken), machine)
             lines.append(replace(mine, quantity=Decimal(repr(taken))))
         if hours - taken > 1e-9:
             lines.append(

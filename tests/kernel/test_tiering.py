@@ -34,6 +34,7 @@ def tariffs(draw: st.DrawFn) -> list[Tariff]:
 def borne(lie: list[Band], ranks: tuple[int, ...], of: list[Tariff], months: float) -> float | None:
     """What a decision bears a month, by the rules in words; None where it breaks one."""
     life = lie[-1].day_to
+    assert life is not None
     total, entered = 0.0, lie[0].day_from
     for index, (band, rank) in enumerate(zip(lie, ranks, strict=True)):
         before = ranks[index - 1] if index else None
@@ -48,6 +49,7 @@ def borne(lie: list[Band], ranks: tuple[int, ...], of: list[Tariff], months: flo
         if rank > 0:
             total += band.objects / 1000 * of[rank].transition / months
             if steps and index > 0:
+                assert band.day_to is not None
                 total += band.objects / (band.day_to - band.day_from) * DAYS_PER_MONTH / 1000 * of[rank].transition
     return total
 

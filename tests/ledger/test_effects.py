@@ -27,5 +27,7 @@ def test_what_is_kept_is_what_was(effect: Effect) -> None:
 
 
 def test_every_field_of_a_change_is_kept() -> None:
-    (kept,) = effect_document(Effect((WHOLE,)))["changes"]
+    changes = effect_document(Effect((WHOLE,)))["changes"]
+    assert isinstance(changes, list)
+    (kept,) = changes
     assert set(kept) == {field.name for field in fields(Change)}

@@ -96,7 +96,8 @@ def october(finops: Call, tmp_path: Path, path: Path) -> None:
 def document(finops: Call, path: Path, *more: str) -> dict[str, Any]:
     ran = finops("savings", *more, "--warehouse", path, "--format", "json")
     assert ran.code == 0, ran.err
-    return json.loads(ran.out)
+    found: dict[str, Any] = json.loads(ran.out)
+    return found
 
 
 def row(found: dict[str, Any], resource: str) -> dict[str, Any]:

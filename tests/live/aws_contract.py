@@ -121,7 +121,8 @@ class Aws:
             if not pages:
                 return UNKNOWN_TO_THE_EMULATOR.get(permission)
             page = pages.pop(0) if len(pages) > 1 else pages[0]
-        return page(asked) if callable(page) else page
+        answer: dict[str, Any] = page(asked) if callable(page) else page
+        return answer
 
 
 @contextmanager

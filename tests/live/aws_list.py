@@ -36,7 +36,7 @@ S3_RETRIEVALS = {
 
 
 def product(
-    service: str, family: str, region: str, price: str | dict[str, str], *, reserved: dict[str, Any] | None = None, **said: str
+    service: str, family: str, region: str, price: str | dict[str, str], *, reserved: dict[str, Any] | None = None, **said: Any
 ) -> dict[str, Any]:
     """A product of the list. `price`: of a unit, or by where its tier begins; `reserved`: a further term."""
     tiers = {"0": price} if isinstance(price, str) else price
@@ -91,7 +91,12 @@ def sample_list() -> Iterator[dict[str, Any]]:
 def _listed(region: str, kind: str, sku: str, system: str, deployment: str, prices: dict[str, str]) -> Iterator[dict[str, Any]]:
     name, _, part = sku.partition(":")
     if kind == "vm" and not part:
-        shared = {"tenancy": "Shared", "preInstalledSw": "NA", "capacitystatus": "Used", "licenseModel": "No License required"}
+        shared: dict[str, Any] = {
+            "tenancy": "Shared",
+            "preInstalledSw": "NA",
+            "capacitystatus": "Used",
+            "licenseModel": "No License required",
+        }
         yield product("AmazonEC2", "Compute Instance", region, prices, instanceType=sku, operatingSystem=system, **shared)
     elif kind == "disk" and not sku.startswith("rds"):
         yield _disk(region, name, part, prices)
@@ -103,7 +108,11 @@ def _listed(region: str, kind: str, sku: str, system: str, deployment: str, pric
         yield product("AmazonSageMaker", "ML Instance", region, prices, instanceName=sku, component=component)
     elif kind == "database":
         usage = f"{'Multi-AZ' if deployment == 'Multi-AZ' else 'Instance'}Usage:{sku}"
-        said = {"databaseEngine": "PostgreSQL", "licenseModel": "No license required", "deploymentOption": deployment}
+        said: dict[str, Any] = {
+            "databaseEngine": "PostgreSQL",
+            "licenseModel": "No license required",
+            "deploymentOption": deployment,
+        }
         yield product("AmazonRDS", "Database Instance", region, prices, instanceType=sku, usagetype=usage, **said)
     elif kind == "warehouse" and not part:
         yield product("AmazonRedshift", "Compute Instance", region, prices, instanceType=sku, usagetype=f"Node:{sku}")

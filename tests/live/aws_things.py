@@ -93,6 +93,7 @@ KNOWN_COMMITMENTS = f"""
 
 def _rows(sql: str) -> list[dict[str, Any]]:
     relation = duckdb.sql(sql)
+    assert relation is not None
     return [dict(zip(relation.columns, row, strict=True)) for row in relation.fetchall()]
 
 
@@ -287,5 +288,5 @@ def write_files(folder: Path) -> list[Path]:
     measured = METRICS.replace("epoch(timestamp)::bigint as second", "timestamp")
     asked = {"resources": KNOWN_RESOURCES, "metrics": measured, "commitments": KNOWN_COMMITMENTS, "prices": PRICES}
     for name, sql in asked.items():
-        duckdb.sql(sql).write_parquet(str(folder / f"{name}.parquet"))
+        duckdb.execute(f"copy ({sql}) to '{folder / name}.parquet' (format parquet)")
     return [folder / f"{name}.parquet" for name in asked]

@@ -276,10 +276,10 @@ def _listed(plane: Plane, url: str, path: str, parameters: Mapping[str, str]) ->
         items = [item for item in items if item["properties"].get("term") == term[1]]
     if ends := parameters.get("periodEndDate"):
         items = [item for item in items if item["properties"].get("invoiceDate", "") <= ends]  # the narrower reading
-    page = {"value": items[start : start + plane.page]}
+    page: dict[str, Any] = {"value": items[start : start + plane.page]}
     if start + plane.page < len(items):
         place = "" if "/invoices" in path else url  # Billing says where below the host alone
-        page["nextLink"] = f"{place}{path}?api-version={parameters['api-version']}&$skiptoken={start + plane.page}"  # type: ignore
+        page["nextLink"] = f"{place}{path}?api-version={parameters['api-version']}&$skiptoken={start + plane.page}"
     return page
 
 

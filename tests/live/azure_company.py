@@ -9,6 +9,7 @@ from typing import Any
 from finops.config import Source
 from finops.demo import sample_company
 from tests.live.azure_contract import TENANT, Azure
+from tests.live.faults import Store
 
 EXPORT = sample_company() / "azure"
 CONTAINER = "exports"
@@ -22,7 +23,7 @@ def run_of(kind: str, month: str, run: str) -> str:
     return f"{FOLDER}/nordlicht-{kind}/{MONTHS[month]}/{run}/5f0c9a1e-7b1d-4f0e-9d43-{run}"
 
 
-def put_run(azure: Azure, kind: str, month: str, *, run: str = "202611010400", drop: int = 0, parts: int = 2) -> str:
+def put_run(store: Store, kind: str, month: str, *, run: str = "202611010400", drop: int = 0, parts: int = 2) -> str:
     """One run of an export as Cost Management leaves it: a folder with parts and their manifest. `drop`: rows left out."""
     header, *rows = gzip.decompress((EXPORT / f"nordlicht-{kind}-{month}.csv.gz").read_bytes()).splitlines(keepends=True)
     rows = rows[drop:]
@@ -33,13 +34,13 @@ def put_run(azure: Azure, kind: str, month: str, *, run: str = "202611010400", d
         piece = rows[number * size : (number + 1) * size]
         content = header + b"".join(piece)
         name = f"{folder}/part_0_{number + 1:04}.csv"
-        azure.put(CONTAINER, name, content)
+        store.put(CONTAINER, name, content)
         blobs.append({"blobName": name, "byteCount": len(content), "dataRowCount": len(piece)})
-    put_manifest(azure, folder, kind, month, blobs)
+    put_manifest(store, folder, kind, month, blobs)
     return folder
 
 
-def put_manifest(azure: Azure, folder: str, kind: str, month: str, blobs: list[dict[str, Any]]) -> None:
+def put_manifest(store: Store, folder: str, kind: str, month: str, blobs: list[dict[str, Any]]) -> None:
     start, end = MONTHS[month].split("-")
     manifest = {
         "manifestVersion": "2024-04-01",
@@ -51,13 +52,13 @@ def put_manifest(azure: Azure, folder: str, kind: str, month: str, blobs: list[d
         "runInfo": {"executionType": "Scheduled", "submittedTime": "2026-11-01T04:00:00Z", "startDate": start, "endDate": end},
         "blobs": blobs,
     }
-    azure.put(CONTAINER, f"{folder}/manifest.json", json.dumps(manifest).encode())
+    store.put(CONTAINER, f"{folder}/manifest.json", json.dumps(manifest).encode())
 
 
-def put_exports(azure: Azure, months: tuple[str, ...] = tuple(MONTHS)) -> None:
+def put_exports(store: Store, months: tuple[str, ...] = tuple(MONTHS)) -> None:
     for month in months:
         for kind in KINDS:
-            put_run(azure, kind, month)
+            put_run(store, kind, month)
 
 
 def source(azure: Azure, *streams: str, **settings: Any) -> Source:

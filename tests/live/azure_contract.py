@@ -19,6 +19,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from email.message import Message
 from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
@@ -74,7 +75,7 @@ class Azure:
     page: int = 5000
     tokens: dict[str, str] = field(default_factory=dict)
     answers: dict[str, list[Any]] = field(default_factory=lambda: defaultdict(list))
-    faults: dict[str, list[Fault | Reset]] = field(default_factory=lambda: defaultdict(list))
+    faults: dict[str, list[Fault | Reset | None]] = field(default_factory=lambda: defaultdict(list))
     asked: Counter[str] = field(default_factory=Counter)
     requests: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     violations: list[str] = field(default_factory=list)
@@ -198,9 +199,7 @@ def _operation(method: str, path: str, parameters: Mapping[str, str]) -> str:
     raise ValueError("no such operation")
 
 
-def _answered(
-    azure: Azure, operation: str, path: str, parameters: Mapping[str, str], headers: Mapping[str, str], body: bytes
-) -> Answer:
+def _answered(azure: Azure, operation: str, path: str, parameters: Mapping[str, str], headers: Message, body: bytes) -> Answer:
     if operation == "login:Discover":
         return _json(_discovered(azure, path.split("/")[1]))
     if operation == "login:Token":
@@ -263,13 +262,13 @@ def entra_token(audience: str, unique: str) -> str:
     return ".".join([*(base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=").decode() for part in parts), "c2ln"])
 
 
-def _signed(azure: Azure, headers: Mapping[str, str], scope: str) -> None:
+def _signed(azure: Azure, headers: Message, scope: str) -> None:
     token = headers.get("Authorization", "").removeprefix("Bearer ")
     if scope not in azure.tokens.get(token, "").split():
         raise ValueError(f"no token for {scope}")
 
 
-def _query(azure: Azure, parameters: Mapping[str, str], headers: Mapping[str, str], body: bytes) -> Answer:
+def _query(azure: Azure, parameters: Mapping[str, str], headers: Message, body: bytes) -> Answer:
     """Answers are scripted: a function of the definition and the page's token."""
     _signed(azure, headers, f"{azure.url}/.default")
     if parameters.get("api-version") != "2025-03-01" or parameters.keys() - {"api-version", "$skiptoken"}:
@@ -313,7 +312,7 @@ def _entry(name: str, stored: Stored) -> str:
     )
 
 
-def _blob(azure: Azure, path: str, headers: Mapping[str, str]) -> Answer:
+def _blob(azure: Azure, path: str, headers: Message) -> Answer:
     container, _, name = path.strip("/").partition("/")
     stored = azure.containers.get(container, {}).get(name)
     if stored is None:

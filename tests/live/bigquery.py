@@ -174,7 +174,7 @@ class _Handler(Rest):
         }
 
     def _jobs_insert(self, given: dict[str, str], _: dict[str, str], body: bytes) -> dict[str, Any]:
-        job = json.loads(body)
+        job: dict[str, Any] = json.loads(body)
         configuration = job["configuration"]
         asked = configuration["query"]
         if unknown := (configuration.keys() - JOB) | (asked.keys() - STATEMENT):
@@ -215,14 +215,15 @@ class _Handler(Rest):
             anonymous = {"projectId": given["p"], "datasetId": "_results", "tableId": identifier}
             job["configuration"]["query"]["destinationTable"] = anonymous
         if dry:
-            return job  # type: ignore[no-any-return]
+            return job
         self.state.jobs[identifier] = job
         return {**job, "status": {"state": "RUNNING"}, "statistics": {}}
 
     def _jobs_get(self, given: dict[str, str], _: dict[str, str], __: bytes) -> dict[str, Any]:
         if given["j"] not in self.state.jobs:
             raise Refused(404, "notFound", f"Not found: Job {given['j']}")
-        return self.state.jobs[given["j"]]
+        job: dict[str, Any] = self.state.jobs[given["j"]]
+        return job
 
     def _jobs_getQueryResults(self, given: dict[str, str], parameters: dict[str, str], _: bytes) -> dict[str, Any]:
         schema, rows = self.state.results[given["j"]]
@@ -252,7 +253,7 @@ class _Handler(Rest):
         return start, end, {"pageToken": f"page-{end}"} if end < count else {}
 
 
-def _translated(state: BigQuery, asked: dict[str, Any], cursor: Any) -> tuple[exp.Expression, int]:
+def _translated(state: BigQuery, asked: dict[str, Any], cursor: Any) -> tuple[exp.Expr, int]:
     """The statement for DuckDB, and the bytes that it reads: 8 a column and row of the partitions that it names."""
     given = {each["name"]: each for each in asked.get("queryParameters", ())}
     tree = sqlglot.parse_one(asked["query"], read="bigquery")

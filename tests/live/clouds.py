@@ -67,7 +67,7 @@ def _azure_loops(azure: Azure) -> dict[str, Looping]:
 
         return begin
 
-    def function(answer: Callable[..., Any]) -> Looping:
+    def function(answer: Callable[..., Any] | bytes) -> Looping:
         def begin(operation: str) -> Callable[[], None]:
             kept = list(azure.answers.get(operation, ()))
             azure.answer(operation, answer)
@@ -85,7 +85,7 @@ def _azure_loops(azure: Azure) -> dict[str, Looping]:
     return {
         "resourcegraph:Resources": page({"data": [], "$skipToken": "again", "resultTruncated": "false"}),
         **{name: page({"value": [], "nextLink": "again"}) for name in lists},
-        "blob:ListBlobs": function(azure_contract.listing("", "again")),  # type: ignore[arg-type]
+        "blob:ListBlobs": function(azure_contract.listing("", "again")),
         "costmanagement:Query": function(lambda *_: {"properties": empty}),
         "prices:List": function(lambda _: {"Items": [], "NextPageLink": "{place}?api-version=2023-01-01-preview&again=1"}),
     }

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import requests
@@ -72,7 +73,7 @@ def blob_storage(certificate: Path, key: Path) -> Iterator[Blobs]:
         yield Blobs(f"https://{HOST}:{port}", certificate)
 
 
-def on_loopback(host: str, *arguments: object, **named: object) -> list[object]:
+def on_loopback(host: str, *arguments: Any, **named: Any) -> Any:
     """As `socket.getaddrinfo`; the account's host is this machine."""
     return _resolved("127.0.0.1" if host == HOST else host, *arguments, **named)
 
@@ -103,7 +104,7 @@ class Buckets:
         sent = requests.post(f"{self.url}/upload/storage/v1/b/{bucket}/o", params=where, data=content, timeout=30)
         assert sent.status_code == 200, sent.text
 
-    def rules(self, bucket: str) -> object:
+    def rules(self, bucket: str) -> Any:
         """The lifecycle rules of a bucket."""
         found = requests.get(f"{self.url}/storage/v1/b/{bucket}", timeout=30).json()
         return found.get("lifecycle", {}).get("rule")

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,12 @@ class Fault:
 @dataclass(frozen=True)
 class Reset:
     """The answer, cut after half of its body by a reset of the connection."""
+
+
+class Store(Protocol):
+    """Object storage: a contract server's own, or an emulator's."""
+
+    def put(self, container: str, name: str, content: bytes, /) -> None: ...
 
 
 def received(handler: BaseHTTPRequestHandler) -> bytes | None:

@@ -78,7 +78,8 @@ class _Handler(Rest):
         ranged = re.fullmatch(r"bytes=(\d+)-(\d+)", self.headers.get("Range", ""))
         if ranged is None:
             raise ValueError("no range of bytes")
-        return content[int(ranged[1]) : int(ranged[2]) + 1]
+        part: bytes = content[int(ranged[1]) : int(ranged[2]) + 1]
+        return part
 
 
 @contextmanager

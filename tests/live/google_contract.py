@@ -149,7 +149,9 @@ def google(roots: Path) -> Iterator[Google]:
         server.stop(None).wait()
 
 
-class _Handler(grpc.GenericRpcHandler):
+class _Handler:
+    """A generic handler, which the library knows by its method."""
+
     def __init__(self, state: Google) -> None:
         self.state = state
 

@@ -15,6 +15,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from email.message import Message
 from typing import Any
 
 from tests.live.faults import Answering, Fault, Reset, serving
@@ -94,7 +95,7 @@ class _Handler(Answering):
         self.answer(status, json.dumps(document).encode(), {"Content-Type": "application/json", **(headers or {})}, cut=cut)
 
 
-def _checked(state: Prometheus, path: str, parameters: Mapping[str, str], headers: Mapping[str, str]) -> None:
+def _checked(state: Prometheus, path: str, parameters: Mapping[str, str], headers: Message) -> None:
     if path not in PARAMETERS:
         raise ValueError("no such path")
     if state.token and headers.get("Authorization") != f"Bearer {state.token}":

@@ -66,7 +66,7 @@ def test_another_mapping_is_staged_without_a_download(
 def test_what_a_failed_load_has_downloaded_is_not_downloaded_again(azure: Azure, warehouse: Warehouse) -> None:
     put_exports(azure, ("2026-10",))
     given = source(azure, "billing", concurrency=1, retries=1)
-    azure.faults["blob:GetBlob"] = [None] * 5 + [Fault(404, "BlobNotFound")]  # type: ignore[list-item]
+    azure.faults["blob:GetBlob"] = [*[None] * 5, Fault(404, "BlobNotFound")]
     assert fetched(warehouse, given).failures
     assert (warehouse.published().number, azure.asked["blob:GetBlob"]) == (0, 6)
     report = fetched(warehouse, given)

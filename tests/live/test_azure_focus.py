@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from finops.export import export_focus
+from finops.export import Container, export_focus
 from finops.intake.load import load
 from finops.warehouse.warehouse import Warehouse
 from tests.live.aws_company import calls, fetched, rows, whole
@@ -17,11 +17,13 @@ TOTAL = "select count(*)::int as n, sum(BilledCost)::varchar as billed, sum(Effe
 
 
 @pytest.mark.parametrize("container", ["csv", "parquet"])
-def test_a_focus_export_is_loaded_as_its_files_are(azure: Azure, warehouse: Warehouse, tmp_path: Path, container: str) -> None:
+def test_a_focus_export_is_loaded_as_its_files_are(
+    azure: Azure, warehouse: Warehouse, tmp_path: Path, container: Container
+) -> None:
     bill = Warehouse.open(str(tmp_path / "bill"))
     load(bill, sorted(EXPORT.glob("*-2026-10.csv.gz")), source="azure")
     with bill.reader() as reader:
-        (written,) = export_focus(reader, tmp_path / "focus", container=container)  # type: ignore[arg-type]
+        (written,) = export_focus(reader, tmp_path / "focus", container=container)
     path = tmp_path / "focus" / written.file
     folder = f"{FOLDER}/nordlicht-focus/20261001-20261031/202611010400/5f0c9a1e-7b1d-4f0e-9d43-202611010400"
     name = f"{folder}/part_0_0001.{container}"

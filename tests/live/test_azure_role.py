@@ -57,6 +57,8 @@ def test_the_exports_that_setup_makes_are_such_as_the_service_knows() -> None:
     assert set(_keys(document)) <= set(re.findall(r"(\w+)\s+= ", terraform))
     made = models.Export(document).properties
     assert made is not None
+    assert made.schedule is not None
+    assert made.schedule.recurrence_period is not None
     assert (made.partition_data, made.schedule.recurrence_period.from_property) == (True, datetime(2027, 1, 1, tzinfo=UTC))
 
 

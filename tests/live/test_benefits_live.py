@@ -23,7 +23,7 @@ OCTOBER = f"'{EXPORT}/data/BILLING_PERIOD=2026-10/*.parquet'"
 
 def plans() -> dict[str, float]:
     """Savings plan → per cent of its commitment that October's fee lines call used: apart from what staging makes of them."""
-    found = duckdb.sql(
+    found = duckdb.execute(
         f"""
         select
             savings_plan_savings_plan_a_r_n,
@@ -36,7 +36,7 @@ def plans() -> dict[str, float]:
 
 def reserved() -> dict[str, float]:
     """Reservation → per cent of October's hours that were used, by lines of usage and of the fee for the rest."""
-    found = duckdb.sql(
+    found = duckdb.execute(
         f"""
         select
             reservation_reservation_a_r_n,

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from finops.connect import Format
-from finops.export import export_focus
+from finops.export import Container, export_focus
 from finops.intake.load import load
 from finops.live import run
 from finops.warehouse.warehouse import Warehouse
@@ -88,12 +88,14 @@ def test_a_legacy_report_follows_its_current_assembly(aws: str, warehouse: Wareh
 
 
 @pytest.mark.parametrize("container", ["csv", "parquet"])
-def test_a_focus_export_is_loaded_as_its_files_are(aws: str, warehouse: Warehouse, tmp_path: Path, container: str) -> None:
+def test_a_focus_export_is_loaded_as_its_files_are(
+    aws: str, warehouse: Warehouse, tmp_path: Path, container: Container
+) -> None:
     """Data Exports writes FOCUS as it writes CUR 2.0: a manifest a month, and the files that it names."""
     bill = Warehouse.open(str(tmp_path / "bill"))
     load(bill, [EXPORT / "data" / "BILLING_PERIOD=2026-10"], source="aws")
     with bill.reader() as reader:
-        (written,) = export_focus(reader, tmp_path / "focus", container=container)  # type: ignore[arg-type]
+        (written,) = export_focus(reader, tmp_path / "focus", container=container)
     content, month = (tmp_path / "focus" / written.file).read_bytes(), "BILLING_PERIOD=2026-10"
     key = f"nordlicht-focus/data/{month}/nordlicht-focus-00001.{container}"
     s3 = client(aws, "s3")

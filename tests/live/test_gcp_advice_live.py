@@ -16,7 +16,7 @@ from tests.live.google_contract import Google, Violation
 from tests.live.google_estate import company, serve_assets, source
 
 ZONE = "projects/nordlicht-ml-prod/locations/us-central1-a/recommenders/google.compute.instance"
-SAID = [
+SAID: list[dict[str, Any]] = [
     {
         "name": f"{ZONE}.MachineTypeRecommender/recommendations/1",
         "recommender_subtype": "CHANGE_MACHINE_TYPE",

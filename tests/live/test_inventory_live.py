@@ -104,7 +104,12 @@ def test_all_enabled_regions_are_read_unless_some_are_named(cloud: Aws, warehous
 def test_what_holds_data_or_models_by_the_hour(cloud: Aws, warehouse: Warehouse) -> None:
     put_resources(cloud.url)
     arn = "arn:aws:{}:us-east-1:123456789012:{}".format
-    node = {"CacheClusterId": "c-001", "ARN": arn("elasticache", "cluster:c-001"), "Engine": "redis", "EngineVersion": "7.1"}
+    node: dict[str, object] = {
+        "CacheClusterId": "c-001",
+        "ARN": arn("elasticache", "cluster:c-001"),
+        "Engine": "redis",
+        "EngineVersion": "7.1",
+    }
     node |= {"CacheNodeType": "cache.r6g.large", "NumCacheNodes": 1, "CacheClusterStatus": "available"}
     cloud.answer("elasticache:DescribeCacheClusters", {"CacheClusters": [node]})
     stored = {"EbsStorageSettings": {"EbsVolumeSizeInGb": 50}}
@@ -133,8 +138,8 @@ def test_what_holds_data_or_models_by_the_hour(cloud: Aws, warehouse: Warehouse)
     cache = found["AWS::ElastiCache::CacheCluster"]
     assert (cache["sku"], cache["properties"]["vcpu"], cache["properties"]["engine"]) == ("cache.r6g.large", 2, "redis")
     assert "memory_gib" not in cache["properties"]
-    function = found["AWS::Lambda::Function"]
-    assert (function["sku"], function["properties"]["memory_mb"]) == ("lambda-arm", 512)
+    arm = found["AWS::Lambda::Function"]
+    assert (arm["sku"], arm["properties"]["memory_mb"]) == ("lambda-arm", 512)
     table = found["AWS::DynamoDB::Table"]["properties"]
     assert {"read_units": 40, "write_units": 5, "billing_mode": "PROVISIONED"}.items() <= table.items()
     units = found["AWS::Bedrock::ProvisionedModel"]

@@ -275,4 +275,4 @@ def test_queries_are_told_apart() -> None:
         assert {query.statistic for query in several} == {statistic}
         assert len({query.promql for query in several}) == len(several), metric
         assert {query.of for query in several} <= {"node", "pool"}
-    assert KubernetesSettings().metric_period_s == 3600
+    assert KubernetesSettings(pools={}).metric_period_s == 3600

@@ -21,14 +21,14 @@ from tests.live.aws_company import cached, calls, fetched
 from tests.live.aws_contract import Aws
 from tests.live.aws_estate import LISTS, put_lists
 from tests.live.azure_contract import Azure
-from tests.live.faults import Fault, Reset
+from tests.live.faults import Fault, Reset, Store
 from tests.live.gcp_company import write_credentials
 from tests.live.gcs import Gcs, gcs
 
 BLOBS = "inventories"
 
 
-def put_blobs(azure: Azure, folder: Path, *, below: str = "lake/") -> None:
+def put_blobs(store: Store, folder: Path, *, below: str = "lake/") -> None:
     """One run of the rule `all`, as its files are."""
     test_inventories.blobs(folder)
     for file in sorted(path for path in folder.rglob("*") if path.is_file()):
@@ -37,7 +37,7 @@ def put_blobs(azure: Azure, folder: Path, *, below: str = "lake/") -> None:
             document = json.loads(content)
             document["files"] = [each | {"blob": below + each["blob"]} for each in document["files"]]
             content = json.dumps(document).encode()
-        azure.put(BLOBS, below + str(file.relative_to(folder)), content)
+        store.put(BLOBS, below + str(file.relative_to(folder)), content)
 
 
 def azures(azure: Azure, folder: str = "lake") -> Source:
@@ -52,11 +52,11 @@ def store(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Gcs]:
         yield server
 
 
-def put_report(server: Gcs, folder: Path, *, below: str = "reports/") -> None:
+def put_report(store: Store, folder: Path, *, below: str = "reports/") -> None:
     """The report of the configuration `cfg`, as its files are: the manifest comes last."""
     test_inventories.gcs(folder, header=True)
     for file in sorted(folder.iterdir(), key=lambda path: path.suffix == ".json"):
-        server.put(BLOBS, below + file.name, file.read_bytes())
+        store.put(BLOBS, below + file.name, file.read_bytes())
 
 
 def googles(server: Gcs, folder: str = "reports", **settings: Any) -> Source:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from finops.config import load_config
+from finops.config import Source, load_config
 from finops.errors import ConfigError
 from finops.live.check import checked
 from finops.warehouse.warehouse import Warehouse
@@ -114,7 +114,7 @@ def test_each_source_signs_in_to_its_own_tenant(azure: Azure, warehouse: Warehou
     azure.answer("prices:List", listed(ITEMS))
     totals(azure)
     tenants = {"first": TENANT, "second": OTHER_TENANT}
-    sources = []
+    sources: list[Source] = []
     for name, tenant in tenants.items():
         scope = f"subscriptions/00000000-0000-0000-0000-00000000000{len(sources)}"
         made = azure_company.source(azure, "totals", tenant_id=tenant, scopes=[scope], management_endpoint=azure.url)

@@ -30,7 +30,7 @@ def machine(name: str, price: str, system: str = "Linux", reserved: dict[str, An
     return product("AmazonEC2", "Compute Instance", "us-east-1", price, reserved=reserved, **said)
 
 
-def database(sku: str, price: str, engine: str, deployment: str = "Single-AZ", **said: str) -> dict[str, Any]:
+def database(sku: str, price: str, engine: str, deployment: str = "Single-AZ", **said: Any) -> dict[str, Any]:
     usage = f"{'Multi-AZ' if deployment == 'Multi-AZ' else 'Instance'}Usage:{sku}"
     named = {"instanceType": sku, "databaseEngine": engine, "deploymentOption": deployment, "usagetype": usage}
     named |= {"licenseModel": "No license required", "vcpu": "4", "memory": "32 GiB"}
@@ -58,8 +58,8 @@ def rate(machine: str, usage: str, amount: str, plan: str, kind: str = "EC2", sy
 
 
 def test_prices_by_their_keys(cloud: Aws, warehouse: Warehouse) -> None:
-    volume = {"volumeApiName": "gp3"}
-    iops = {**volume, "group": "EBS IOPS", "usagetype": "EBS:VolumeP-IOPS.gp3"}
+    volume: dict[str, Any] = {"volumeApiName": "gp3"}
+    iops: dict[str, Any] = {**volume, "group": "EBS IOPS", "usagetype": "EBS:VolumeP-IOPS.gp3"}
     serve(
         cloud,
         [
@@ -116,7 +116,7 @@ def test_databases_are_priced_by_their_engine(cloud: Aws, warehouse: Warehouse) 
     serve(
         cloud,
         [
-            database("db.r5.xlarge", "0.5", "PostgreSQL", reserved=RESERVED),  # type: ignore[arg-type]
+            database("db.r5.xlarge", "0.5", "PostgreSQL", reserved=RESERVED),
             database("db.r5.xlarge", "1.0", "PostgreSQL", "Multi-AZ"),
             database("db.r5.xlarge", "0.48", "MySQL"),
             database("db.r5.xlarge", "1.1", "Oracle", licenseModel="License included", databaseEdition="Standard Two"),

@@ -22,7 +22,7 @@ HOUR = datetime(2026, 10, 30, 7, tzinfo=UTC)
 FUNCTION = "arn:aws:lambda:us-east-1:123456789012:function:resize"
 
 
-def put(url: str, namespace: str, metric: str, value: float, /, at: datetime = HOUR, **dimensions: str) -> None:
+def put(url: str, namespace: str, metric: str, value: float, /, at: datetime = HOUR, **dimensions: Any) -> None:
     client(url, "cloudwatch").put_metric_data(
         Namespace=namespace,
         MetricData=[
@@ -83,7 +83,7 @@ def test_each_metric_has_the_names_of_the_open_format(cloud: Aws, warehouse: War
 
 def test_what_is_idle_of_a_notebook_is_left_over_of_its_use(cloud: Aws, warehouse: Warehouse) -> None:
     """As the agent of AWS' own lifecycle script writes it; of single cores nothing is read."""
-    agent = {"host": "ip-1", "notebook_instance_name": "lab"}
+    agent: dict[str, Any] = {"host": "ip-1", "notebook_instance_name": "lab"}
     for core, idle in (("cpu-total", 97.5), ("cpu0", 1.0)):
         put(cloud.url, "SageMakerNotebookInstances", "cpu_usage_idle", idle, cpu=core, **agent)
     put(cloud.url, "SageMakerNotebookInstances", "cpu_usage_idle", 60.5, HOUR + timedelta(minutes=9), cpu="cpu-total", **agent)
@@ -138,7 +138,7 @@ def test_every_service_that_is_promised_is_measured(cloud: Aws, warehouse: Wareh
     """Each line of `data/metrics.csv`, where CloudWatch has it, and what is loaded of each thing."""
     for reading in (each for several in readings().values() for each in several):
         named = [each.partition("=") for each in reading.dimensions if each != "*"]
-        words = {name: value or WORDS.get(name, "0") for name, _, value in named}
+        words: dict[str, Any] = {name: value or WORDS.get(name, "0") for name, _, value in named}
         if "LoadBalancer" in words:
             words["LoadBalancer"] = BALANCERS[reading.namespace]
         if "*" in reading.dimensions:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -15,12 +16,12 @@ SETTLED = AS_OF - timedelta(days=PROVISIONAL_DAYS)
 DAYS = 110
 
 
-def usual(estate: Estate | None = None, resource: str = "vm-1", **columns: object) -> Estate:
+def usual(estate: Estate | None = None, resource: str = "vm-1", **columns: Any) -> Estate:
     """100 a day for 24 hours, but on the last ten days."""
     return _from(estate or Estate(), resource, range(10, DAYS), 100.0, 24.0, **columns)
 
 
-def _from(estate: Estate, resource: str, days: range, cost: float, hours: float, **columns: object) -> Estate:
+def _from(estate: Estate, resource: str, days: range, cost: float, hours: float, **columns: Any) -> Estate:
     one = Estate()
     one.charge(resource, cost, days=days.stop, quantity=hours, **columns)
     for row in one.charges[days.start :]:
@@ -28,7 +29,7 @@ def _from(estate: Estate, resource: str, days: range, cost: float, hours: float,
     return estate
 
 
-def last_ten(estate: Estate, cost: float, hours: float, resource: str = "vm-1", **columns: object) -> Estate:
+def last_ten(estate: Estate, cost: float, hours: float, resource: str = "vm-1", **columns: Any) -> Estate:
     return _from(estate, resource, range(10), cost, hours, **columns)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -15,7 +16,9 @@ from tests.estate import Estate
 
 
 def item(q: tuple[str, str], c: tuple[str, str], p: tuple[str, str] | None = None, unit: str = "Hours") -> Item:
-    pair = lambda values: (Decimal(values[0]), Decimal(values[1]))  # noqa: E731
+    def pair(values: tuple[str, str]) -> tuple[Decimal, Decimal]:
+        return Decimal(values[0]), Decimal(values[1])
+
     return Item(unit, pair(q), pair(c), pair(p or c))
 
 
@@ -72,7 +75,7 @@ def test_the_period_before(first: date, last: date, expected: tuple[date, date])
 
 def test_exchange_rates_are_read_off_the_bill() -> None:
     estate = Estate()
-    same = {"BillingCurrency": "EUR", "PricingCurrency": "USD", "days": 1}
+    same: dict[str, Any] = {"BillingCurrency": "EUR", "PricingCurrency": "USD", "days": 1}
     estate.charge("i-1", 9.3, **same, PricingCurrencyEffectiveCost=10.0)
     estate._rows["charges"][-1] |= {"PricingCurrencyEffectiveCost": 10.0}
     row = dict(estate.charges[-1])

@@ -29,7 +29,8 @@ def asked(estate: Estate, allocation: Allocation = Allocation()) -> MlReport:  #
 
 def gpu_machine(estate: Estate, name: str = "i-1", daily: float = 96.0, **columns: Any) -> Estate:
     """A machine with four A10G, around the clock, at 4 an hour."""
-    return estate.charge(name, daily, **({"x_ml_workload": True, "x_instance_type": GPU} | columns))
+    known: dict[str, Any] = {"x_ml_workload": True, "x_instance_type": GPU}
+    return estate.charge(name, daily, **(known | columns))
 
 
 def listed(estate: Estate) -> Estate:

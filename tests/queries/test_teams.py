@@ -14,7 +14,7 @@ from finops.queries import SHARED, UNTAGGED, Allocation, Condition, TeamRule, al
 from finops.queries.teams import apportion
 from tests.estate import AS_OF, Estate
 
-DAYS = {"first": AS_OF - timedelta(days=29), "last": AS_OF}
+FIRST = AS_OF - timedelta(days=29)
 
 
 def bill() -> Estate:
@@ -27,8 +27,8 @@ def bill() -> Estate:
     return estate.charge("", 0.75, ResourceId=None, CommitmentDiscountStatus="Unused", CommitmentDiscountId="ri")
 
 
-def parts(allocation: Allocation, **days: date) -> dict[str, Decimal]:
-    return {row.team: row.total for row in allocate(bill(), allocation, **(DAYS | days))}
+def parts(allocation: Allocation, first: date = FIRST) -> dict[str, Decimal]:
+    return {row.team: row.total for row in allocate(bill(), allocation, first=first, last=AS_OF)}
 
 
 def test_tags_shared_and_untagged() -> None:
@@ -53,7 +53,7 @@ def test_a_tag_of_another_name() -> None:
 
 @pytest.mark.parametrize("spread", ["proportional", "even"])
 def test_the_shared_line_is_spread_to_the_cent(spread: Any) -> None:
-    found = allocate(bill(), Allocation(spread=spread), **DAYS)
+    found = allocate(bill(), Allocation(spread=spread), first=FIRST, last=AS_OF)
     assert SHARED not in {row.team for row in found}
     assert sum((row.shared for row in found), Decimal(0)) == Decimal("112.50")
     assert sum((row.total for row in found), Decimal(0)) == Decimal(675)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from connectors.gcp import BILLING_EXPORT
+from connectors.gcp.billing import BILLING_EXPORT
 from tests.connectors.gcp.bills import UNPRICED, charges
 from tests.staging import stage
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -13,12 +14,16 @@ from hypothesis import strategies as st
 from finops.money import cents
 from finops.tokens import _listed_as, cache_writes, meter_of, nightly, usage_of_rows
 from tests.estate import AS_OF, Estate
-from tests.recommenders.test_plan import only, plan_of, why
+from tests.recommenders.test_plan import act_of, only, plan_of, why
 
 MONTH = Decimal(730) / 720
 MIDNIGHT = datetime(AS_OF.year, AS_OF.month, AS_OF.day, tzinfo=UTC)
 PROFILE = "AWS::Bedrock::InferenceProfile"
-SELLER = {"ProviderName": "Anthropic, PBC", "ServiceName": "Claude (Marketplace)", "InvoiceIssuerName": "Marketplace"}
+SELLER: dict[str, Any] = {
+    "ProviderName": "Anthropic, PBC",
+    "ServiceName": "Claude (Marketplace)",
+    "InvoiceIssuerName": "Marketplace",
+}
 PRICES = {
     "input": 3.0, "output": 15.0, "cache_read": 0.30, "cache_write": 3.75, "input:batch": 1.5, "output:batch": 7.5,
 }  # fmt: skip
@@ -49,7 +54,7 @@ FLAT = dict.fromkeys(range(24), 10.0)
 
 
 def assistant(
-    by_hour: dict[int, float] = FLAT, *, by_account: bool = False, without: tuple[str, ...] = (), **properties: object
+    by_hour: dict[int, float] = FLAT, *, by_account: bool = False, without: tuple[str, ...] = (), **properties: Any
 ) -> Estate:
     """Input and a tenth of output at 0.9 of list prices, on the lines of a marketplace seller."""
     estate = priced(Estate(), *without)
@@ -131,7 +136,7 @@ def test_a_nightly_job_goes_to_the_batch_tier_apart_from_the_cache() -> None:
 
 def test_both_together_never_exceed_what_is_paid() -> None:
     plan = plan_of(with_job(assistant()), "ai_usage")
-    assert [r.finding.verdict.action.target for r in plan.recommendations] == ["prompt cache", "batch"]  # type: ignore[union-attr]
+    assert [act_of(r.finding).action.target for r in plan.recommendations] == ["prompt cache", "batch"]
     first, second = (r.saving.effective_monthly.expected for r in plan.recommendations)
     assert second < plan.recommendations[1].alone  # of the price that the cache has left
     assert first + second < plan.current
@@ -146,7 +151,7 @@ def test_both_together_never_exceed_what_is_paid() -> None:
     ],
 )
 def test_what_comes_and_goes_is_no_job(estate: Estate) -> None:
-    assert [r.finding.verdict.action.target for r in plan_of(estate, "ai_usage").recommendations] == ["prompt cache"]  # type: ignore[union-attr]
+    assert [act_of(r.finding).action.target for r in plan_of(estate, "ai_usage").recommendations] == ["prompt cache"]
 
 
 def test_a_job_without_a_batch_price_is_unknown() -> None:
@@ -154,9 +159,9 @@ def test_a_job_without_a_batch_price_is_unknown() -> None:
     assert [m.missing for m in plan.unknowns] == ["price of claude-sonnet:input:batch in us-east-1 in USD"]
 
 
-def provisioned(utilization: float, **more: object) -> Estate:
+def provisioned(utilization: float, **more: Any) -> Estate:
     kind = "Microsoft.CognitiveServices/accounts/deployments"
-    place = {"provider": "Microsoft Azure", "region": "eastus2"}
+    place: dict[str, Any] = {"provider": "Microsoft Azure", "region": "eastus2"}
     estate = Estate().charge("gpt", 2400.0, quantity=2400, ProviderName="Microsoft Azure", RegionId="eastus2")
     estate.price("tokens", "gpt:input", 2.5, "Million Tokens", **place).price(
         "tokens", "gpt:output", 10.0, "1K Tokens", **place

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -12,11 +13,12 @@ from finops.bill.replay import TOTALS, UNUSED, USAGE, replays
 from finops.portfolio import Plan
 from finops.runner import plans
 from tests.estate import AS_OF, Estate
+from tests.recommenders.test_plan import act_of
 
 SKU = "m5.large"
 
 
-def machines(made: Estate, hours: float, *names: str, days: int = 400, **columns: object) -> Estate:
+def machines(made: Estate, hours: float, *names: str, days: int = 400, **columns: Any) -> Estate:
     """Machines of 1 an hour that run so many hours of each day, of which the bill has one line."""
     for name in names:
         made.charge(name, hours, days=days, quantity=hours, x_instance_type=SKU, **columns)
@@ -61,7 +63,7 @@ def planned(made: Estate) -> Plan:
 
 
 def bought(plan: Plan) -> list[tuple[str, Decimal]]:
-    return [(r.finding.verdict.action.target, r.alone) for r in plan.recommendations]  # type: ignore[union-attr]
+    return [(act_of(r.finding).action.target, r.alone) for r in plan.recommendations]
 
 
 def assumed(plan: Plan) -> list[str]:
@@ -180,6 +182,7 @@ def test_a_plan_that_covers_a_part_of_the_night_is_replayed_to_the_cent() -> Non
     )
     asked = {"as_of": AS_OF}
     rules = [Rule("AWS", "savings_plan_compute", "", 4, frozenset({"compute"}), "discount", types=frozenset({"savings plan"}))]
-    (found,) = replays(*(made.rows(sql, asked) for sql in (USAGE, UNUSED, TOTALS)), {}, rules)
+    usage, unused, totals = (made.rows(sql, asked) for sql in (USAGE, UNUSED, TOTALS))
+    (found,) = replays(usage, unused, totals, {}, rules)
     assert found.billed == pytest.approx(31 * (2 * (4.2 + 1.26) + 7.56))
     assert found.simulated == pytest.approx(found.billed)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -11,12 +12,13 @@ from finops.model import Commit, Recommendation
 from finops.portfolio import Plan
 from finops.runner import plans
 from tests.estate import AS_OF, Estate
+from tests.recommenders.test_plan import act_of
 
 LOOSE = {"commitments": {"lock_loss_chance": 0.3}}
 """Locks pass although one in ten families a year is left: what is tested here is the mix, not the abstention."""
 
 
-def machine(made: Estate, sku: str, count: int, *, days: int = 400, **columns: object) -> Estate:
+def machine(made: Estate, sku: str, count: int, *, days: int = 400, **columns: Any) -> Estate:
     """`count` machines of 1 an hour on every day."""
     return made.charge(f"i-{sku}", 24.0 * count, days=days, quantity=24.0 * count, x_instance_type=sku, **columns)
 
@@ -44,11 +46,11 @@ def planned(made: Estate, **thresholds: dict[str, float]) -> Plan:
 
 
 def bought(plan: Plan) -> dict[str, Recommendation]:
-    return {r.finding.verdict.action.target: r for r in plan.recommendations}  # type: ignore[union-attr]
+    return {act_of(r.finding).action.target: r for r in plan.recommendations}
 
 
 def order(r: Recommendation) -> Commit:
-    action = r.finding.verdict.action  # type: ignore[union-attr]
+    action = act_of(r.finding).action
     assert isinstance(action, Commit)
     return action
 
@@ -70,7 +72,7 @@ def test_reservations_and_a_plan_share_the_usage_of_one_machine() -> None:
         "m5.large",
         (("us-east-1", "m5.large", ""),),
     )
-    assert "beside 1 other purchase" in plan.finding.verdict.why  # type: ignore[union-attr]
+    assert "beside 1 other purchase" in act_of(plan.finding).why
 
 
 def test_a_family_plan_stands_beside_a_compute_plan_and_reservations() -> None:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
+from finops.model import Commit, Recommendation
 from finops.runner import plans
 from tests.estate import AS_OF, Estate
+from tests.recommenders.test_plan import act_of
 
 
 def automatic(late: float) -> Estate:
@@ -32,7 +35,7 @@ def test_a_smaller_automatic_discount_is_taken_off_the_plan() -> None:
     made = automatic(0.9)
     (plan,) = plans(made, AS_OF, kinds=("commitments",))
     (r,) = plan.recommendations
-    assert r.finding.verdict.action.target == "cud_flexible 1y, 7.300 USD/h"  # type: ignore[union-attr]
+    assert act_of(r.finding).action.target == "cud_flexible 1y, 7.300 USD/h"
     assert r.alone == Decimal("1452.94")
     assert made.rows(r.finding.evidence.sql) == [{"monthly_saving": Decimal("1452.94")}]
 
@@ -77,17 +80,23 @@ RENEWED = (
 )
 def test_what_lapses_and_is_used_to_the_full_is_renewed_and_saves_nothing(estate: Estate, whys: list[str]) -> None:
     (plan,) = plans(estate, AS_OF, kinds=("commitments",))
-    assert [r.finding.verdict.why for r in plan.recommendations] == whys  # type: ignore[union-attr]
+    assert [act_of(r.finding).why for r in plan.recommendations] == whys
     assert plan.saving == 0
     for r in plan.recommendations:
-        assert r.finding.verdict.action.target == "reservation 1m ptu 30"  # type: ignore[union-attr]
+        assert act_of(r.finding).action.target == "reservation 1m ptu 30"
         assert (r.saving.effective_monthly.expected, r.saving.cash_12m) == (0, 0)
         assert estate.rows(r.finding.evidence.sql) == [{"monthly_saving": Decimal("0.00")}]
 
 
-def machine(sku: str, daily: float, *, days: int = 400, start: int = 0, **columns: object) -> Estate:
+def machine(sku: str, daily: float, *, days: int = 400, start: int = 0, **columns: Any) -> Estate:
     """`daily` on each of the last `days` days."""
     return Estate().charge(f"i-{sku}", daily, days=days, x_instance_type=sku, **columns)
+
+
+def order(recommendation: Recommendation) -> Commit:
+    action = act_of(recommendation.finding).action
+    assert isinstance(action, Commit)
+    return action
 
 
 def offered(made: Estate, sku: str, **instruments: float) -> Estate:
@@ -102,14 +111,13 @@ def test_a_flat_year_is_covered_whole_and_says_what_it_risks() -> None:
     made = offered(machine("m5.xlarge", 24.0), "m5.xlarge", savings_plan_compute=0.73)
     (plan,) = plans(made, AS_OF, kinds=("commitments",))
     (r,) = plan.recommendations
-    assert r.finding.verdict.action.target == "savings_plan_compute 1y, 0.730 USD/h"  # type: ignore[union-attr]
+    assert act_of(r.finding).action.target == "savings_plan_compute 1y, 0.730 USD/h"
     assert r.alone == Decimal("197.10")
-    facts = {fact.name: fact.value for fact in r.finding.evidence.facts}
+    facts = {fact.name: float(fact.value) for fact in r.finding.evidence.facts if isinstance(fact.value, Decimal | float)}
     assert facts["least use that pays"] == 0.73
-    assert 0 < float(facts["chance of a loss over the term"]) < 0.05  # type: ignore[arg-type]
-    assert float(facts["mean saving of the worst 20th of cases"]) < 0  # type: ignore[arg-type]
-    worst = facts["saving in the worst case in 20"]
-    assert 0 < float(worst) < 40  # type: ignore[arg-type]
+    assert 0 < facts["chance of a loss over the term"] < 0.05
+    assert facts["mean saving of the worst 20th of cases"] < 0
+    assert 0 < facts["saving in the worst case in 20"] < 40
     assert r.saving.effective_monthly.low == Decimal("49.28"), "the first quarter pays in full even then"
     lines = r.finding.explanation
     assert lines[:2] == ("buy 0.183 USD/h on 2026-11-01", "buy 0.183 USD/h on 2027-01-31")
@@ -131,8 +139,8 @@ def test_what_has_been_falling_for_a_year_is_covered_in_part() -> None:
     made = falling(300)
     (plan,) = plans(made, AS_OF, kinds=("commitments",))
     (r,) = plan.recommendations
-    assert r.finding.verdict.action.hourly < Decimal("0.7")  # type: ignore[union-attr]
-    assert "% of what 365 days have used" in r.finding.verdict.why  # type: ignore[union-attr]
+    assert order(r).hourly < Decimal("0.7")
+    assert "% of what 365 days have used" in act_of(r.finding).why
     assert made.rows(r.finding.evidence.sql) == [{"monthly_saving": r.alone}]
 
 
@@ -151,7 +159,7 @@ def test_prepaying_competes_and_costs_capital() -> None:
         other.price("vm", "m5.xlarge", 0.0, term="1y", payment="all", instrument="savings_plan_compute", upfront=whole)
         (plan,) = plans(other, AS_OF, kinds=("commitments",))
         (r,) = plan.recommendations
-        assert r.finding.verdict.action.payment == wanted  # type: ignore[union-attr]
+        assert order(r).payment == wanted
         assert len(r.rejected) == 1
 
 
@@ -167,7 +175,7 @@ def test_a_lock_needs_a_year_of_its_family_and_no_successor() -> None:
         for sku in ("p4d.24xlarge", "p5.48xlarge"):
             made.price("accelerators", sku, 1.0, gpu_count=8)
         (plan,) = plans(made, AS_OF, kinds=("commitments",))
-        assert [r.finding.verdict.action.instrument for r in plan.recommendations] == ["savings_plan_compute"]  # type: ignore[union-attr]
+        assert [order(r).instrument for r in plan.recommendations] == ["savings_plan_compute"]
         whys += [kept.why for kept in plan.keeps]
     abstains = "abstains from a lock on one family: p4d: "
     assert whys == [
@@ -183,7 +191,7 @@ def test_a_lock_that_is_deep_enough_is_bought_before_the_plan() -> None:
     made = offered(machine("m5.xlarge", 240.0), "m5.xlarge", savings_plan_compute=0.9, savings_plan_family=0.3)
     (plan,) = plans(made, AS_OF, kinds=("commitments",))
     (r,) = plan.recommendations
-    assert r.finding.verdict.action.instrument == "savings_plan_family"  # type: ignore[union-attr]
+    assert order(r).instrument == "savings_plan_family"
     assert r.finding.scope.resource == "m5 in us-east-1"
     assert made.rows(r.finding.evidence.sql) == [{"monthly_saving": r.alone}]
 
@@ -201,7 +209,7 @@ def bought(made: Estate) -> dict[str, Decimal]:
     acts = [r for r in plan.recommendations if r.finding.kind == "commitments"]
     for r in acts:
         assert made.rows(r.finding.evidence.sql) == [{"monthly_saving": r.alone}]
-    return {r.finding.verdict.action.instrument: r.finding.verdict.action.hourly for r in acts}  # type: ignore[union-attr]
+    return {order(r).instrument: order(r).hourly for r in acts}
 
 
 def test_a_term_is_bought_on_what_has_been_there_for_a_term() -> None:

@@ -8,7 +8,7 @@ from finops.portfolio import Plan
 from finops.runner import plans
 from finops.sizing.machines import generation_of
 from tests.estate import AS_OF, Estate
-from tests.recommenders.test_plan import why
+from tests.recommenders.test_plan import act_of, why
 
 
 def machine(own: str, cpu: float, *others: tuple[str, float, float, float], size: tuple[float, float] = (16, 64)) -> Estate:
@@ -27,7 +27,7 @@ def plan_of(estate: Estate, *kinds: str) -> Plan:
 
 
 def targets(plan: Plan) -> list[str]:
-    return [r.finding.verdict.action.target for r in plan.recommendations]  # type: ignore[union-attr]
+    return [act_of(r.finding).action.target for r in plan.recommendations]
 
 
 UNMEASURED = "(another family, whose cores nobody has measured with this load)"

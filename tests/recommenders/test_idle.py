@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -13,7 +14,7 @@ HOUR = timedelta(hours=1)
 
 
 def hours(
-    estate: Estate, resource: str, metric: str, level: float, *, days: int = 45, statistic: str = "avg", **at: float
+    estate: Estate, resource: str, metric: str, level: float, *, days: int = 45, statistic: str = "avg", **at: Any
 ) -> None:
     """One sample an hour; `at` maps `h<hour>` to another level, every day; `d<back>h<hour>` to one on that day."""
     for back in range(days):
@@ -23,7 +24,7 @@ def hours(
             estate.add("metrics", x_source="s", resource_id=resource, timestamp=_day(back) + hour * HOUR, **row)
 
 
-def vm(**at: dict[str, float]) -> Estate:
+def vm(**at: dict[str, Any]) -> Estate:
     estate = Estate().charge("i-1", 24.0, x_instance_type="m5.large")
     estate.resource("i-1", "AWS::EC2::Instance", sku="m5.large", state="running")
     hours(estate, "i-1", "cpu_utilization", 1.0, **at.get("cpu", {}))
@@ -56,7 +57,7 @@ def _office(estate: Estate, name: str, account: str, away: range) -> None:
     """A machine that computes eight hours on working days, but on those of `away`, days back."""
     estate.charge(name, 24.0, x_instance_type="m5.large", SubAccountId=account)
     estate.resource(name, "AWS::EC2::Instance", sku="m5.large", state="running", account_id=account)
-    at = {
+    at: dict[str, Any] = {
         f"d{back}h{hour}": 60.0 for back in range(60) if back not in away and _day(back).weekday() < 5 for hour in range(8, 16)
     }
     hours(estate, name, "cpu_utilization", 1.0, days=60, **at)
@@ -148,7 +149,7 @@ def test_the_only_way_out_of_a_network_stays() -> None:
         assert bool(plan_of(estate, "idle").recommendations) is acts
 
 
-def volumes(**more: object) -> Estate:
+def volumes(**more: Any) -> Estate:
     """A volume that has been left 80 days ago, seen by fourteen inventories."""
     estate = (
         Estate().charge("vol", 1.2, PricingUnit="GB-Months", SkuMeter="gp3").price("snapshot", "standard", 0.05, "GB-Months")
@@ -184,7 +185,7 @@ def test_what_a_quarterly_job_left_is_wanted_again() -> None:
 def ran(estate: Estate, name: str, machine: str, *starts: int, days: int = 4, tags: str = "") -> Estate:
     """`name` runs for so many days, beginning so many days back each time."""
     for start in starts:
-        columns = {"x_instance_type": machine} | ({"x_tags_id": tags} if tags else {})
+        columns: dict[str, Any] = {"x_instance_type": machine} | ({"x_tags_id": tags} if tags else {})
         for row in Estate().charge(name, 100.0, days=start + 1, **columns).charges[start + 1 - days :]:
             estate.add("charges", **row)
     return estate
@@ -265,7 +266,7 @@ def test_what_the_inventory_knows_and_no_rule_names_is_not_called_unknown() -> N
     assert plan_of(known, "idle").unknowns == ()
 
 
-def unit(estate: Estate, **more: object) -> Estate:
+def unit(estate: Estate, **more: Any) -> Estate:
     estate.charge("ptu", 1200.0, quantity=1200.0)
     kept = {"ptu": 50, "ptu_minimum": 50, "ptu_step": 50}
     return estate.resource("ptu", "Microsoft.CognitiveServices/accounts/deployments", state="Succeeded", **(kept | more))

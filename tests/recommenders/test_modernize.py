@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -19,7 +20,7 @@ VM = "AWS::EC2::Instance"
 
 
 def volume(
-    sku: str, size: float, iops: float | None = None, mibps: float | None = None, *, provisioned: int = 0, **more: object
+    sku: str, size: float, iops: float | None = None, mibps: float | None = None, *, provisioned: int = 0, **more: Any
 ) -> Estate:
     """October of a volume at list prices, read and written half and half."""
     estate = Estate().price("disk", "gp2", 0.10, "GB-Months").price("disk", "gp3", 0.08, "GB-Months")
@@ -33,9 +34,11 @@ def volume(
             "vol", provisioned * 0.065 / 31, quantity=provisioned / 31, PricingUnit="IOPS-Months", SkuMeter=f"{sku}:iops"
         )
         more["iops"] = provisioned
-    days = int(str(more.pop("days", 90)))
+    days = more.pop("days", 90)
     for name, rate in (("ops", iops), ("bytes", None if mibps is None else mibps * MIB)):
-        for direction in ("read", "write") if rate is not None else ():
+        if rate is None:
+            continue
+        for direction in ("read", "write"):
             estate.metric("vol", f"disk_{direction}_{name}", rate / 2 * HOUR, statistic="sum", days=days)
     return estate.resource("vol", "AWS::EC2::Volume", sku=sku, state="in-use", attached_to="i-1", size_gib=size, **more)
 
@@ -91,7 +94,7 @@ def test_less_durable_volumes_are_replaced_by_name() -> None:
 SIZES = (("m5.2xlarge", 0.384, "x86_64"), ("m6i.2xlarge", 0.384, "x86_64"), ("m7g.2xlarge", 0.3264, "arm64"))
 
 
-def machine(sku: str = "m5.2xlarge", system: str = "Linux", **more: object) -> Estate:
+def machine(sku: str = "m5.2xlarge", system: str = "Linux", **more: Any) -> Estate:
     estate = Estate()
     for name, price, architecture in SIZES:
         estate.price("vm", name, price, operating_system=system, vcpu=8, memory_gib=32, architecture=architecture)
@@ -148,7 +151,7 @@ def test_a_commitment_to_the_old_family_strands() -> None:
     assert "commitment covers it" in why(plan)
 
 
-def database(**more: object) -> Estate:
+def database(**more: Any) -> Estate:
     estate = Estate()
     for name, price, vcpu, memory in (
         ("db.r5.4xlarge", 2.0, 16, 128),
@@ -173,26 +176,26 @@ def test_a_smaller_machine_and_a_newer_one_are_one_choice() -> None:
     assert taken.saving.effective_monthly.expected <= taken.finding.monthly_cost
 
 
-def accelerated(price: float = 0.853, vram: float = 9.0, **more: object) -> Estate:
+def accelerated(price: float = 0.853, vram: float = 9.0, **more: Any) -> Estate:
     """A machine billed by core, memory and accelerator, with 30 % off for sustained use on all of them."""
-    place = {"provider": "Google Cloud", "region": "us-central1"}
+    place: dict[str, Any] = {"provider": "Google Cloud", "region": "us-central1"}
     estate = Estate()
     estate.price("vm", "n1-standard-16", 0.76, vcpu=16, memory_gib=60, **place)
     estate.price("gpu", "nvidia-tesla-t4", 0.35, gpu_model="T4", gpu_count=1, gpu_memory_gib=16, **place)
     for sku, amount, vcpu in (("g2-standard-4", 0.706, 4), ("g2-standard-8", price, 8), ("g2-standard-16", 1.149, 16)):
-        specs = {"gpu_model": "nvidia-l4", "gpu_count": 1, "gpu_memory_gib": 24}
+        specs: dict[str, Any] = {"gpu_model": "nvidia-l4", "gpu_count": 1, "gpu_memory_gib": 24}
         estate.price("vm", sku, amount, vcpu=vcpu, memory_gib=4 * vcpu, **specs, **place)
-    billed = {"ProviderName": "Google Cloud", "RegionId": "us-central1", "x_instance_type": "n1-standard-16"}
+    billed: dict[str, Any] = {"ProviderName": "Google Cloud", "RegionId": "us-central1", "x_instance_type": "n1-standard-16"}
     for meter, hourly, quantity, unit in (
         ("core", 0.5, 16, "hour"),
         ("memory", 0.26, 60, "gibibyte hour"),
         ("gpu", 0.35, 1, "hour"),
     ):
         cost = hourly * 24
-        columns = {"ListCost": cost, "ContractedCost": cost, "SkuMeter": meter, "PricingUnit": unit}
+        columns: dict[str, Any] = {"ListCost": cost, "ContractedCost": cost, "SkuMeter": meter, "PricingUnit": unit}
         estate.charge("gce", cost * 0.7, quantity=24.0 * quantity, **billed, **columns)
     estate.metric("gce", "cpu_utilization", 36.0).metric("gce", "gpu_memory_used_gib", vram, device="0")
-    properties = {"vcpu": 16, "memory_gib": 60, "gpu_model": "T4", "gpu_count": 1, "gpu_memory_gib": 16} | more
+    properties: dict[str, Any] = {"vcpu": 16, "memory_gib": 60, "gpu_model": "T4", "gpu_count": 1, "gpu_memory_gib": 16} | more
     if properties.pop("seen", True):
         estate.metric("gce", "memory_utilization", 35.0)
     return estate.resource("gce", "compute.googleapis.com/Instance", sku="n1-standard-16", **place, **properties)
@@ -215,7 +218,7 @@ def test_an_accelerator_bound_by_bandwidth_stays() -> None:
     assert why(plan_of(estate, "modernize")).startswith("bound by GPU memory bandwidth")
 
 
-def cluster(meters: dict[str, float], *, prices: bool = True, **more: object) -> Plan:
+def cluster(meters: dict[str, float], *, prices: bool = True, **more: Any) -> Plan:
     estate = Estate()
     if prices:
         estate.price("kubernetes", "eks:extended", 0.60).price("kubernetes", "eks:standard", 0.10)
@@ -268,10 +271,12 @@ def test_names_that_tell_no_generation(sku: str) -> None:
     assert generation_of(sku) is None
 
 
-AZURE = {"volume_type": "Premium_LRS", "iops": 7500, "throughput_mibps": 250, "state": "Attached"}
+AZURE: dict[str, Any] = {"volume_type": "Premium_LRS", "iops": 7500, "throughput_mibps": 250, "state": "Attached"}
 
 
-def disk(kind: str, sku: str, does: float, mibps: float, *, size: float = 1000, holder: str = "n2-standard-8", **more: object):
+def disk(
+    kind: str, sku: str, does: float, mibps: float, *, size: float = 1000, holder: str = "n2-standard-8", **more: Any
+) -> Estate:
     """A disk of another provider's than the first, attached to a machine, beside whatever types its provider lists."""
     resource_type, listed, price, unit = DISKS[kind]
     estate = Estate()

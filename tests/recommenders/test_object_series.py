@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 
 from finops.warehouse.staging import VARYING
-from tests.recommenders.test_plan import plan_of
+from tests.recommenders.test_plan import act_of, plan_of
 from tests.recommenders.test_storage_tiering import TIB, bucket, rules
 
 
@@ -31,7 +31,7 @@ def test_a_prefix_for_each_step_is_one_of_a_series() -> None:
     (act,) = plan.recommendations
     # six of nine steps, of 64 GiB, of each run
     assert act.saving.effective_monthly.expected == Decimal(str(round(3 * 6 * 64 * 0.023, 2)))
-    assert act.finding.verdict.action.target == "expire (keep last 3)"
+    assert act_of(act.finding).action.target == "expire (keep last 3)"
     estate = bucket(
         *steps, ("ckpt/run-0/best/", "STANDARD", 40, 41, 300, TIB, 300, TIB), ("dt=1/", "STANDARD", 1, 2, 1, 1, 1, 1)
     )

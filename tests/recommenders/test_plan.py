@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
-from finops.model import Act, action_name
+from finops.model import Act, Finding, action_name
 from finops.money import cents
 from finops.portfolio import Plan
 from finops.runner import plans
@@ -25,10 +26,14 @@ def plan_of(estate: Estate, *kinds: str) -> Plan:
     return plan
 
 
+def act_of(finding: Finding) -> Act:
+    assert isinstance(finding.verdict, Act)
+    return finding.verdict
+
+
 def only(plan: Plan) -> tuple[str, str, Decimal]:
     (r,) = plan.recommendations
-    assert isinstance(r.finding.verdict, Act)
-    action = r.finding.verdict.action
+    action = act_of(r.finding).action
     return action_name(action), action.target, r.saving.effective_monthly.expected
 
 
@@ -39,7 +44,9 @@ def why(plan: Plan) -> str:
     return plan.keeps[0].why
 
 
-def machine(estate: Estate, resource: str, cpu: float, *, kind: str = "AWS::EC2::Instance", sku: str = "m5.4xlarge", **more):
+def machine(
+    estate: Estate, resource: str, cpu: float, *, kind: str = "AWS::EC2::Instance", sku: str = "m5.4xlarge", **more: Any
+) -> Estate:
     charged = {name: more.pop(name) for name in list(more) if name[0].isupper() or name.startswith("x_")}
     estate.charge(resource, 24.0, x_instance_type=sku, **charged)
     estate.metric(resource, "cpu_utilization", cpu)
@@ -66,7 +73,7 @@ def test_an_endpoint_that_is_used_at_times_stays(requests: list[int], verdict: s
     assert why(plan_of(estate, "idle")).startswith(verdict)
 
 
-def gpu_machine(**more: float) -> Estate:
+def gpu_machine(**more: Any) -> Estate:
     estate = (
         Estate()
         .charge("i-gpu", 786.0, x_instance_type="p4d.24xlarge")
@@ -94,7 +101,7 @@ def test_a_standby_is_meant_to_wait() -> None:
     assert why(plan_of(estate, "idle", "rightsizing")).startswith("standby")
 
 
-def volume(**more: object) -> Estate:
+def volume(**more: Any) -> Estate:
     estate = (
         Estate()
         .charge("vol", 1.2, PricingUnit="GB-Months", SkuMeter="gp3")
@@ -117,7 +124,7 @@ def test_a_detached_volume_goes_with_its_throughput_less_the_snapshot() -> None:
         ({"age": 5}, "watch"),
     ],
 )
-def test_a_volume_that_something_needs_stays(more: dict[str, object], verdict: str) -> None:
+def test_a_volume_that_something_needs_stays(more: dict[str, Any], verdict: str) -> None:
     assert why(plan_of(volume(**more), "idle")).startswith(verdict)
 
 
@@ -132,7 +139,7 @@ def test_a_volume_that_something_needs_stays(more: dict[str, object], verdict: s
         ("AWS::EC2::Snapshot", {"image_id": "ami-1", "image_state": "available"}, False),
     ],
 )
-def test_orphans(resource_type: str, more: dict[str, object], acts: bool) -> None:
+def test_orphans(resource_type: str, more: dict[str, Any], acts: bool) -> None:
     estate = Estate().charge("x", 0.12).resource("x", resource_type, **more)
     assert bool(plan_of(estate, "idle").recommendations) is acts
 
@@ -140,7 +147,7 @@ def test_orphans(resource_type: str, more: dict[str, object], acts: bool) -> Non
 SIZES = (("m5.4xlarge", 0.768, 16, 64), ("m5.2xlarge", 0.384, 8, 32), ("m5.xlarge", 0.192, 4, 16), ("m7g.2xlarge", 0.33, 8, 32))
 
 
-def priced(product: str = "vm", **more: object) -> Estate:
+def priced(product: str = "vm", **more: Any) -> Estate:
     estate = Estate()
     for sku, price, vcpu, memory in SIZES:
         estate.price(
@@ -279,7 +286,7 @@ TIB = 1024.0**4
 S3_PRICES = {"STANDARD": (0.023, 0.0, 0.0), "STANDARD_IA": (0.0125, 0.01, 0.01), "GLACIER_IR": (0.004, 0.03, 0.02)}
 
 
-def bucket(*bands: tuple[int, int | None, float, float, float], daily: float = 100.0, **properties: object) -> Estate:
+def bucket(*bands: tuple[int, int | None, float, float, float], daily: float = 100.0, **properties: Any) -> Estate:
     """Bands of (from, to, TiB, mean KiB, full reads a month)."""
     estate = Estate().charge("b", daily, ServiceCategory="Storage", PricingUnit="Requests", SkuMeter="storage")
     estate.resource("b", "AWS::S3::Bucket", **properties)
@@ -336,7 +343,7 @@ def test_hidden_bytes_and_locks() -> None:
     assert why(plan_of(locked, "storage_tiering")).startswith("locked")
 
 
-def flat(daily: float = 240.0, **more: object) -> Estate:
+def flat(daily: float = 240.0, **more: Any) -> Estate:
     estate = Estate().charge("i-1", daily, x_instance_type="m5.4xlarge", x_operating_system="Linux", **more)
     estate.price("vm", "m5.4xlarge", 0.768, operating_system="Linux")
     return estate.price(

@@ -11,6 +11,7 @@ from finops.model import action_name
 from finops.portfolio import Plan
 from finops.runner import plans
 from tests.estate import AS_OF, Estate
+from tests.recommenders.test_plan import act_of
 
 
 def plan_of(estate: Estate) -> Plan:
@@ -21,9 +22,9 @@ def plan_of(estate: Estate) -> Plan:
 
 def acts(plan: Plan) -> list[tuple[str, str, str, Decimal]]:
     return [
-        (r.finding.scope.resource, action_name(a.action), a.action.target, r.saving.effective_monthly.expected)  # type: ignore[union-attr]
+        (r.finding.scope.resource, action_name(a.action), a.action.target, r.saving.effective_monthly.expected)
         for r in sorted(plan.recommendations, key=lambda r: r.finding.scope.resource)
-        for a in [r.finding.verdict]
+        for a in [act_of(r.finding)]
     ]
 
 
@@ -257,7 +258,7 @@ def test_another_network_is_not_shared() -> None:
 MACHINES = (("m5.4xlarge", 0.768, 16, 64), ("m5.2xlarge", 0.384, 8, 32), ("t3.2xlarge", 0.3328, 8, 32))
 
 
-def machine(cpu: float = 12.0, **limits: float) -> Estate:
+def machine(cpu: float = 12.0, **limits: Any) -> Estate:
     estate = Estate()
     for sku, price, vcpu, memory in MACHINES:
         more = limits if sku == "m5.2xlarge" else {}
@@ -335,8 +336,9 @@ def test_a_workspaces_machine_has_a_size_too(kind: str, product: str) -> None:
 def test_a_slice_that_would_hold_it_is_named_and_saves_nothing_alone(
     model: str, sm: float, held: float, alternative: str | None
 ) -> None:
-    gpu = {"vcpu": 24, "memory_gib": 220, "gpu_model": model, "gpu_count": 1, "gpu_memory_gib": 80, "architecture": "x86_64"}
-    estate = Estate().charge("g", 88.0, x_instance_type="one").price("vm", "one", 3.67, **gpu)
+    gpu: dict[str, Any] = {"gpu_model": model, "gpu_count": 1, "gpu_memory_gib": 80}
+    estate = Estate().charge("g", 88.0, x_instance_type="one")
+    estate.price("vm", "one", 3.67, vcpu=24, memory_gib=220, architecture="x86_64", **gpu)
     estate.resource("g", "AWS::EC2::Instance", sku="one")
     for metric, value in (("cpu_utilization", 20.0), ("memory_utilization", 20.0), ("gpu_sm_active", sm)):
         estate.metric("g", metric, value)

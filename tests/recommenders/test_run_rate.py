@@ -11,7 +11,7 @@ from finops.runner import plans
 from tests.estate import AS_OF, Estate
 
 
-def estate(*, days: int = 24, age: int | None = 23, state: str = "READY", **charge: object) -> Estate:
+def estate(*, days: int = 24, age: int | None = 23, state: str = "READY", **charge: Any) -> Estate:
     """A node of 240 a day for `days`, idle throughout, beside one that was there before; 40 days of bill."""
     made = Estate().charge("old", 10.0, days=40, ServiceName="other").charge("node", 240.0, days=days, **charge)
     if age is not None:

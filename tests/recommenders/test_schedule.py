@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -47,7 +48,7 @@ def used(
     return estate
 
 
-def warehouse(**more: object) -> Estate:
+def warehouse(**more: Any) -> Estate:
     estate = Estate().charge("rs", 26.064, x_instance_type="ra3.xlplus").resource("rs", "AWS::Redshift::Cluster", **more)
     return estate.charge("rs", 3.0, PricingUnit="GB-Months", SkuMeter="managed storage")
 
@@ -112,7 +113,7 @@ def machine(tags: dict[str, str] | None = None, **metrics: tuple[float, float]) 
     return estate
 
 
-BUSY = {"cpu_utilization": (40.0, 2.0), "network_in_bytes": (9e8, 3e6), "network_out_bytes": (9e8, 2e6)}
+BUSY: dict[str, Any] = {"cpu_utilization": (40.0, 2.0), "network_in_bytes": (9e8, 3e6), "network_out_bytes": (9e8, 2e6)}
 
 
 def test_agents_at_night_are_no_use() -> None:

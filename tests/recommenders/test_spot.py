@@ -11,12 +11,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from finops.model import Act
 from finops.money import cents
 from finops.portfolio import Plan
 from finops.runner import plans
 from finops.spot.interruptions import Checkpoints, overhead, rate_of_share, without_checkpoints, young
 from tests.estate import AS_OF, REGION, Estate
+from tests.recommenders.test_plan import act_of
 
 MONTH = Decimal(730) / 720
 SKU, ON_DEMAND, SPOT_PRICE = "g5.12xlarge", 5.672, 2.2688
@@ -83,7 +83,7 @@ def fleet(resource: str = "fleet", **properties: Any) -> dict[str, Any]:
     return {"resource": resource, "resource_type": "AWS::EC2::EC2Fleet", "sku": SKU} | properties
 
 
-SAVED = {"checkpoint_interval_s": 720, "checkpoint_s": 45, "gang": 8}
+SAVED: dict[str, Any] = {"checkpoint_interval_s": 720, "checkpoint_s": 45, "gang": 8}
 
 
 def expected(share: float, write_s: float, nodes: int, restart_h: float = 0.2) -> float:
@@ -95,14 +95,13 @@ def expected(share: float, write_s: float, nodes: int, restart_h: float = 0.2) -
 def test_a_gang_that_saves_its_state_goes_to_spot() -> None:
     plan = plan_of(market(priced(nightly().resource(**fleet(**SAVED)))))
     (r,) = plan.recommendations
-    assert isinstance(r.finding.verdict, Act)
-    assert (r.finding.verdict.action.target, r.finding.effort, r.finding.reversible) == ("spot", "medium", True)
+    assert (act_of(r.finding).action.target, r.finding.effort, r.finding.reversible) == ("spot", "medium", True)
     left = SPOT_PRICE / ON_DEMAND * (1 + expected(0.075, 45, 8))
     whole = ON_DEMAND * 40 * 30 * 730 / 720
     assert float(r.saving.effective_monthly.expected) == pytest.approx(whole * (1 - left), rel=1e-6)
     assert r.saving.effective_monthly.low < r.saving.effective_monthly.expected < r.saving.effective_monthly.high
     # τ* = √(2 · 45 s / (8 · λ)): 5.4 h, more than a run of 5 h
-    assert "write a checkpoint every 300 minutes" in r.finding.verdict.why
+    assert "write a checkpoint every 300 minutes" in act_of(r.finding).why
     assert "run-instances" in r.finding.patch or "create-fleet" in r.finding.patch
 
 
@@ -111,7 +110,7 @@ def test_a_band_of_an_hour_is_of_an_hour() -> None:
     (r,) = plan.recommendations
     best = young(45 / 3600, 8 * rate_of_share(0.025, 1.0).mean) * 60
     assert 5 < best < 30
-    assert f"every {best:.0f} minutes" in r.finding.verdict.why
+    assert f"every {best:.0f} minutes" in act_of(r.finding).why
     assert any("an hour" in fact.unit for fact in r.finding.evidence.facts if fact.name == "interruption_band")
 
 
@@ -119,7 +118,7 @@ def test_the_interval_is_youngs_where_it_is_shorter_than_a_run() -> None:
     plan = plan_of(market(priced(nightly(hours=20, nights=10).resource(**fleet(**SAVED))), band=">20%"))
     (r,) = plan.recommendations
     best = young(45 / 3600, 8 * rate_of_share(0.25).mean) * 60
-    assert f"every {best:.0f} minutes" in r.finding.verdict.why
+    assert f"every {best:.0f} minutes" in act_of(r.finding).why
     assert any("τ*" in line for line in r.finding.explanation)
 
 
@@ -247,7 +246,7 @@ def test_work_that_is_stated_as_a_sum_over_nodes_takes_as_long_as_it_took() -> N
 def test_of_two_markets_of_a_managed_machine_its_own_counts() -> None:
     estate = market(tuning(managed_spot=False, trial_minutes=40), band=">20%", sku="ml.g5.xlarge")
     (r,) = plan_of(estate).recommendations
-    assert "(>20%)" in r.finding.verdict.why
+    assert "(>20%)" in act_of(r.finding).why
 
 
 def test_what_a_deadline_forces_on_demand_is_no_saving() -> None:
@@ -270,7 +269,9 @@ def test_failures_on_spot_raise_the_rate() -> None:
                 status="failed" if i < failed else "completed", started_at=start, ended_at=start + timedelta(hours=10),
             )  # fmt: skip
         (r,) = plan_of(estate).recommendations
-        return next(float(f.value) for f in r.finding.evidence.facts if f.name == "interruptions")
+        (value,) = (f.value for f in r.finding.evidence.facts if f.name == "interruptions")
+        assert isinstance(value, float)
+        return value
 
     prior = rate_of_share(0.075)
     assert rate(0) == pytest.approx(prior.seen(0, 200).mean, abs=1e-6)
@@ -298,8 +299,8 @@ def test_a_saving_never_exceeds_what_is_paid_and_spot_is_left_to_no_plan() -> No
 @settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.floats(0.05, 1.5), st.sampled_from(["<5%", "10-15%", ">20%", "90%"]), st.integers(1, 64), st.floats(1, 3600))
 def test_nothing_is_recommended_that_saves_nothing(share: float, band: str, nodes: int, write: float) -> None:
-    properties = {"checkpoint_interval_s": 720, "checkpoint_s": write, "gang": nodes}
-    estate = market(priced(nightly(nights=1).resource(**fleet(**properties)), spot=share * ON_DEMAND), band, hours=1)
+    machines = fleet(checkpoint_interval_s=720, checkpoint_s=write, gang=nodes)
+    estate = market(priced(nightly(nights=1).resource(**machines), spot=share * ON_DEMAND), band, hours=1)
     plan = plan_of(estate)
     h = expected((0.025, 0.125, 0.25, 0.9)[["<5%", "10-15%", ">20%", "90%"].index(band)], write, nodes)
     if plan.recommendations:

@@ -6,13 +6,14 @@ import json
 import shlex
 from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
 from finops.model import Act
 from finops.portfolio import Plan
 from tests.estate import AS_OF, Estate
-from tests.recommenders.test_plan import only, plan_of, why
+from tests.recommenders.test_plan import act_of, only, plan_of, why
 
 GIB = 2**30
 TIB = 2**40
@@ -41,7 +42,7 @@ def bucket(
     prices: bool = True,
     retrieval: float = 0.0,
     requests: float = 0.0,
-    **properties: object,
+    **properties: Any,
 ) -> Estate:
     """A bucket `b` that costs `cost` a day. Bands: prefix, class, from, to, objects, bytes, reads, bytes read[, state]."""
     made = Estate().charge("b", cost, ServiceCategory="Storage", PricingUnit="Units", SkuMeter="s")
@@ -66,11 +67,12 @@ def patch(plan: Plan) -> str:
     return plan.recommendations[0].finding.patch
 
 
-def rules(plan: Plan) -> list[dict[str, object]]:
+def rules(plan: Plan) -> list[dict[str, Any]]:
     """The lifecycle rules in the patch."""
     word = next(w for line in [patch(plan)] for w in shlex.split(line, comments=True) if w.startswith("{"))
     document = json.loads(word)
-    return document.get("Rules") or document.get("rules") or document["lifecycle"]["rule"]
+    found: list[dict[str, Any]] = document.get("Rules") or document.get("rules") or document["lifecycle"]["rule"]
+    return found
 
 
 def test_cold_video_goes_to_the_class_that_reads_at_once() -> None:
@@ -94,8 +96,7 @@ def test_cold_video_goes_to_the_class_that_reads_at_once() -> None:
 def test_where_a_list_has_prices_by_redundancy_it_is_the_buckets_own() -> None:
     """Another redundancy's prices lie beside them: without the bucket's own they are ambiguous, and so unknown."""
     band = ("raw/", "STANDARD", 120, 900, 500_000, 10 * TIB, 10_000, 0.02 * TIB)
-    for redundancy, told in (("LRS", True), (None, False)):
-        estate = bucket(band, **({"redundancy": redundancy} if redundancy else {}))
+    for estate, told in ((bucket(band, redundancy="LRS"), True), (bucket(band), False)):
         for name, price in S3.items():
             estate.price("object_storage", name, 2 * price, "GB-Months", deployment="RAGRS")
             estate.price("object_storage", name, price, "GB-Months", deployment="LRS")
@@ -378,7 +379,7 @@ UNREAD_RUN = 5 * 1024 * 0.023
 )
 def test_young_runs_follow_the_older_ones_beside_them(youngest: tuple[int, ...], expired: list[str]) -> None:
     plan = plan_of(bucket(*runs(*youngest), cost=200.0), "storage_tiering")
-    acts = [r for r in plan.recommendations if r.finding.verdict.action.target == "expire (keep last 3)"]
+    acts = [r for r in plan.recommendations if act_of(r.finding).action.target == "expire (keep last 3)"]
     assert [r.finding.scope.resource for r in acts] == expired
     counted = len(youngest) if expired == ["b"] else len(expired)
     saved = sum((r.saving.effective_monthly.expected for r in acts), Decimal(0))
@@ -387,7 +388,7 @@ def test_young_runs_follow_the_older_ones_beside_them(youngest: tuple[int, ...],
 
 def test_where_one_run_reads_its_older_steps_the_young_are_not_judged_by_others() -> None:
     plan = plan_of(bucket(*runs(300, 200, 100, 5, read_old=1), cost=200.0), "storage_tiering")
-    acts = {r.finding.scope.resource for r in plan.recommendations if "expire" in r.finding.verdict.action.target}
+    acts = {r.finding.scope.resource for r in plan.recommendations if "expire" in act_of(r.finding).action.target}
     assert "b/ckpt/run-03/" not in acts
     assert "b/ckpt/run-01/" not in acts
 

@@ -82,7 +82,7 @@ def test_the_savings_plan_and_reservation_identities(estate: Estate) -> None:
     kinds, columns = table["line_item_line_item_type"].to_pylist(), table.to_pydict()
 
     def added(kind: str, column: str) -> float:
-        return sum(v for k, v in zip(kinds, columns[column], strict=True) if k == kind)
+        return float(sum(v for k, v in zip(kinds, columns[column], strict=True) if k == kind))
 
     fee = added("SavingsPlanRecurringFee", "line_item_unblended_cost")
     used = added("SavingsPlanRecurringFee", "savings_plan_used_commitment")

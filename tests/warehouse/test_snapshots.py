@@ -54,13 +54,14 @@ def test_a_reader_in_another_process_sees_the_old_snapshot_then_the_new_one(tmp_
         text=True,
         cwd=Path(__file__).parents[2],
     )
-    assert watcher.stdin is not None
-    assert watcher.stdout is not None
+    asks, answers = watcher.stdin, watcher.stdout
+    assert asks is not None
+    assert answers is not None
 
     def seen() -> str:
-        watcher.stdin.write("look\n")  # type: ignore[union-attr]
-        watcher.stdin.flush()  # type: ignore[union-attr]
-        return watcher.stdout.readline().strip()  # type: ignore[union-attr]
+        asks.write("look\n")
+        asks.flush()
+        return answers.readline().strip()
 
     with Warehouse.open(str(tmp_path)).writer() as writer:
         writer.replace(CHARGES, [UNIT], charges(*UNIT, 7))
@@ -155,7 +156,7 @@ def test_a_mart_is_rebuilt_where_its_sql_changed_and_only_then(tmp_path: Path) -
     assert not {"charges", "demand_hourly"} & rebuilt
     groups = "select count(*) as n, sum(charge_count)::bigint as c from"
     stored = relation(warehouse.storage, "resource_daily", after.tables["resource_daily"])
-    [(groups_stored, count)] = duckdb.sql(f"{groups} ({stored})").fetchall()
+    [(groups_stored, count)] = duckdb.execute(f"{groups} ({stored})").fetchall()
     assert count == 4 + groups_stored
     assert after.models["resource_daily"] != before.models["resource_daily"]
     # whoever has other SQL than the mart's evaluates that, until it is stored again

@@ -7,7 +7,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from connectors.gcp import BILLING_EXPORT
+from connectors.gcp.billing import BILLING_EXPORT
 from finops.connect import Format
 from finops.warehouse.focus_rules import violations
 from tests.staging import staged, write_csv
@@ -36,7 +36,7 @@ BASE: dict[str, Any] = {
     "labels": "[]",
     "resource.global_name": "//compute.googleapis.com/projects/p1/zones/us-central1-a/instances/7",
 }
-FEE = {
+FEE: dict[str, Any] = {
     "sku.id": "S-FEE",
     "sku.description": "Commitment - dollar based v1: GCE for 1 year",
     "cost": "37.50",
@@ -69,7 +69,8 @@ def charges(
     with staged(fmt, *paths) as connection:
         broken = violations(connection, strict=True, besides=besides)
         assert not broken, broken
-        return connection.sql(query).to_arrow_table().to_pylist()
+        found: list[dict[str, Any]] = connection.sql(query).to_arrow_table().to_pylist()
+    return found
 
 
 def effective(rows: list[dict[str, Any]]) -> dict[str, Decimal]:

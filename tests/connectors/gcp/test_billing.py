@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from connectors.gcp import BILLING_EXPORT
+from connectors.gcp.billing import BILLING_EXPORT
 from tests.connectors.gcp.bills import BASE, CUD, FEE, SUBSCRIPTION, bill, charges, credit, effective
 
 # Google's published example: $50 an hour committed at 25 % off. Total = 37.50 + usage − credit.
@@ -42,13 +42,13 @@ OLD_MODEL = [
     {"cost": "0.093568", "credits": credit(CUD, "-0.093568")},
 ]
 DISCOUNTED = {"subscription.instance_id": SUBSCRIPTION, "consumption_model.description": "Compute Flexible CUDs 1 Year"}
+UNDISCOUNTED = {**FEE, "consumption_model.description": "Default"}
 NEW_MODEL = [
-    {**FEE, "cost": "0.022994"},
-    {**FEE, "cost": "0.193006", "credits": credit("FEE_UTILIZATION_OFFSET", "-0.193006")},
+    {**UNDISCOUNTED, "cost": "0.022994"},
+    {**UNDISCOUNTED, "cost": "0.193006", "credits": credit("FEE_UTILIZATION_OFFSET", "-0.193006")},
     {"cost": "0.125637", **DISCOUNTED},
     {"cost": "0.067369", **DISCOUNTED},
 ]
-NEW_MODEL[0]["consumption_model.description"] = NEW_MODEL[1]["consumption_model.description"] = "Default"
 
 
 def test_both_models_have_the_same_effective_cost(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from connectors.gcp import PRICING_EXPORT
+from connectors.gcp.prices import PRICING_EXPORT
 from tests.staging import stage
 
 

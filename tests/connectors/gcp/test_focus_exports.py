@@ -11,7 +11,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from connectors.gcp import BILLING_EXPORT, FOCUS_EXPORT, FOCUS_VIEW, FORMATS
+from connectors.gcp import FORMATS
+from connectors.gcp.billing import BILLING_EXPORT
+from connectors.gcp.focus_view import FOCUS_EXPORT, FOCUS_VIEW
 from finops.connect import Format
 from finops.intake.detect import detect
 from finops.intake.sniff import look

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from connectors.gcp import BILLING_EXPORT
+from connectors.gcp.billing import BILLING_EXPORT
 from finops import focus
 from finops.intake.detect import detect
 from finops.intake.sniff import look
@@ -175,9 +175,9 @@ MACHINE_LEARNING = ["Vertex AI", "Cloud TPU", "Gemini API", "Notebooks", "Cloud 
 
 
 def test_machine_learning_is_marked(tmp_path: Path) -> None:
-    plain, gpu = {}, {"sku.description": "Nvidia Tesla T4 GPU running in Americas", "sku.id": "S-GPU"}
+    gpu = {"sku.description": "Nvidia Tesla T4 GPU running in Americas", "sku.id": "S-GPU"}
     named = [{"service.description": name, "sku.id": name} for name in MACHINE_LEARNING]
-    marks = {row["SkuId"]: row["x_ml_workload"] for row in bill(tmp_path, plain, gpu, *named)}
+    marks = {row["SkuId"]: row["x_ml_workload"] for row in bill(tmp_path, {}, gpu, *named)}
     assert marks == {"S-CORE": False, "S-GPU": True, **dict.fromkeys(MACHINE_LEARNING, True)}
 
 

@@ -6,7 +6,7 @@ import csv
 from decimal import Decimal
 from pathlib import Path
 
-from connectors.gcp import BILLING_EXPORT
+from connectors.gcp.billing import BILLING_EXPORT
 from tests.connectors.gcp.bills import UNPRICED, charges
 
 FOLDER = Path(__file__).parents[3] / "sample_data"
