@@ -203,8 +203,8 @@ def gcs(root: Path, *, header: bool, kind: str = "csv") -> Path:
     if kind == "parquet":
         pq.write_table(pa.table({name: [row[i] for row in rows] for i, name in enumerate(GCS)}), shard)
     else:
-        text = [[c.isoformat() if isinstance(c, datetime) else c for c in row] for row in rows]
-        write_csv(shard, GCS if header else map(str, text[0]), *(text if header else text[1:]))
+        text = [["" if c is None else c.isoformat() if isinstance(c, datetime) else str(c) for c in row] for row in rows]
+        write_csv(shard, GCS if header else text[0], *(text if header else text[1:]))
     options = {"metadata_fields": list(GCS), "storage_filters": {"bucket": "models"}}
     document = {
         "report_config": {"name": "projects/p/locations/us/reportConfigs/cfg", "object_metadata_report_options": options},
