@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from benchmarks.traces.bar import Bar, Decisions, present
 from benchmarks.traces.joint_commitments import Rule, joint_bars, seconds_bar
-from finops.commitment.policy import ALONE, BROAD, NARROW, outlook, siblings
+from finops.commitment.policy import ALONE, BROAD, NARROW, outlook, siblings, times_smaller
 
 Floats = NDArray[np.float64]
 
@@ -115,10 +115,12 @@ def measure(scope: Scope, *, narrow: bool, log: Decisions, dataset: str) -> dict
     names = scope.types if narrow else ("sum",)
     totals = {d: Totals() for d in DISCOUNTS}
     for at in scope.decisions:
-        kin = siblings(_daily(scope, at), NARROW) if narrow else ALONE
-        for name, whole in zip(names, series, strict=True):
+        families = _daily(scope, at)
+        kin = siblings(families, NARROW) if narrow else ALONE
+        for name, whole, own in zip(names, series, families if narrow else [None], strict=True):
             seen, term = whole[:at], whole[at : at + scope.term]
-            view = outlook(seen, scope.per_day, NARROW if narrow else BROAD, kin)
+            smaller = 1.0 if own is None else times_smaller(own, families)
+            view = outlook(seen, scope.per_day, NARROW if narrow else BROAD, kin, smaller=smaller)
             for discount, total in totals.items():
                 level = view.level(discount)
                 paid, usual = cost(level, term, discount), float(term.sum())

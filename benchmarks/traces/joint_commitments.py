@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from benchmarks.traces.bar import Bar, Decisions
 from finops.commitment.plan import Product, Purchase, best_plan, ladder_dates, spent
-from finops.commitment.policy import BROAD, NARROW, outlook, siblings
+from finops.commitment.policy import BROAD, NARROW, outlook, siblings, times_smaller
 
 Floats = NDArray[np.float64]
 
@@ -53,8 +53,10 @@ def our_locks(seen: Floats) -> Floats:
     """A lock stands against the plan, not against on-demand: it must pay by what it adds to the plan's discount,
     1 − 0.63 / 0.73."""
     extra = 1 - (1 - NARROW_OFF) / (1 - BROAD_OFF)
-    kin = siblings(list(seen[len(seen) % PER_DAY :].reshape(-1, PER_DAY, seen.shape[1]).mean(axis=1).T), LADDER)
-    return np.array([outlook(series, PER_DAY, LADDER, kin).level(extra) for series in seen.T])
+    families = list(seen[len(seen) % PER_DAY :].reshape(-1, PER_DAY, seen.shape[1]).mean(axis=1).T)
+    kin, smaller = siblings(families, LADDER), [times_smaller(own, families) for own in families]
+    pairs = zip(seen.T, smaller, strict=True)
+    return np.array([outlook(series, PER_DAY, LADDER, kin, smaller=times).level(extra) for series, times in pairs])
 
 
 def our_plan(rest: Floats) -> float:

@@ -12,7 +12,7 @@ from finops.commitment.estate import Estate
 from finops.commitment.levels import Floats, Level, Meter, best_level, evaluate
 from finops.commitment.mix import Choice, best_mix, whole_units
 from finops.commitment.offers import Offer
-from finops.commitment.policy import BROAD, NARROW, outlook, siblings
+from finops.commitment.policy import BROAD, NARROW, Outlook, outlook, siblings, times_smaller
 from finops.commitment.risk import Risk, frontier, risk_of, safe_share
 from finops.money import HOURS_PER_MONTH
 
@@ -130,12 +130,8 @@ def sized(offer: Offer, key: str, meters: Sequence[Meter], estate: Estate, limit
     covered = best / max(1e-9, float(1 - extra.mean()))
     long = hourly[-limits.long_hours :]
     off = float(extra @ long.mean(axis=0) / max(1e-9, float(long.mean(axis=0).sum())))
-    past, years = estate.past(meters, moving=not offer.locks), min(1.0, offer.days / 365)
-    if offer.locks:
-        families = list(estate.families(offer.provider).values())
-        view = outlook(past, 1, NARROW, siblings(families, NARROW), years)
-    else:
-        view = outlook(past, 1, BROAD, years=years)
+    past = estate.past(meters, moving=not offer.locks)
+    view = _term(offer, meters, past, estate)
     share = safe_share(view, covered, off, limits.lock_loss_chance if offer.locks else limits.loss_chance)
     most = best * rate * share
     most = float(np.floor(most / unit + 1e-9)) * unit if unit else most
@@ -153,6 +149,17 @@ def sized(offer: Offer, key: str, meters: Sequence[Meter], estate: Estate, limit
         days=len(past),
         seen=len(term),
     )
+
+
+def _term(offer: Offer, meters: Sequence[Meter], past: Floats, estate: Estate) -> Outlook:
+    """What the term may bring. A lock is as small as its family is among those of its service that could do its work."""
+    years = min(1.0, offer.days / 365)
+    if not offer.locks:
+        return outlook(past, 1, BROAD, years=years)
+    kin = siblings(list(estate.families(offer.provider).values()), NARROW)
+    rivals = estate.rivals(meters[0])
+    smaller = times_smaller(rivals.get(meters[0].family, np.zeros(0)), list(rivals.values()))
+    return outlook(past, 1, NARROW, kin, years, smaller)
 
 
 def slices_of_term(offer: Offer, limits: Limits) -> int:

@@ -36,6 +36,9 @@ MOST_FOLLOW = 0.9
 LEAVING_YEARS = 20.0
 """How many family-years of own history the policy's rate of leaving is worth."""
 
+MONTHLY_CHANGES = 12
+"""How many changes seen among a user's families the policy's volatility of a month is worth: a year of one family."""
+
 STEP_DAYS, STEP_GAP = 14, 3
 """A step: two weeks of which the lowest day is above the highest of the two before it, with a few days to start in."""
 
@@ -56,6 +59,7 @@ class LevelPolicy:
     monthly       standard deviation of a month's change before anything is seen (logarithm)
     prior_months  how many months of own history that is worth
     leaving       rate a year at which the whole usage leaves its scope
+    mature        years from which on that rate grows with the square of the usage's age
     ending        rate a year at which what came in one step ends as it came: a project, not a habit. 0: steps do not count
     turns         days over which a decline in progress is looked for; it is taken to go on. Empty: none
     turn_drift    the prior of such a decline's yearly rate
@@ -70,6 +74,7 @@ class LevelPolicy:
     ending: float = 0.0
     turns: tuple[int, ...] = ()
     turn_drift: float = 1.0
+    mature: float = np.inf
 
 
 BROAD = LevelPolicy((7, 14, 28, 56, 84, 112), caution=0.25, drift=0.3, monthly=0.1, prior_months=2, leaving=0.05)
@@ -85,6 +90,7 @@ NARROW = LevelPolicy(
     ending=0.3,
     turns=(14, 28, 56, 112),
     turn_drift=1.5,
+    mature=1.0,
 )
 """For locks on one family or machine, which a new generation empties within months."""
 
@@ -147,18 +153,26 @@ class Step:
     ended: int | None
 
 
-def outlook(demand: Floats, per_day: int, policy: LevelPolicy, siblings: Siblings = ALONE, years: float = 1.0) -> Outlook:
+def outlook(
+    demand: Floats,
+    per_day: int,
+    policy: LevelPolicy,
+    siblings: Siblings = ALONE,
+    years: float = 1.0,
+    smaller: float = 1.0,
+) -> Outlook:
     """The scenarios of a term of `years` that begins where the demand ends.
 
     demand    level of each period so far, ≥ 0, the last period last
     per_day   periods a day (24 for hours, 1 for days)
     siblings  what the user's other series of this kind have shown
+    smaller   how many times smaller than them it is (`times_smaller`): so many times sooner it leaves or ends
     """
     steps, shares = 8, (np.arange(12) + 0.5) / 12
     count = len(demand) // per_day
     days = demand[len(demand) - count * per_day :].reshape(count, per_day)
     means = days.mean(axis=1)
-    stays = _stays((np.arange(steps) + 0.5) * years / steps, means, policy, siblings)
+    stays = _stays((np.arange(steps) + 0.5) * years / steps, means, policy, siblings, smaller)
     if count < 2 * BLOCK_DAYS or means[-7:].max() <= 0:
         return Outlook((), stays, policy.caution, np.zeros(0))
     prior = max(policy.monthly, siblings.monthly or 0.0)
@@ -181,7 +195,7 @@ def siblings(families: Sequence[Floats], policy: LevelPolicy) -> Siblings:
     A family counts from its first month to the one in which it fell below a fifth of its peak: then it was left. The rate is
     that of a Gamma prior of `policy.leaving` worth LEAVING_YEARS, and never below it: families are left together, when a new
     generation comes, so that many of them in a year without one say no more than one. Volatility is robust against single
-    jumps: the median square, as of a normal; unknown where fewer than four changes have been seen.
+    jumps: the median square, as of a normal, beside MONTHLY_CHANGES of the policy's.
     """
     total = sum(float(f.mean()) for f in families if len(f))
     changes: list[float] = []
@@ -195,11 +209,19 @@ def siblings(families: Sequence[Floats], policy: LevelPolicy) -> Siblings:
         fallen = np.flatnonzero(alive < 0.2 * np.maximum.accumulate(alive))
         exits += len(fallen) > 0
         alive = alive[: fallen[0]] if len(fallen) else alive
-        years += len(alive) / YEAR_BLOCKS
+        years += float(_exposure(np.array(len(alive) / YEAR_BLOCKS), policy))
         changes += np.diff(np.log(alive / peak + FLOOR))[1:].tolist()
-    monthly = float(np.sqrt(np.median(np.square(changes)) / 0.455)) if len(changes) >= 4 else None
+    seen = len(changes) * float(np.median(np.square(changes))) / 0.455 if changes else 0.0
+    monthly = float(np.sqrt((MONTHLY_CHANGES * policy.monthly**2 + seen) / (MONTHLY_CHANGES + len(changes))))
     leaving = max(policy.leaving, (exits + policy.leaving * LEAVING_YEARS) / (years + LEAVING_YEARS))
     return Siblings(monthly, leaving, _ending(families, policy))
+
+
+def times_smaller(own: Floats, families: Sequence[Floats]) -> float:
+    """How many times smaller a family is now than the one on which an average unit of the whole usage runs; at least 1."""
+    levels = np.array([f[-BLOCK_DAYS:].mean() for f in families if len(f)])
+    level = float(own[-BLOCK_DAYS:].mean()) if len(own) else 0.0
+    return max(1.0, float(levels @ levels) / float(levels.sum()) / level) if level > 0 and levels.any() else 1.0
 
 
 def largest_step(means: Floats) -> Step | None:
@@ -227,18 +249,25 @@ def _ending(families: Sequence[Floats], policy: LevelPolicy) -> float:
     return float((ended + policy.ending * ENDING_YEARS) / (years + ENDING_YEARS))
 
 
-def _stays(years: Floats, means: Floats, policy: LevelPolicy, siblings: Siblings) -> Floats:
-    """The probability that usage has not left after so many years: at the policy's rate or the siblings', and for the share
-    of today's level that came in one step also at the rate at which such steps end."""
+def _stays(years: Floats, means: Floats, policy: LevelPolicy, siblings: Siblings, smaller: float) -> Floats:
+    """The probability that usage has not left after so many years: at the policy's rate or the siblings', at its age and size,
+    and for the share of today's level that came in one step also at the rate at which such steps end."""
     leaving = policy.leaving if siblings.leaving is None else siblings.leaving
-    stays = np.exp(-leaving * years)
+    age = (len(means) - int(np.argmax(means > 0.05 * means.max()))) / 365 if means.any() else 0.0
+    stays = np.exp(-smaller * leaving * (_exposure(age + years, policy) - _exposure(np.array(age), policy)))
     ending = policy.ending if siblings.ending is None else siblings.ending
     step = largest_step(means) if policy.ending else None
     level = float(means[-BLOCK_DAYS:].mean()) if len(means) else 0.0
     if step is None or level <= 0:
         return np.asarray(stays)
     share = min(1.0, step.size / level)
-    return np.asarray(stays * (1 - share + share * np.exp(-ending * years)))
+    return np.asarray(stays * (1 - share + share * np.exp(-smaller * ending * years)))
+
+
+def _exposure(age: Floats, policy: LevelPolicy) -> Floats:
+    """The years at the rate of leaving of one that is not mature that a life up to an age is worth."""
+    late = np.maximum(age - policy.mature, 0)
+    return np.asarray(age + late**2 / policy.mature + late**3 / 3 / policy.mature**2)
 
 
 def _doubt(days: Floats) -> float:

@@ -9,7 +9,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from finops.commitment.policy import BROAD, NARROW, LevelPolicy, Siblings, Step, largest_step, outlook, siblings
+from finops.commitment.policy import (
+    BROAD,
+    NARROW,
+    LevelPolicy,
+    Siblings,
+    Step,
+    largest_step,
+    outlook,
+    siblings,
+    times_smaller,
+)
 
 DAYS = 400
 
@@ -97,8 +107,30 @@ def test_families_show_their_volatility_and_how_often_they_are_left() -> None:
     assert seen.monthly == pytest.approx(0.2, rel=0.2)
     dying = [np.concatenate([np.full(360, 10.0), np.full(90, 0.5)]) for _ in range(20)]
     assert siblings(dying, NARROW).leaving == pytest.approx((20 + 2) / (20 * 360 / 365 + 20), rel=0.01)
-    assert siblings([np.ones(60)], NARROW) == Siblings(None, NARROW.leaving, NARROW.ending)
+    assert seen.monthly < np.sqrt(np.median(np.square(np.diff(np.log(months)))) / 0.455), "beside a year of the policy's"
+    assert siblings([np.ones(60)], NARROW) == Siblings(NARROW.monthly, NARROW.leaving, NARROW.ending)
     assert siblings([np.ones(480)] * 22, NARROW).leaving == NARROW.leaving, "they would be left together"
+
+
+def test_a_small_family_leaves_sooner_than_a_large_one() -> None:
+    large, small, none = np.full(DAYS, 60.0), np.full(DAYS, 20.0), np.zeros(DAYS)
+    assert times_smaller(small, [large, small, none]) == pytest.approx((60**2 + 20**2) / 80 / 20)
+    assert times_smaller(large, [large, small, none]) == 1, "the policy's rate is the least"
+    assert times_smaller(small, [small] * 20) == 1, "equal families are no smaller than the usual one"
+    assert times_smaller(none, [large, small, none]) == times_smaller(small, []) == 1
+    stays = [outlook(small[:200], 1, NARROW, smaller=times).stays[-1] for times in (1.0, 3.0)]
+    assert stays[1] == pytest.approx(stays[0] ** 3)
+    assert outlook(small, 1, NARROW, smaller=30.0).level(0.4) == 0
+
+
+def test_from_its_second_year_on_a_family_leaves_sooner_with_every_year() -> None:
+    young, grown, old = (outlook(np.full(days, 10.0), 1, NARROW).stays for days in (91, 365, 730))
+    late = 15 / 16
+    assert old[-1] == pytest.approx(np.exp(-NARROW.leaving * ((2 + late) ** 3 - 2**3) / 3))
+    assert grown[-1] == pytest.approx(np.exp(-NARROW.leaving * ((1 + late) ** 3 - 1) / 3))
+    assert young[0] == pytest.approx(np.exp(-NARROW.leaving / 16)), "not within its first"
+    ages = [outlook(np.full(days, 10.0), 1, BROAD).stays[-1] for days in (91, 730)]
+    assert ages[0] == ages[1], "a company's whole demand does not age"
 
 
 def test_a_step_stands_above_the_fortnight_before_it() -> None:
