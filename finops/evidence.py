@@ -46,7 +46,8 @@ saved as (
     from lines
     where cost > 0
 )
-select cast(coalesce(sum(amount), 0) * 730 / 720{subtract}{plus} as decimal(38, 2)) as monthly_saving from saved"""
+select cast(cast(coalesce(sum(amount), 0) as decimal(38, 12)) * 730 / 720{subtract}{plus} as decimal(38, 2)) as monthly_saving
+from saved"""
 
 
 def _named(key: str) -> str:

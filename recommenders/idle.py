@@ -86,14 +86,14 @@ def _unattached(one: Candidate) -> str | Unknown | None:
     profile, state = one.profile, one.profile.state.lower()
     if profile.attached_to or state in HELD:
         return None
-    if not state:
+    if not state and not one.attachments_told:
         return Unknown(("state",))
     claimed = profile.properties.get("pvc") or profile.property("statefulset_replicas") is not None
     if claimed and str(profile.properties.get("pvc_phase") or "Bound").lower() == "bound":
         return None
     if state not in LOOSE and not one.attachments_told:
         return Unknown(("attached_to",))
-    return f"attached to nothing (state {profile.state})"
+    return f"attached to nothing (state {profile.state})" if state else "attached to nothing, where others of its account are"
 
 
 def _image_gone(one: Candidate) -> str | Unknown | None:

@@ -55,6 +55,7 @@ from finops.sizing.packing import (
     candidates_with_peers,
     cheapest_memory,
     durations_by_memory,
+    least_nodes,
     member_of,
     nodes_for,
     pods_of,
@@ -328,16 +329,19 @@ class Rightsizing:
             return Unknown(("history",)), sizing_facts(profile), (), ()
         asked = sum(p.fitted(self.cpu_margin) for p in pods)
         held = max(s.highest for s in memory) / 100 * nodes
-        target = max(nodes_for(asked, cores, held, ALLOCATABLE), int(profile.property("min_nodes") or 1), MIN_NODES)
+        least = least_nodes(profile, nodes)
+        target = max(nodes_for(asked, cores, held, ALLOCATABLE), least, MIN_NODES)
         explanation = (
             *(f"{p.namespace}: requests {p.requested:g}, uses {p.used:.3g}: {p.fitted(self.cpu_margin):.3g}" for p in pods),
             f"{asked:.3g} cores at {cores:g} a node and memory of {held:.3g} nodes, {ALLOCATABLE:.0%} for pods: {target} nodes",
         )
         if target >= nodes:
-            return Keep("only whole nodes save, and its pods need all of them"), sizing_facts(profile), explanation, ()
+            said = f"its least number of nodes is {least}" if least >= nodes else "its pods need all of them"
+            return Keep(f"only whole nodes save, and {said}"), sizing_facts(profile), explanation, ()
         effect = by_time(profile, share_of(Decimal(target) / Decimal(str(nodes))), "", context)
         net = context.bill.value(profile.bill_key, effect).net
         why = f"with requests near use, {target} of {nodes:g} nodes hold all pods; requests first, then nodes"
+        why += " and their least number" if (profile.property("min_nodes") or 0) > target else ""
         act = self._act(profile, Scale(f"{nodes:g}", f"{target}"), effect, net, why, "pods can be packed onto fewer nodes")
         return (act if net > 0 else Keep("a commitment covers its nodes")), sizing_facts(profile), explanation, ()
 

@@ -33,13 +33,18 @@ LEAST_UNTOLD = 0.005
 """The share of usage in hours that nothing tells from which it is said: the least that shows as a percent."""
 
 
+FEWER = 0.2
+"""Less use that the lower end of a saving allows for, of the amount or of its first slice alone."""
+
+
 def acted(bought: Bought, limits: Limits, estate: Estate) -> tuple[Act, tuple[Fact, ...]]:
     """The purchase with its saving on the hours seen, and the facts it stands on."""
     lot, level, amount, currency = bought.lot, bought.level(), bought.amount, estate.context.currency
     offer, untold = lot.offer, estate.assumed_share(lot.meters)
     monthly = cents(Decimal(repr(level.saving)) * HOURS_PER_MONTH)
-    less = {cut: bought.level(cut).saving for cut in (0.1, 0.2, 0.3)}
-    low = min(monthly, cents(Decimal(repr(less[0.2])) * HOURS_PER_MONTH), _worst(bought, limits, monthly))
+    less = {cut: bought.level(cut).saving for cut in (0.1, FEWER, 0.3)}
+    fewer = max(less[FEWER], replace(bought, spend=bought.spend * _first_share(bought, limits)).level(FEWER).saving)
+    low = min(monthly, cents(Decimal(repr(fewer)) * HOURS_PER_MONTH), _worst(bought, limits, monthly))
     even = break_even_month(level, offer.months)
     what = "" if lot.unit else f"{currency} an hour, at list rates"
     facts = (
@@ -73,6 +78,11 @@ def acted(bought: Bought, limits: Limits, estate: Estate) -> tuple[Act, tuple[Fa
     if lot.share < 1:
         why = f"{lot.share:.0%} of {why}"
     return Act(action, saving, 0.6 if untold >= LEAST_UNTOLD else 0.8, why, Effect(adds=-monthly)), facts
+
+
+def _first_share(bought: Bought, limits: Limits) -> float:
+    """The part of the amount that is bought at once."""
+    return float(slices_of(bought, limits)[0] / bought.amount)
 
 
 def _worst(bought: Bought, limits: Limits, monthly: Decimal) -> Decimal:

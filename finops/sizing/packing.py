@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from finops.pricing import Price, number
-from finops.profile import Profile
+from finops.profile import NEGATIONS, Profile
 from finops.sizing.capacity import Size
 
 SLOWER = 1.1
@@ -93,6 +93,16 @@ def durations_by_memory(profile: Profile, current: float) -> dict[float, float]:
     unnamed = sums.pop(None, [])
     sums.setdefault(current, unnamed)
     return {size: sum(means) / len(means) for size, means in sums.items() if size is not None} if sums[current] else {}
+
+
+def least_nodes(profile: Profile, nodes: float) -> int:
+    """The nodes that a pool keeps whatever its pods need: one a zone, and a least number that leaves room or is declared `ha`.
+
+    A least number that holds every node there is (a pool of fixed size) is what the advice changes.
+    """
+    least = int(profile.property("min_nodes") or 1)
+    declared = str(profile.properties.get("ha") or "").lower() not in NEGATIONS
+    return max(least if declared or least < nodes else 1, int(profile.property("zones") or 1))
 
 
 def pods_of(profile: Profile) -> list[Pods]:

@@ -126,6 +126,17 @@ def test_a_flat_year_is_covered_whole_and_says_what_it_risks() -> None:
     assert all("expected over the term" in line and "a loss in 3." in line for line in lines[4:8])
 
 
+@pytest.mark.parametrize("price", [0.80, 0.85])
+def test_a_flat_year_is_covered_at_a_small_discount_too(price: float) -> None:
+    """With a fifth less use all of it would save nothing; the first quarter, which alone is bought at once, does."""
+    made = offered(machine("m5.xlarge", 24.0), "m5.xlarge", savings_plan_compute=price)
+    (plan,) = plans(made, AS_OF, kinds=("commitments",))
+    (r,) = plan.recommendations
+    assert r.alone == Decimal(repr(round((1 - price) * 730, 2)))
+    assert float(r.saving.effective_monthly.low) == pytest.approx((1 - price) * 730 / 4, rel=0.01)
+    assert {f.name: f.value for f in r.finding.evidence.facts}["saving at 20% less use"] <= 0  # type: ignore[operator]
+
+
 def falling(days_to_double: int) -> Estate:
     """1 an hour today, and so much more the further back."""
     made = machine("m5.xlarge", 24.0)

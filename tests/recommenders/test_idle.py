@@ -313,6 +313,13 @@ def test_a_state_of_provisioning_tells_nothing_of_what_holds_it(state: str, reso
     assert only(plan_of(told, "idle"))[0] == "Delete"
 
 
+def test_without_a_state_what_others_are_attached_to_decides() -> None:
+    estate = Estate().charge("x", 0.12).resource("x", ADDRESSES[1], state="")
+    assert why(plan_of(estate, "idle")) == "unknown state"
+    told = estate.reversed().resource("y", ADDRESSES[1], state="Associated", attached_to="nic-1")
+    assert only(plan_of(told, "idle"))[0] == "Delete"
+
+
 @pytest.mark.parametrize("state", ["in-use", "IN_USE", "Attached", "associated", "ActiveSAS"])
 def test_a_state_that_says_it_is_held_keeps_it(state: str) -> None:
     estate = Estate().charge("x", 0.12).resource("x", ADDRESSES[1], state=state)

@@ -56,6 +56,16 @@ def test_a_function_gets_the_memory_that_is_cheapest_by_measured_time() -> None:
     proven(estate, plan)
 
 
+def test_the_statement_holds_large_amounts_times_long_shares() -> None:
+    """15 million yen a month, of which 150 of 350 units stay."""
+    estate = Estate().charge("gpt", 500_000.0, PricingUnit="Hours", ConsumedQuantity=24.0 * 350)
+    kind = "Microsoft.CognitiveServices/accounts/deployments"
+    estate.resource("gpt", kind, ptu=350, ptu_minimum=50, ptu_step=50).metric("gpt", "ptu_utilization", 30.0)
+    plan = plan_of(estate)
+    assert [target for _, _, target, _ in acts(plan)] == ["150"]
+    proven(estate, plan)
+
+
 def test_a_duration_that_names_no_size_is_of_the_present_one_or_a_mean_over_all() -> None:
     estate = function((3008, 120.0), (1024, 120.0)).metric("fn", "latency_ms", 60.0)
     assert acts(plan_of(estate)) == [("fn", "Resize", "1024", Decimal("200.62"))]
@@ -102,12 +112,22 @@ def test_a_pool_saves_by_whole_nodes_once_pods_request_what_they_use() -> None:
     [
         ({"memory": 88.0}, "only whole nodes save"),
         ({"used": 64.0, "asked": 78.0}, "only whole nodes save"),
-        ({"min_nodes": 9}, "only whole nodes save"),
+        ({"min_nodes": 9, "ha": True}, "only whole nodes save, and its least number of nodes is 9"),
+        ({"zones": 9}, "only whole nodes save, and its least number of nodes is 9"),
     ],
 )
 def test_a_pool_stays_where_its_nodes_are_needed(change: dict[str, Any], verdict: str) -> None:
     assert any(keep.why.startswith(verdict) for keep in plan_of(pool(**change)).keeps)
     assert plan_of(pool(**change)).recommendations == ()
+
+
+@pytest.mark.parametrize(("least", "to"), [(9, "5"), (6, "6")])
+def test_a_least_number_that_holds_every_node_is_what_changes(least: int, to: str) -> None:
+    """A pool of fixed size says nothing of what it must keep; a least number below what it has does."""
+    plan = plan_of(pool(min_nodes=least))
+    assert [target for _, _, target, _ in acts(plan)] == [to]
+    words = plan.recommendations[0].finding.verdict.why  # type: ignore[union-attr]
+    assert words.endswith("requests first, then nodes" + " and their least number" * (least == 9))
 
 
 @pytest.mark.parametrize("member", [{"attached_to": "pool"}, {"tags": {"aws:autoscaling:groupName": "pool"}}, {}])
