@@ -43,7 +43,7 @@ def acted(bought: Bought, limits: Limits, estate: Estate) -> tuple[Act, tuple[Fa
     offer, untold = lot.offer, estate.assumed_share(lot.meters)
     monthly = cents(Decimal(repr(level.saving)) * HOURS_PER_MONTH)
     less = {cut: bought.level(cut).saving for cut in (0.1, FEWER, 0.3)}
-    fewer = max(less[FEWER], replace(bought, spend=bought.spend * _first_share(bought, limits)).level(FEWER).saving)
+    fewer = max(less[FEWER], _first(bought, limits).level(FEWER).saving)
     low = min(monthly, cents(Decimal(repr(fewer)) * HOURS_PER_MONTH), _worst(bought, limits, monthly))
     even = break_even_month(level, offer.months)
     what = "" if lot.unit else f"{currency} an hour, at list rates"
@@ -80,9 +80,10 @@ def acted(bought: Bought, limits: Limits, estate: Estate) -> tuple[Act, tuple[Fa
     return Act(action, saving, 0.6 if untold >= LEAST_UNTOLD else 0.8, why, Effect(adds=-monthly)), facts
 
 
-def _first_share(bought: Bought, limits: Limits) -> float:
-    """The part of the amount that is bought at once."""
-    return float(slices_of(bought, limits)[0] / bought.amount)
+def _first(bought: Bought, limits: Limits) -> Bought:
+    """What is bought at once; all of it behind other purchases, whose decline it bears too."""
+    share = 1.0 if bought.earlier else float(slices_of(bought, limits)[0] / bought.amount)
+    return replace(bought, spend=bought.spend * share)
 
 
 def _worst(bought: Bought, limits: Limits, monthly: Decimal) -> Decimal:
