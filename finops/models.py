@@ -29,8 +29,9 @@ class Model:
 
     reads        the tables, models and macros that it names
     incremental  the key columns of the part that a change rebuilds; () where all of it is built each time
-    slices       a column of what is read that no group spans, and the rows that are aggregated at once in slices of it, so that
-                 what the engine holds of them does not grow with the table; ('', 0) where all are
+    slices       a value of what is read of which a group has one alone (groups do not tell cases apart), and the rows that are
+                 aggregated at once in slices of it, so that what the engine holds of them does not grow with the table;
+                 ('', 0) where all are
     parameter    of a table macro; '' where the model is stored
     kept         a macro that many statements of a run ask for the same day: evaluated once
     """
@@ -138,9 +139,9 @@ def _names(text: str) -> tuple[str, ...]:
 
 
 def _slices(text: str) -> tuple[str, int]:
-    """`resource_id, 500000`."""
-    column, _, rows = text.partition(",")
-    return column.strip(), int(rows or 0)
+    """`lower(resource_id), 500000`."""
+    value, _, rows = text.rpartition(",")
+    return value.strip(), int(rows or 0)
 
 
 def _files(folders: Iterable[str]) -> list[tuple[Traversable, str]]:

@@ -240,10 +240,10 @@ class Builder:
 
 
 def _slices(model: Model, rows: int) -> list[str]:
-    """Conditions under which a model reads its rows, one after another (decisions 136, 145). Groups do not tell cases apart."""
-    column, most = model.slices
-    count = math.ceil(rows / most) if column else 1
-    return [f"hash(lower({identifier(column)})) % {count} = {n}" for n in range(count)] if count > 1 else ["true"]
+    """Conditions under which a model reads its rows, one after another (decisions 136, 145, 153)."""
+    value, most = model.slices
+    count = math.ceil(rows / most) if value else 1
+    return [f"hash({value}) % {count} = {n}" for n in range(count)] if count > 1 else ["true"]
 
 
 def _generations(ordered: Sequence[Model]) -> list[list[Model]]:

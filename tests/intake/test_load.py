@@ -233,7 +233,16 @@ def test_what_is_read_in_slices_is_the_same(warehouse: Warehouse, tmp_path: Path
     header = "resource_id,timestamp,period_s,metric,statistic,value\n"
     lines = [f"{vm},2026-09-0{day}T0{hour}:00:00Z,3600,cpu_utilization,avg,{n}\n" for n, (vm, day, hour) in enumerate(at)]
     metrics = _file(tmp_path, "metrics.csv", header + "".join(lines))
-    charges = [{"ResourceId": f"vm-{n % 13}" if n % 5 else "", "SkuId": f"S{n % 3}", "BilledCost": str(n)} for n in range(60)]
+    charges = [
+        {
+            "ResourceId": f"vm-{n % 13}" if n % 5 else "",
+            "SkuId": f"S{n % 3}",
+            "BilledCost": str(n),
+            "ChargePeriodStart": f"2026-09-01T0{n % 7}:{n % 2 * 3}0:00Z",
+            "ChargePeriodEnd": "2026-09-01T07:00:00Z",
+        }
+        for n in range(60)
+    ]
     bill = _file(tmp_path, "bill.csv", text(*charges, SkuPriceDetails='{"InstanceType": "m5.large"}'))
     deliver(warehouse, metrics, bill)
     marts = ("metric_daily", "resource_daily", "demand_hourly")
@@ -244,7 +253,7 @@ def test_what_is_read_in_slices_is_the_same(warehouse: Warehouse, tmp_path: Path
     again = Warehouse.open(str(tmp_path / "again"))
     deliver(again, metrics, bill)
     assert [_mart(again, name) for name in marts] == whole
-    assert [len(table) for table in whole] == [9, 39, 3]
+    assert [len(table) for table in whole] == [9, 39, 24]
     _file(tmp_path, "metrics.csv", header + "".join([*lines, *lines[7:9]]))
     with pytest.raises(Refused, match=r"2 keys of `metrics` occur more than once, the first is resource_id VM-2"):
         deliver(again, metrics)

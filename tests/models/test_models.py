@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from graphlib import CycleError
 
 import pytest
@@ -44,11 +43,11 @@ def test_a_header_says_what_grain_and_audits() -> None:
     parsed = parse(
         "m",
         "-- m: what it is.\n-- A sentence more.\n-- reads: charges,\n--   tag_sets\n"
-        "-- grain: x_source,\n--   day\n-- incremental: x_source, day\n-- slices: Owner, 7\n"
+        "-- grain: x_source,\n--   day\n-- incremental: x_source, day\n-- slices: lower(coalesce(Owner, Team)), 7\n"
         "-- kept: yes\n-- portable: yes\n-- audits: conserves(a, BilledCost), conserves(b, ListCost)\nselect 1",
     )
     assert (parsed.title, parsed.grain, parsed.incremental) == ("what it is.", ("x_source", "day"), ("x_source", "day"))
-    assert parsed.slices == ("Owner", 7)
+    assert parsed.slices == ("lower(coalesce(Owner, Team))", 7)
     assert parsed.conserves == (Conservation("a", "BilledCost"), Conservation("b", "ListCost"))
     assert parsed.reads == {"charges", "tag_sets"}
     assert parsed.portable
@@ -92,6 +91,7 @@ def test_shipped_models_are_in_order_and_read_no_stranger() -> None:
 
 def test_no_group_spans_two_slices() -> None:
     sliced = {model.name: model.slices[0] for model in models() if model.slices[0]}
-    assert sliced == {"metric_daily": "resource_id", "resource_daily": "ResourceId", "demand_hourly": "SkuId"}
-    for model in models():
-        assert not model.slices[0] or re.sub(r"(?<=[a-z])(?=[A-Z])", "_", sliced[model.name]).lower() in model.grain
+    hour = "epoch_us(ChargePeriodStart) // 3600000000"
+    assert sliced == {"metric_daily": "lower(resource_id)", "resource_daily": "lower(ResourceId)", "demand_hourly": hour}
+    of = {"lower(resource_id)": "resource_id", "lower(ResourceId)": "resource_id", hour: "charge_hour"}
+    assert all(of[value] in model.grain for model in models() if (value := sliced.get(model.name)))

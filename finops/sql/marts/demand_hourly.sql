@@ -4,7 +4,7 @@
 --   availability_zone, service, resource_id, instance_type, operating_system, sku_id, sku_price_id, sku_meter,
 --   pricing_category, commitment_id, currency
 -- incremental: x_source, x_billing_period
--- slices: SkuId, 5000000
+-- slices: epoch_us(ChargePeriodStart) // 3600000000, 2000000
 -- portable: yes
 -- `resource_id` is kept where a line is longer than an hour and is not of one machine all that time: `demand_placed` says when
 -- within the period such a machine ran. `machine_hours` is null where the bill does not count hours.

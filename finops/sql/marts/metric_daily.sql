@@ -2,7 +2,7 @@
 -- reads: metrics
 -- grain: x_source, metric_date, resource_id, metric, statistic, dimensions
 -- incremental: x_source, metric_date
--- slices: resource_id, 500000
+-- slices: lower(resource_id), 500000
 -- `buckets` counts samples in logarithmic buckets 5 % wide (finops.estimate.bucket_of): counts merge over days, percentiles
 -- do not.
 -- Rates are per second: what a counter's sum over its period amounts to.

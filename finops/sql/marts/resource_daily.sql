@@ -4,7 +4,7 @@
 --   sku_id, sku_price_id, sku_meter, pricing_unit, charge_category, charge_class, pricing_category, commitment_id,
 --   commitment_status, invoice_issuer, publisher, currency, tags_id
 -- incremental: x_source, x_billing_period
--- slices: ResourceId, 5000000
+-- slices: lower(ResourceId), 5000000
 -- portable: yes
 -- audits: conserves(billed_cost, BilledCost), conserves(effective_cost, EffectiveCost), conserves(list_cost, ListCost)
 with charges as (
