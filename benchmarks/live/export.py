@@ -1,8 +1,8 @@
 """A live load of a billing export of any size: files served as S3 does, downloaded and staged in one process.
 
 `python -m benchmarks.live.export [--months N] [--parts N] [--lines N] [--padding BYTES]`: so many parts a month, each a Parquet
-file of CUR 2.0 with so many lines, and so many bytes a line in a column that nothing reads: memory must not follow what is
-downloaded, nor in how many files it comes. Its last line is a row of the table in `docs/live-benchmarks.md`.
+file of CUR 2.0 with so many lines, and so many bytes a line in a column that nothing reads (0: all of it is read): memory must
+not follow what is downloaded, nor in how many files it comes. Its last line is a row of a table in `docs/live-benchmarks.md`.
 """
 
 from __future__ import annotations
