@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from finops.bill.simulate import Bill
 from finops.model import Finding
 from finops.pricing import PriceBook
-from finops.window import KNOWN_DAYS, Window
+from finops.window import Window, last_known
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +35,8 @@ class Context:
 
     @property
     def at(self) -> datetime:
-        """The last moment that is known when the bill up to `as_of` is: its prices are asked."""
-        return datetime.combine(self.as_of + timedelta(days=KNOWN_DAYS - 1), time.max, UTC)
+        """Whose prices are asked."""
+        return last_known(self.as_of)
 
     @property
     def window(self) -> Window:

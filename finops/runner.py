@@ -16,6 +16,7 @@ from finops import plugins
 from finops.agreements import PACE, Agreements, agreements_of
 from finops.bill.simulate import Bill, Line, keys_of
 from finops.commitment.levels import Commitment, commitment_of_row
+from finops.commitment.offers import listed_shares
 from finops.errors import ConfigError
 from finops.model import KINDS, Act, Finding, Keep
 from finops.money import MONTH_PER_WINDOW
@@ -26,7 +27,7 @@ from finops.pricing import EXCHANGES, PriceBook, exchange_of_row, held_before, p
 from finops.profile import Series, series_of
 from finops.queries import Reads
 from finops.recommend import Context, PortfolioRecommender, Recommender
-from finops.window import KNOWN_DAYS
+from finops.window import KNOWN_DAYS, last_known
 
 HOW = {
     "history": "load earlier days of the metrics and of the inventory; the verdict follows when there is enough",
@@ -199,9 +200,11 @@ def bills_of_month(run: Run) -> dict[str, Bill]:
     lines: dict[str, list[Line]] = {}
     for row in run.rows("select * from bill_month($as_of) order by all"):
         lines.setdefault(row["currency"], []).append(line_of_row(row))
-    commitments = list(_commitments(run))
+    commitments, at = list(_commitments(run)), last_known(run.as_of)
     return {
-        currency: Bill(of_currency, commitments, rules=rules(), tiers=tiers())
+        currency: Bill(
+            of_currency, commitments, rules=rules(), tiers=tiers(), listed=listed_shares(run.prices.of_currency(currency), at)
+        )
         for currency, of_currency in sorted(lines.items())
     }
 

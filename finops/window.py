@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 
 KNOWN_DAYS = 4
 """A bill trails what happened by three days, and its replay acts three days after `as_of`: who decides on the bill up to
 `as_of` knows what was observed, and which prices were in force, before `as_of` + 4.
 Live inventory is always newer than the bill."""
+
+
+def last_known(as_of: date) -> datetime:
+    """The last moment that is known when the bill up to `as_of` is: its prices are asked."""
+    return datetime.combine(as_of + timedelta(days=KNOWN_DAYS - 1), time.max, UTC)
 
 
 @dataclass(frozen=True, slots=True)

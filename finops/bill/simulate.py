@@ -13,14 +13,14 @@ from decimal import Decimal
 import numpy as np
 
 from finops.bill.rating import Holding, PricedMeter, Rule, Tiers, rate, rule_of
-from finops.commitment.levels import Commitment, family
+from finops.commitment.levels import Commitment, Meter, family
+from finops.commitment.offers import ListedShare
 from finops.model import Change, Effect
 
 MICRO = Decimal("0.000001")
 """Lines are kept to a millionth of the currency, so that sums are exact and nothing depends on order."""
 
 ZERO = Decimal(0)
-
 
 JOINT = "\x1e"
 """Between the keys of a resource that is billed as several (the machines of a pool): `resource` may be such a joint key."""
@@ -109,7 +109,18 @@ class Bill:
     """A month's bill in one currency, at run rate. `other` is spend that no action can touch line by line, `billed` the sum of
     what the bill says, before resources that began within the window are scaled to a whole month."""
 
-    __slots__ = ("_by_service", "_lines", "_rates", "_rules", "_services", "_tiers", "billed", "commitments", "other")
+    __slots__ = (
+        "_by_service",
+        "_lines",
+        "_listed",
+        "_rates",
+        "_rules",
+        "_services",
+        "_tiers",
+        "billed",
+        "commitments",
+        "other",
+    )
 
     def __init__(
         self,
@@ -118,11 +129,12 @@ class Bill:
         other: Decimal = ZERO,
         rules: Sequence[Rule] = (),
         tiers: Sequence[Tiers] = (),
+        listed: ListedShare = lambda *_: None,
     ) -> None:
         self._lines: dict[str, tuple[Line, ...]] = {}
         self.commitments = {c.id.lower(): c for c in commitments}
         self.other = micro(other)
-        self._rules, self._tiers = tuple(rules), tuple(tiers)
+        self._rules, self._tiers, self._listed = tuple(rules), tuple(tiers), listed
         self._services: dict[str, set[str]] = {}
         self._rates: dict[str, dict[str, tuple[Decimal, Decimal]]] = {}
         self._by_service: dict[str, list[str]] = {}
@@ -170,7 +182,7 @@ class Bill:
             yield from lines
 
     def copy(self) -> Bill:
-        other = Bill((), self.commitments.values(), self.other, self._rules, self._tiers)
+        other = Bill((), self.commitments.values(), self.other, self._rules, self._tiers, self._listed)
         other.billed = self.billed
         other._lines = dict(self._lines)
         other._services, other._by_service, other._rates = self._services, self._by_service, self._rates
@@ -288,13 +300,22 @@ class Bill:
     def _share(self, commitment: str, line: Line) -> Decimal:
         """What the commitment is paid for a line, as a share of the line's cost on demand.
 
-        As the bill shows it on the same machine, else on the same family, else at its least discount; never above 1.
+        As the bill shows it on the same machine, else on the same family; else as its price list says, else at the least
+        discount that the bill shows; never above 1.
         """
         seen = self._rates.get(commitment, {})
         same = [seen[line.instance_type]] if line.instance_type in seen else []
-        alike = same or [sums for name, sums in seen.items() if family(name) == family(line.instance_type)]
-        ratios = [cost / worth for cost, worth in (alike or seen.values()) if worth > 0 and cost > 0]
+        ratios = _ratios(same or [sums for name, sums in seen.items() if family(name) == family(line.instance_type)])
+        if not ratios:
+            meter = Meter(line.provider, "", line.region, line.service, line.instance_type, line.operating_system)
+            told = self._listed(self.commitments[commitment], meter)
+            ratios = _ratios(seen.values()) if told is None else [Decimal(repr(told))]
         return min(Decimal(1), max(ratios, default=Decimal(1)) * _worth(line) / line.cost)
+
+
+def _ratios(seen: Iterable[tuple[Decimal, Decimal]]) -> list[Decimal]:
+    """What is paid as a share of what it is worth."""
+    return [cost / worth for cost, worth in seen if worth > 0 and cost > 0]
 
 
 def _worth(line: Line) -> Decimal:
@@ -361,17 +382,10 @@ def _blank(resource: str) -> Line:
 def _covered(line: Line, part: Decimal, used: Decimal, commitment: str) -> list[Line]:
     """The line with `part` of its on-demand cost covered, for which `used` of the commitment is paid."""
     share = part / line.cost
-    covered = replace(
-        line,
-        cost=used,
-        on_demand=part,
-        listed=line.listed * share,
-        quantity=line.quantity * share,
-        commitment=commitment,
-        moved=True,
-    )
+    listed, quantity = line.listed * share, line.quantity * share
+    covered = replace(line, cost=used, on_demand=part, listed=listed, quantity=quantity, commitment=commitment, moved=True)
     left = line.cost - part
-    rest = replace(line, cost=left, on_demand=left, listed=line.listed * (1 - share), quantity=line.quantity * (1 - share))
+    rest = replace(line, cost=left, on_demand=left, listed=line.listed - listed, quantity=line.quantity - quantity)
     return [covered, rest] if rest.cost > 0 else [covered]
 
 

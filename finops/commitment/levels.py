@@ -71,6 +71,7 @@ class Commitment:
     term_end: date | None = None
     term_start: date | None = None
     quantity: float | None = None
+    payment: str = ""
 
     @property
     def sku(self) -> str:
@@ -120,6 +121,7 @@ def commitment_of_row(row: Mapping[str, Any]) -> Commitment:
         term_end=end.date() if end is not None else None,
         term_start=start.date() if start is not None else None,
         quantity=float(row["quantity"]) if row.get("quantity") is not None else None,
+        payment=row.get("payment") or "",
     )
 
 

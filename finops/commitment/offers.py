@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, TypeAlias
 
-from finops.commitment.levels import Meter, family
+from finops.commitment.levels import Commitment, Meter, family
 from finops.money import HOURS_PER_MONTH
 from finops.pricing import Price, PriceBook, PriceKey
 
 Reach: TypeAlias = Literal["all", "family", "machine"]
 """What one purchase covers: all that the instrument has a price for, one family at one place, or one machine at one place."""
+
+ListedShare: TypeAlias = Callable[[Commitment, Meter], float | None]
+"""What a commitment in force is paid for a meter as a share of its list price on demand; None where no price list says."""
 
 HOURS_PER_YEAR = 8760
 
@@ -155,6 +158,30 @@ def _discounts(
                 if vcpu is not None and memory is not None:
                     holds[meter] = vcpu, memory
     return found, units, prepaid, holds
+
+
+def listed_shares(book: PriceBook, at: datetime) -> ListedShare:
+    """By two rows of one price list: the most where several fit what is known of a commitment's term and payment."""
+    sold: dict[str, list[Price]] = {}
+    known: dict[tuple[str, Meter], float | None] = {}
+
+    def share(held: Commitment, meter: Meter) -> float | None:
+        if held.id not in sold:
+            rows = book.every(at, provider=held.provider, instrument=held.instrument) if held.instrument else []
+            sold[held.id] = [row for row in rows if _sold_as(held, row.key)]
+        if (held.id, meter) not in known:
+            hours = (hour for _, hour in _priced(sold[held.id], meter, book, at))
+            known[held.id, meter] = max(((fees + early) / usual for usual, fees, early in hours if usual > 0), default=None)
+        return known[held.id, meter]
+
+    return share
+
+
+def _sold_as(held: Commitment, key: PriceKey) -> bool:
+    """Whether a row may be the one by which it was bought: its term to a month, and its payment, where they are known."""
+    term = held.term_end - held.term_start if held.term_end and held.term_start else None
+    lasts = term is None or abs(term.days - term_hours(key.term or "") / 24) < 31
+    return lasts and (not held.payment or not key.payment or held.payment == key.payment)
 
 
 def _priced(

@@ -141,6 +141,16 @@ def test_the_highest_discount_is_served_first() -> None:
     assert outcome.stranded == 0
 
 
+def test_a_family_that_the_bill_does_not_show_is_rated_by_the_price_list() -> None:
+    """The plan gives 50 % on c5, which the bill shows, and 20 % on r5, which the list alone says."""
+    lines = [line("a", "50", "sp", "100", machine="c5.large"), line("z", "100", machine="r5.large")]
+    told = {"r5.large": 0.8}
+    bill = Bill(lines, [PLAN], listed=lambda held, meter: told.get(meter.instance_type) if held is PLAN else None)
+    outcome = bill.copy().apply("a", Effect((Change(Decimal(0)),)))
+    assert outcome.gained == Decimal("62.5") - 50, "50 cover 62.50 of the 100"
+    assert Bill(lines, [PLAN]).apply("a", Effect((Change(Decimal(0)),))).gained == 100 - 50, "as c5, where no list says"
+
+
 RULE = Rule("P", "savings_plan_compute", "", 1, frozenset(), "discount")
 OFF = {"m5.large": 0.7, "c5.large": 0.5, "r5.large": 0.9}
 MACHINES = st.sampled_from(sorted(OFF))
