@@ -43,8 +43,7 @@ def acted(bought: Bought, limits: Limits, estate: Estate) -> tuple[Act, tuple[Fa
     offer, untold = lot.offer, estate.assumed_share(lot.meters)
     monthly = cents(Decimal(repr(level.saving)) * HOURS_PER_MONTH)
     less = {cut: bought.level(cut).saving for cut in (0.1, FEWER, 0.3)}
-    fewer = max(less[FEWER], _first(bought, limits).level(FEWER).saving)
-    low = min(monthly, cents(Decimal(repr(fewer)) * HOURS_PER_MONTH), _worst(bought, limits, monthly))
+    low = min(monthly, _fewer(bought, limits), _worst(bought, limits, monthly))
     even = break_even_month(level, offer.months)
     what = "" if lot.unit else f"{currency} an hour, at list rates"
     facts = (
@@ -80,10 +79,12 @@ def acted(bought: Bought, limits: Limits, estate: Estate) -> tuple[Act, tuple[Fa
     return Act(action, saving, 0.6 if untold >= LEAST_UNTOLD else 0.8, why, Effect(adds=-monthly)), facts
 
 
-def _first(bought: Bought, limits: Limits) -> Bought:
-    """What is bought at once; all of it behind other purchases, whose decline it bears too."""
+def _fewer(bought: Bought, limits: Limits) -> Decimal:
+    """What the amount saves a month with so much less use, or what of it is bought at once, where that is more. Behind other
+    purchases, whose decline it bears too, that is all of it."""
     share = 1.0 if bought.earlier else float(slices_of(bought, limits)[0] / bought.amount)
-    return replace(bought, spend=bought.spend * share)
+    first = replace(bought, spend=bought.spend * share)
+    return cents(Decimal(repr(max(each.level(FEWER).saving for each in (bought, first)))) * HOURS_PER_MONTH)
 
 
 def _worst(bought: Bought, limits: Limits, monthly: Decimal) -> Decimal:
