@@ -168,8 +168,9 @@ def _log(stretch: Stretch, decisions: Decisions, setting: str, wanted: Integers)
 
 
 def stretches(folder: Path) -> Iterator[Stretch]:
-    for path in present(folder, *READERS):
-        yield from READERS[str(path.relative_to(folder))](path)
+    for pattern, reader in READERS.items():
+        for path in present(folder, pattern):
+            yield from reader(path)
 
 
 def _worldcup(path: Path) -> Iterator[Stretch]:
@@ -200,11 +201,11 @@ def _genai(path: Path) -> Iterator[Stretch]:
 
 
 def _azure(path: Path) -> Iterator[Stretch]:
-    yield _minutes("azure_llm_2023", pd.read_parquet(path)["TIMESTAMP"])
+    yield _minutes(path.stem, pd.read_parquet(path)["TIMESTAMP"])
 
 
 def _mooncake(path: Path) -> Iterator[Stretch]:
-    yield _minutes("mooncake", pd.to_datetime(pd.read_parquet(path)["timestamp_ms"], unit="ms"))
+    yield _minutes(path.stem, pd.to_datetime(pd.read_parquet(path)["timestamp_ms"], unit="ms"))
 
 
 def _minutes(dataset: str, times: pd.Series) -> Stretch:
@@ -222,6 +223,6 @@ READERS: dict[str, Callable[[Path], Iterator[Stretch]]] = {
     "requests/worldcup98_1min.parquet": _worldcup,
     "requests/google2019_cell_5min.parquet": _cells,
     "requests/alibaba_genai26_qps.parquet": _genai,
-    "llm/azure_llm_2023_conv.parquet": _azure,
-    "llm/mooncake_conversation.parquet": _mooncake,
+    "llm/azure_llm_*.parquet": _azure,
+    "llm/mooncake_*.parquet": _mooncake,
 }

@@ -53,14 +53,13 @@ class Decisions:
             self._file.write(json.dumps(row | more, default=str) + "\n")
 
 
-def present(folder: Path, *names: str) -> Iterable[Path]:
-    """The files that are there; each one that is not is named on stderr."""
-    for name in names:
-        path = folder / name
-        if path.is_file():
-            yield path
-        else:
-            print(f"left out: {path} is not there", file=sys.stderr)
+def present(folder: Path, *patterns: str) -> Iterable[Path]:
+    """The files of these names or glob patterns that are there; a pattern that finds none is named on stderr."""
+    for pattern in patterns:
+        found = sorted(folder.glob(pattern))
+        yield from found
+        if not found:
+            print(f"left out: {folder / pattern} is not there", file=sys.stderr)
 
 
 def _short(value: float) -> float:

@@ -78,10 +78,9 @@ def bars(folder: Path, decisions: Decisions) -> Iterator[Bar]:
 
 
 def traces(folder: Path) -> Iterator[Trace]:
-    for path in present(folder / "azurevm", "azure_160vm_avgcpu_5min.parquet"):
+    for path in present(folder, "azurevm/azure_160vm_avgcpu_5min.parquet"):
         yield from _weeks(path)
-    days = sorted(path.name for path in (folder / "planetlab").glob("planetlab_*.parquet"))
-    for path in present(folder / "planetlab", *(days or ["planetlab_*.parquet"])):
+    for path in present(folder, "planetlab/planetlab_*.parquet"):
         yield _day(path)
 
 
