@@ -8,12 +8,15 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 SHARED ?= ../shared
 
-.PHONY: demo test check real bench docs constraints clean browser emulators
+TOGETHER := $(MAKE) --no-print-directory --output-sync=target
+
+.PHONY: demo test check style types sql rules workflow real bench docs constraints clean pip browser emulators
 
 demo: $(INSTALLED) ## the main job on the sample company: load, reconcile, recommend
 	$(BIN)/finops demo demo
 
-test: $(INSTALLED) browser emulators ## all tests
+test: pip ## all tests
+	@$(TOGETHER) -j2 $(INSTALLED) emulators
 	$(BIN)/python -m pytest tests --ignore tests/real -n 3 --dist worksteal
 
 browser: ## Debian's Chromium, which the dashboard is clicked through in
@@ -21,7 +24,7 @@ browser: ## Debian's Chromium, which the dashboard is clicked through in
 	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then apt-get update -qq && apt-get install -y -qq chromium >/dev/null; \
 	  else echo "the dashboard's tests need Chromium: install Debian's chromium (sudo apt-get install chromium)" >&2; exit 1; fi; }
 
-emulators: ## Azurite (npm) and Prometheus (Debian), which tests talk to: where one cannot be had, its tests are skipped
+emulators: browser ## Azurite (npm) and Prometheus (Debian), which tests talk to: where one cannot be had, its tests are skipped
 	@test -x .venv/azurite/node_modules/.bin/azurite-blob || { \
 	  if command -v npm >/dev/null; then \
 	    npm install --silent --ignore-scripts --no-audit --no-fund --no-save --prefix .venv/azurite azurite@3.37.0 \
@@ -33,11 +36,22 @@ emulators: ## Azurite (npm) and Prometheus (Debian), which tests talk to: where 
 	  dpkg -x prometheus_*.deb . && rm prometheus_*.deb; } || echo "no Prometheus: the tests that talk to it are skipped" >&2
 
 check: $(INSTALLED) ## style, types, SQL, dependency rule, CI workflow
+	@$(TOGETHER) -j2 types style sql rules workflow
+
+types: $(INSTALLED)
+	$(BIN)/mypy
+
+style: $(INSTALLED)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy
-	$(BIN)/sqlfluff lint --processes 2 finops connectors
+
+sql: $(INSTALLED)
+	$(BIN)/sqlfluff lint finops connectors
+
+rules: $(INSTALLED) ## who may import whom
 	$(BIN)/lint-imports
+
+workflow: $(INSTALLED)
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/actionlint
 
 real: $(INSTALLED) ## the checks on real billing data, where it is at hand
@@ -58,12 +72,14 @@ constraints: ## after a change of dependencies: pin every version and hash anew 
 clean:
 	rm -rf .venv build dist demo
 
-$(INSTALLED): constraints.txt pyproject.toml
+pip: ## a Python that can make virtual environments
 	@test -n "$(PYTHON)" && "$(PYTHON)" -c '$(SUITS)' \
 	  || { echo "finops needs Python 3.11, 3.12 or 3.13: install it, or call make PYTHON=/path/to/python3" >&2; exit 1; }
 	@"$(PYTHON)" -c 'import ensurepip' 2>/dev/null || { \
 	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then apt-get update -qq && apt-get install -y -qq python3-venv; \
 	  else echo "this Python cannot make virtual environments: install Debian's python3-venv (sudo apt-get install python3-venv)" >&2; exit 1; fi; }
+
+$(INSTALLED): constraints.txt pyproject.toml | pip
 	test -x $(BIN)/python || "$(PYTHON)" -m venv .venv
 	$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --require-hashes -r constraints.txt
 	$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
