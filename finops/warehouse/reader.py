@@ -123,11 +123,11 @@ class Reader:
             self._made.add(word)
             model = self._models.get(name)
             if model is not None and model.is_macro:
-                self._prepare(model.sql)
+                self._prepare(" ".join(model.reads))
                 body = model.sql.rstrip().rstrip(";")
                 self._connection.execute(f"create macro {identifier(name)}({identifier(model.parameter)}) as table {body}")
             elif model is not None and (name not in self.published.tables or self.published.models.get(name) != model.hash):
-                self._prepare(model.sql)  # not stored, or by another version's SQL: evaluated when it is read
+                self._prepare(" ".join(model.reads))  # not stored, or by another version's SQL: evaluated when it is read
                 self._connection.execute(f"create view {identifier(name)} as {model.sql}")
             else:
                 self._connection.execute(f"create view {identifier(name)} as {self._relation(name)}")
