@@ -115,6 +115,10 @@ class PriceBook:
             self._by_sku.setdefault((key.provider, key.region, key.product, key.sku), []).append(price)
             self._count += 1
 
+    def exchanged(self, exchanges: Iterable[Exchange]) -> PriceBook:
+        """The same prices, converted at other rates."""
+        return PriceBook((price for rows in self._by_sku.values() for price in rows), self.basis, exchanges, self.notes)
+
     def of_currency(self, currency: str) -> PriceBook:
         """The prices in one currency: those listed in it, and what only the currency that its provider converts from lists."""
         every = [price for rows in self._by_sku.values() for price in rows]

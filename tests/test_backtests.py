@@ -175,3 +175,44 @@ def test_a_move_of_a_bucket_whose_requests_nobody_bills_is_set_aside() -> None:
     summary = tiering(bucket(requests=(0, 0)))
     assert summary.decisions == 0
     assert any("set aside" in note for note in summary.notes)
+
+
+def test_a_list_in_another_currency_is_converted_as_the_bill_of_each_decision_was() -> None:
+    """Four units at 1 USD on a bill in EUR that converts at 0.8 up to forty days ago, and at 1.0 since; one is reserved by the
+    month, and the inventory knows its present month only."""
+    made = Estate()
+    for back in range(200):
+        rate = 1.0 if back < 40 else 0.8
+        day = {
+            "ChargePeriodStart": _day(back),
+            "ChargePeriodEnd": _day(back - 1),
+            "BillingCurrency": "EUR",
+            "PricingCurrency": "USD",
+        }
+        day |= {
+            "x_billing_period": f"{_day(back):%Y-%m}",
+            "BillingPeriodStart": _day(back).replace(day=1),
+            "x_instance_type": "u",
+        }
+        day |= {"x_operating_system": "", "PricingCurrencyEffectiveCost": 72.0}
+        made.charge("pool", 72.0 * rate, days=1, quantity=72.0, **day)
+        held = {"CommitmentDiscountId": "ri", "CommitmentDiscountStatus": "Used", "PricingCategory": "Committed"}
+        day |= held | {"PricingCurrencyEffectiveCost": 12.0, "ContractedCost": 24.0 * rate, "ListCost": 24.0 * rate}
+        made.charge("pool", 12.0 * rate, days=1, quantity=24.0, **day)
+    made.price("unit", "u", 1.0).price("unit", "u", 0.5, term="1m", payment="none", instrument="reservation")
+    made.add(
+        "commitments",
+        observed_at=_day(0),
+        commitment_id="ri",
+        provider="AWS",
+        account_id="a1",
+        instrument="reservation",
+        scope=json.dumps({"sku": "u"}),
+        quantity=1,
+        term_start=_day(10),
+        term_end=_day(-20),
+        currency="EUR",
+    )
+    (summary,) = backtests(made, Config(), ["commitments"])
+    assert summary.decisions >= 1
+    assert summary.recommended.cost == summary.hindsight_cost == summary.baseline_cost / 2

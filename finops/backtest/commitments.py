@@ -31,6 +31,9 @@ WAITING_DAYS = 84
 LEAST_DAYS = 30
 """Days of demand before the first decision: the window of the advice."""
 
+RENEWED_HOURS = 168
+"""Hours before a decision whose mean says how much was covered: whole weeks, since usage differs by the day."""
+
 Meter = tuple[str, str, str, str]
 """Provider, region, machine, operating system: what a price list tells apart."""
 
@@ -94,14 +97,29 @@ class Demand:
     def hours(self) -> int:
         return max((len(series) for series in self.series.values()), default=0)
 
-    def of(self, meters: Sequence[Meter], held: Iterable[str]) -> Floats:
-        """Hours × meters: what commitments in `held` did not cover."""
+    def held(self, day: date, begun: Mapping[str, date | None]) -> frozenset[str]:
+        """The commitments in force by the end of a day: by their terms (id → first day), or because they had covered something.
+
+        One that goes on under its id has the first day of its present term.
+        """
+        by_term = {name for name, start in begun.items() if start is None or start <= day}
+        until = ((day - self.first).days + 1) * 24
+        return frozenset(by_term | {name for (_, name), series in self.series.items() if name and series[:until].any()})
+
+    def of(self, meters: Sequence[Meter], held: Iterable[str], now: int) -> Floats:
+        """Hours × meters: what commitments in `held`, and those that later took their place, did not cover.
+
+        now  the hour of the decision: what is covered then and by other commitments later was renewed, up to the level of the
+             seven days before
+        """
         known = frozenset(held)
-        total = np.zeros((self.hours, len(meters)))
+        total, own, later = (np.zeros((self.hours, len(meters))) for _ in range(3))
         for (meter, commitment), series in self.series.items():
-            if meter in meters and commitment not in known:
-                total[:, meters.index(meter)] += series
-        return total
+            if meter in meters:
+                part = own if commitment in known else later if commitment else total
+                part[:, meters.index(meter)] += series
+        level = own[max(0, now - RENEWED_HOURS) : now].mean(axis=0) if now > 0 else np.zeros(len(meters))
+        return np.asarray(total + later - np.clip(level - own, 0.0, later))
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,16 +231,16 @@ def replay(
 ) -> Decision | None:
     """One purchase, charged its term; None where the price list does not say what it covers.
 
-    held     the commitments, by id, that had begun before: what later ones covered was there to be covered by this one
+    held     the commitments, by id, that were in force: what later ones covered beside them was there to be covered by this one
     earlier  what was bought on the same day and is applied first: it leaves the rest
     """
     at = datetime.combine(bought.day, time.max, UTC)
     if (sold := sold_of(demand, bought.action, bought.provider, prices, at)) is None:
         return None
     rates = np.array(list(sold.discounts.values()))
-    whole = _open([_key(meter) for meter in sold.discounts], demand, prices, held, earlier, at)
     now, days = ((bought.day - demand.first).days + 1) * 24, charged_days(bought.action)
-    past, term = whole[:now], whole[now + LAG_DAYS * 24 : now + (LAG_DAYS + days) * 24]
+    left = _open([_key(meter) for meter in sold.discounts], demand, prices, held, earlier, at, now)
+    past, term = left[:now], left[now + LAG_DAYS * 24 : now + (LAG_DAYS + days) * 24]
     baseline = float(term.sum())
     best, unit = best_level(term, rates), _unit(sold, demand)
 
@@ -245,10 +263,16 @@ def replay(
 
 
 def _open(
-    meters: Sequence[Meter], demand: Demand, prices: PriceBook, held: Iterable[str], earlier: Sequence[Bought], at: datetime
+    meters: Sequence[Meter],
+    demand: Demand,
+    prices: PriceBook,
+    held: Iterable[str],
+    earlier: Sequence[Bought],
+    at: datetime,
+    now: int,
 ) -> Floats:
     """Hours × meters that were there to cover."""
-    left = demand.of(meters, held)
+    left = demand.of(meters, held, now)
     for other in earlier:
         left = left - _taken(other, meters, left, demand, prices, at)
     return left

@@ -58,6 +58,16 @@ class Bench:
     prices: PriceBook
     tell: Callable[[str], object]
     failed: dict[str, str] = field(default_factory=dict)
+    _books: dict[date, PriceBook] = field(default_factory=dict)
+
+    def book(self, day: date) -> PriceBook:
+        """The price list, converted as the bill of the days up to this one is."""
+        if not self.prices.exchanges:
+            return self.prices
+        if day not in self._books:
+            rates = (exchange_of_row(row) for row in self.reads.rows(EXCHANGES, {"as_of": day}))
+            self._books[day] = self.prices.exchanged(rates)
+        return self._books[day]
 
 
 def backtests(
@@ -189,7 +199,7 @@ def _read_ahead(bench: Bench, days: Sequence[date], chosen: Mapping[str, Recomme
 
 
 def _known(bench: Bench, day: date, chosen: Mapping[str, Recommender], *, profiles: bool) -> Known:
-    run = Run(bench.reads, day, bench.prices)
+    run = Run(bench.reads, day, bench.book(day))
     bills = bills_of_month(run)
     candidates = {kind: run.candidates(r.candidates) for kind, r in chosen.items()}
     return Known(run, candidates, run.candidates(PROFILES) if profiles else (), bills)
@@ -200,7 +210,7 @@ def _snapshots(bench: Bench, known: Known, chosen: Mapping[str, Recommender]) ->
     day, found = known.run.as_of, {}
     profiles = [profile_of_row(row) for row in known.profiles]
     for currency, bill in known.bills.items():
-        context = Context(day, bench.prices.of_currency(currency), bill, bill, currency)
+        context = Context(day, known.run.prices.of_currency(currency), bill, bill, currency)
         verdicts = {kind: _judged(bench, kind, r, known.candidates[kind], context) for kind, r in chosen.items()}
         found[currency] = Snapshot(day, bill, verdicts, _by_key(profiles, currency))
     return found
@@ -262,12 +272,12 @@ def _purchases(bench: Bench, kind: str, recommender: PortfolioRecommender) -> li
 
 def _advised(bench: Bench, kind: str, recommender: PortfolioRecommender, day: date) -> list[tuple[str, Bought]]:
     """What the recommender buys on that day."""
-    run = Run(bench.reads, day, bench.prices)
+    run = Run(bench.reads, day, bench.book(day))
     found = []
     try:
         rows = run.rows(recommender.candidates)
         for currency, bill in bills_of_month(run).items():
-            context = Context(day, bench.prices.of_currency(currency), bill, bill, currency)
+            context = Context(day, run.prices.of_currency(currency), bill, bill, currency)
             mine = [row for row in rows if row.get("currency", currency) == currency]
             for finding in recommender.judge_all(mine, context):
                 verdict = finding.verdict
@@ -282,13 +292,13 @@ def _advised(bench: Bench, kind: str, recommender: PortfolioRecommender, day: da
 def _record(
     bench: Bench, kind: str, currency: str, demand: Demand, bought: Sequence[Bought], begun: Mapping[str, date | None]
 ) -> Summary:
-    prices = bench.prices.of_currency(currency)
     days = LAG_DAYS + commitment_replay.TERM_DAYS
     last = bench.extent.last
     ripe = [b for b in bought if b.day + timedelta(days=LAG_DAYS + commitment_replay.charged_days(b.action)) <= last]
     decisions = []
     for one in ripe:
-        held = [name for name, start in begun.items() if start is None or start <= one.day]
+        held = demand.held(one.day, begun)
+        prices = bench.book(one.day).of_currency(currency)
         earlier = [b for b in bought[: bought.index(one)] if (b.day, b.provider) == (one.day, one.provider)]
         decision = commitment_replay.replay(one, demand, prices, held, level_rules(), currency, earlier)
         if decision is not None:

@@ -81,6 +81,24 @@ def test_what_a_later_commitment_covered_was_there_to_cover_and_what_was_held_wa
     assert held.saved == -TERM_DAYS * 24 * 7
 
 
+def test_what_goes_on_under_its_id_was_held_though_its_present_term_begins_later() -> None:
+    hours = np.full((30 + LAG_DAYS + TERM_DAYS) * 24, 10.0)
+    known = {"c1": FIRST + timedelta(days=200), "c2": FIRST + timedelta(days=20), "c3": None, "c4": FIRST + timedelta(days=200)}
+    assert demand(hours, "c1").held(FIRST + timedelta(days=29), known) == {"c1", "c2", "c3"}
+    hours[: 30 * 24] = 0.0
+    assert demand(hours, "c1").held(FIRST + timedelta(days=29), known) == {"c2", "c3"}
+
+
+def test_a_renewal_under_another_id_leaves_nothing_to_cover_and_growth_does() -> None:
+    """Of 10 an hour 7 are covered up to the hundredth day, and from then on 9 by what took its place."""
+    hours = (30 + LAG_DAYS + TERM_DAYS) * 24
+    old, new, rest = np.full(hours, 7.0), np.zeros(hours), np.full(hours, 3.0)
+    old[100 * 24 :], new[100 * 24 :], rest[100 * 24 :] = 0.0, 9.0, 1.0
+    made = Demand(FIRST, {(METER, "old"): old, (METER, "new"): new, (METER, ""): rest}, {}, {})
+    assert np.unique(made.of([METER], ("old",), 30 * 24)) == [3.0]
+    assert made.of([METER], (), 30 * 24)[-1] == 10.0
+
+
 def test_automatic_discounts_make_a_plan_worth_less() -> None:
     at = datetime(2025, 2, 1, tzinfo=UTC)
     hours = np.ones(24)
