@@ -12,9 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
-from tests.conftest import Ran
+from finops.cli import app
+from tests.conftest import Ran, copy_of
 from tests.intake.delivery import text
+from tests.shared import once
 
 Call = Callable[..., Ran]
 FIRST, LAST = date(2026, 8, 1), date(2026, 10, 31)
@@ -64,25 +67,26 @@ def inventory(path: Path, day: date, **attached: str) -> Path:
 
 
 @pytest.fixture
-def warehouse(finops: Call, tmp_path: Path) -> Path:
-    """Loaded as of the end of September, with its plan on record."""
-    path = tmp_path / "warehouse"
+def warehouse(tmp_path_factory: pytest.TempPathFactory, tmp_path: Path) -> Path:
+    """Loaded as of the end of September, with its plan on record; a test's own."""
+    return copy_of(once(tmp_path_factory, "september", _september) / "warehouse", tmp_path / "warehouse")
+
+
+def _september(folder: Path) -> None:
     bills = [
-        month(tmp_path / "aug.csv", FIRST, date(2026, 8, 31)),
-        month(tmp_path / "sep.csv", date(2026, 9, 1), date(2026, 9, 30)),
+        month(folder / "aug.csv", FIRST, date(2026, 8, 31)),
+        month(folder / "sep.csv", date(2026, 9, 1), date(2026, 9, 30)),
     ]
-    seen = [inventory(tmp_path / f"seen-{day}.csv", day) for day in (FIRST, date(2026, 9, 30))]
-    prices = tmp_path / "prices.csv"
+    seen = [inventory(folder / f"seen-{day}.csv", day) for day in (FIRST, date(2026, 9, 30))]
+    prices = folder / "prices.csv"
     prices.write_text(
         "provider,region,product,sku,term,unit,price,currency,effective_from\n"
         "Cloud,r1,snapshot,snapshot,on_demand,GB-Months,0.05,USD,2026-01-01T00:00:00Z\n"
     )
-    ran = finops("load", *bills, *seen, prices, "--warehouse", path)
-    assert ran.code == 0, ran.err
-    ran = finops("recommend", "--warehouse", path)
-    assert ran.code == 0, ran.err
-    assert "plan as of 2026-09-30 on record: 3 recommendations, 3 new" in ran.err
-    return path
+    for words in (["load", *map(str, (*bills, *seen, prices))], ["recommend"]):
+        ran = CliRunner().invoke(app, [*words, "--warehouse", str(folder / "warehouse")])
+        assert ran.exit_code == 0, ran.output
+    assert "plan as of 2026-09-30 on record: 3 recommendations, 3 new" in ran.stderr
 
 
 def october(finops: Call, tmp_path: Path, path: Path) -> None:
