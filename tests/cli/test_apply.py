@@ -36,9 +36,9 @@ def test_the_patch_is_printed_or_written(
 def test_rules_and_sizes_are_also_files_for_a_pull_request(
     finops: Callable[..., Ran], company: Path, tmp_path: Path, plans: list[dict[str, Any]]
 ) -> None:
-    every = [
-        r for plan in plans for r in plan["recommendations"] if r["kind"] in ("storage_tiering", "rightsizing") and r["patch"]
-    ]
+    kinds = ("storage_tiering", "rightsizing")
+    patched = [r for plan in plans for r in plan["recommendations"] if r["kind"] in kinds and r["patch"]]
+    every = list({(r["kind"], r["service"]): r for r in patched}.values())
     endings: set[str] = set()
     for found in every:
         ran = finops("apply", found["id"], "--warehouse", company, "--out", tmp_path / found["id"])
