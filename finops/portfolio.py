@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
 
-from finops.agreements import Agreements, Floor
+from finops.agreements import Agreements, Floor, Place, Yearly
 from finops.bill.simulate import ZERO, Bill, Outcome, keys_of
 from finops.evidence import saving_sql
 from finops.model import (
@@ -231,7 +231,7 @@ class Sequencer:
         ranked = sorted(self._taken, key=lambda t: (-_weight(t), t.finding.id))
         left = self._left()
         agreed = agreements or Agreements()
-        yearly = [(self._charged_by(t), 12 * t.net, t.act.saving.cash_12m - 12 * _expected(t)) for t in ranked]
+        yearly = [Yearly(self._charged(t), 12 * t.net, t.act.saving.cash_12m - 12 * _expected(t)) for t in ranked]
         cash = agreed.cash(yearly, self.currency, self.as_of)
         return Plan(
             as_of=self.as_of,
@@ -246,13 +246,16 @@ class Sequencer:
             unknown_verdicts=len(self._unknown),
             undecided=tuple(self._unknown),
             failed=tuple(failed),
-            notes=tuple(notes),
+            notes=(*notes, *agreed.notes(self.currency)),
         )
 
-    def _charged_by(self, taken: Taken) -> str:
-        """Who charges for the resource: a seller in a marketplace, or the provider."""
-        lines = self.before.lines(taken.finding.bill_key)
-        return max(lines, key=lambda line: line.cost).provider if lines else taken.finding.scope.provider
+    def _charged(self, taken: Taken) -> Place:
+        """Where the resource is charged, by a seller in a marketplace or the provider; what is bought covers any service."""
+        lines, scope = self.before.lines(taken.finding.bill_key), taken.finding.scope
+        if not lines:
+            return Place(scope.provider, scope.account)
+        most = max(lines, key=lambda line: line.cost)
+        return Place(most.provider, most.account, most.service)
 
     def _open_questions(self) -> list[Finding]:
         """What is unknown of resources that stay."""

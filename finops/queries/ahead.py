@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
+from typing import Any
 
-from finops.agreements import PACE, agreements_of
+from finops.agreements import PACE, Agreements, Place, agreements_of
 from finops.money import MONTH_PER_WINDOW, cents
 from finops.queries.costs import Condition, condition_test
 from finops.queries.reads import Reads
@@ -32,6 +33,7 @@ class Ending:
 
 
 CREDITS = "promotional credits"
+PLACE = ("provider", "account", "service")
 
 COMMITTED = """
     with daily as ({daily}),
@@ -68,7 +70,13 @@ COMMITTED = """
 
 CREDITED = """
     with daily as ({daily})
-    select provider, currency, cast(sum(-coalesce(promotional_credit, 0)) as decimal(38, 12)) as credits
+    select
+        coalesce(provider, '') as provider,
+        currency,
+        coalesce(billing_account_id, '') as billing_account,
+        coalesce(account_id, billing_account_id, '') as account,
+        coalesce(service, '') as service,
+        cast(sum(-coalesce(promotional_credit, 0)) as decimal(38, 12)) as credits
     from daily
     where
         charge_category = 'Usage' and coalesce(charge_class, '') = '' and charge_date > $as_of::date - 30
@@ -81,27 +89,27 @@ CREDITED = """
 def endings(reads: Reads, as_of: date, *, where: Sequence[Condition] = (), days: int = 365) -> list[Ending]:
     """What ends within so many days, soonest first; what ends on no known day comes last. `monthly` is of the lines that
     `where` leaves, and what holds nothing off them is left out. Raises ConfigError for an unknown column."""
-    asked: dict[str, object] = {"as_of": as_of}
-    agreed = agreements_of(reads.rows("select * from contracts"), reads.rows(PACE, asked), as_of)
-    params = dict(asked)
+    params: dict[str, object] = {"as_of": as_of}
+    agreed = agreements_of(reads.rows("select * from contracts"), reads.rows(PACE, params), as_of)
+    params = dict(params)
     tests = " and ".join(["true", *(condition_test(condition, True, params) for condition in where)])
-    credited = reads.rows(CREDITED.format(daily=DAILY_WITH_TAGS, where=tests), params)
-    paid = {(row["provider"], row["currency"]): cents(row["credits"] * MONTH_PER_WINDOW) for row in credited}
-    found = [
-        Ending(
-            CREDITS,
-            p.name,
-            p.provider,
-            p.currency,
-            None if p.ends is None else p.ends - timedelta(days=1),
-            paid[p.provider, p.currency],
-        )
-        for p in agreed.promotions
-        if paid.get((p.provider, p.currency))
-    ]
+    found = list(_credits(agreed, reads.rows(CREDITED.format(daily=DAILY_WITH_TAGS, where=tests), params)))
     params["until"] = as_of + timedelta(days=days)
     for row in reads.rows(COMMITTED.format(daily=DAILY_WITH_TAGS, where=tests), params):
         monthly = cents(row["kept"] * 30 / row["days"] * MONTH_PER_WINDOW)
         name, last = row["commitment_id"], row["ends"] - timedelta(days=1)
         found.append(Ending(row["instrument"], name, row["provider"], row["currency"], last, monthly))
     return sorted(found, key=lambda e: (e.last is None, e.last or date.max, e.name))
+
+
+def _credits(agreed: Agreements, credited: Iterable[Mapping[str, Any]]) -> Iterable[Ending]:
+    """One row for each promotion that has a name and an end of its own."""
+    paid = {(row["billing_account"], Place(*(row[c] for c in PLACE)), row["currency"]): row["credits"] for row in credited}
+    sums: dict[tuple[str, str, str, date | None], Decimal] = {}
+    for p in agreed.promotions:
+        key = (p.name, p.place.provider, p.currency, p.ends)
+        sums[key] = sums.get(key, Decimal(0)) + paid.get((p.billing_account, p.place, p.currency), Decimal(0))
+    for (name, provider, currency, ends), amount in sums.items():
+        last = None if ends is None else ends - timedelta(days=1)
+        if monthly := cents(amount * MONTH_PER_WINDOW):
+            yield Ending(CREDITS, name, provider, currency, last, monthly)
