@@ -40,7 +40,6 @@ SENT = Signal("network_out_bytes", 1000.0, "B/s", "rate", quiet_hours=2, upkeep_
 SM = Signal("gpu_sm_active", 5.0, "%", "level")  # below 5 % a GPU waits (DCGM guidance); held memory is not work
 GPU = Signal("gpu_utilization", 5.0, "%", "level")
 DUTY = Signal("tpu_duty_cycle", 1.0, "%", "level")
-UNITS = Signal("ptu_utilization", 0.0, "% of its units", "highest")  # of provisioned throughput: any request uses some
 UNITS = Signal("ptu_utilization", 0.0, "% of its units", "highest")  # of provisioned throughput; any use is a request
 REQUESTS = Signal("requests", 0.0, "requests a day")
 KERNELS = Signal("kernels_active", 0.0, "kernels", "highest")
@@ -173,6 +172,7 @@ class Candidate:
     billed_use: Sequence[date]
     closings: Sequence[date]
     recurring: Sequence[Recurring]
+    recurring_tags: Sequence[Recurring]
 
     def grades(self, signals: Sequence[Signal]) -> dict[date, Grade]:
         return grades(self.measured, signals, CPU.metric)
@@ -192,6 +192,7 @@ def candidate_of_row(row: Row) -> Candidate:
         row.get("billed_use") or (),
         row.get("closings") or (),
         recurring_of_rows(row.get("recurring") or ()),
+        recurring_of_rows(row.get("recurring_tags") or ()),
     )
 
 
@@ -287,7 +288,8 @@ class Idle:
         proven = max(run, profile.unchanged_days)
         if proven < wait and (age is None or signals):
             return Unknown(("history",)), facts
-        returns = awaited(_left(one, run if signals else None, context.as_of), one.recurring, context.as_of)
+        left = _left(one, run if signals else None, context.as_of)
+        returns = awaited(left, one.recurring, one.recurring_tags, context.as_of)
         if returns:
             return Keep(returns), facts
         lain = f"for at least {profile.unchanged_days} days" if profile.unchanged_days >= wait else f"and unused for {run} days"

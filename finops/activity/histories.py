@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from finops.activity.returns import LAST_MACHINES, RECURRING_MACHINES
+from finops.activity.returns import DISKS, LAST_MACHINES, RECURRING_MACHINES, RECURRING_TAGS
 from finops.activity.streaks import Signal
 
 HISTORY_DAYS = 550
@@ -278,10 +278,12 @@ histories as (
 
 ),
 
-<last_machines>
+<last_machines>,
+
+<recurring_tags>
 
 select
-    profile.* exclude (metrics),
+    profiles.* exclude (metrics),
     activities.activity,
     histories.changed,
     histories.changed_after,
@@ -293,24 +295,25 @@ select
     bursts.billed_use,
     closings.closings,
     case
-        when regexp_matches(lower(profile.resource_type), '(volume|disk|disks|snapshot|snapshots)$')
-            then recurring_machines.recurring
-    end as recurring
-from profiles as profile
-left join activities on lower(profile.resource_id) = activities.key
-left join histories on lower(profile.resource_id) = histories.key
+        when <disks> then recurring_machines.recurring
+    end as recurring,
+    recurring_tags.recurring_tags
+from profiles
+left join activities on lower(profiles.resource_id) = activities.key
+left join histories on lower(profiles.resource_id) = histories.key
 left join last_machines
     on
         histories.last_attached = last_machines.name
-        and profile.provider = last_machines.provider
-        and profile.account_id = last_machines.account_id
-left join bursts on lower(profile.billed_as) = bursts.key
+        and profiles.provider = last_machines.provider
+        and profiles.account_id = last_machines.account_id
+left join recurring_tags on lower(profiles.resource_id) = recurring_tags.key
+left join bursts on lower(profiles.billed_as) = bursts.key
 left join recurring_machines
-    on profile.provider = recurring_machines.provider and profile.account_id = recurring_machines.account_id
+    on profiles.provider = recurring_machines.provider and profiles.account_id = recurring_machines.account_id
 left join closings
-    on profile.provider is not distinct from closings.provider and profile.account_id is not distinct from closings.account_id
-where profile.resource_type is not null or profile.instance_type is not null
-order by profile.provider, profile.account_id, profile.resource_id, profile.currency
+    on profiles.provider is not distinct from closings.provider and profiles.account_id is not distinct from closings.account_id
+where profiles.resource_type is not null or profiles.instance_type is not null
+order by profiles.provider, profiles.account_id, profiles.resource_id, profiles.currency
 """
 
 
@@ -328,6 +331,8 @@ def activity_query(signals: Iterable[Signal], also: Iterable[str] = ()) -> str:
     closings     working days on which nearly all machines of its account that keep to working days were quiet at once
     recurring    for disks and snapshots: machines that its account runs now and then, `{machine, resources, days, jobs}`;
                  jobs are the days by tags, `{tags, days}`
+    recurring_tags  for those attached to nothing: their tags that machines of their account bear, all of which run now and
+                 then, `{machine, resources, days}`, the rarest first; machine is `name=value`
 
     `also` names metrics without limits. Where two signals share a metric, the one with limits counts.
     """
@@ -341,7 +346,10 @@ def activity_query(signals: Iterable[Signal], also: Iterable[str] = ()) -> str:
         "limits": values, "metrics": listed, "history": HISTORY_DAYS,
         "forgotten": FORGOTTEN_DAYS, "crowd": LEAST_CROWD, "share": CLOSED_SHARE,
     }  # fmt: skip
-    query = QUERY.replace("<returns>", RECURRING_MACHINES).replace("<last_machines>", LAST_MACHINES)
+    parts = {"returns": RECURRING_MACHINES, "last_machines": LAST_MACHINES, "recurring_tags": RECURRING_TAGS, "disks": DISKS}
+    query = QUERY
+    for name, part in parts.items():
+        query = query.replace(f"<{name}>", part)
     for name, value in filled.items():
         query = query.replace(f"<{name}>", str(value))
     return query

@@ -1,4 +1,4 @@
-"""Returns: which machines an account runs now and then, and whether one of them will want a disk that belongs to nothing."""
+"""Returns: what an account runs now and then, and whether it will want a disk that belongs to nothing."""
 
 from __future__ import annotations
 
@@ -17,6 +17,9 @@ LATE = 1.1
 
 BURST_DAYS = 21
 """Days of use closer than that are one burst."""
+
+DISKS = "regexp_matches(lower(profiles.resource_type), '(volume|disk|disks|snapshot|snapshots)$')"
+"""Of `profiles`: what may belong to a machine that is not there."""
 
 RECURRING_MACHINES = """running as (
 
@@ -98,6 +101,125 @@ LAST_MACHINES = """last_machines as (
 )"""
 """What was attached to last, of `histories`, as the bill knows it."""
 
+RECURRING_TAGS = """tag_texts as (
+
+    select
+        x_tags_id,
+        any_value(Tags) as tags
+    from tag_sets
+    where json_type(Tags) = 'OBJECT'
+    group by x_tags_id
+
+),
+
+machine_days as (
+
+    select
+        provider,
+        account_id,
+        key,
+        tags_id,
+        list(distinct charge_date) as days
+    from usage
+    where instance_type is not null
+    group by provider, account_id, key, tags_id
+
+),
+
+machine_tags as (
+
+    select
+        machine_days.provider,
+        machine_days.account_id,
+        machine_days.days,
+        tag_texts.tags
+    from machine_days
+    inner join tag_texts on machine_days.tags_id = tag_texts.x_tags_id
+    union all
+    select
+        machine_days.provider,
+        machine_days.account_id,
+        machine_days.days,
+        resources.tags
+    from machine_days
+    inner join resources on machine_days.key = lower(resources.resource_id)
+    where json_type(resources.tags) = 'OBJECT' and resources.observed_at < $as_of::date + 4
+
+),
+
+disk_tags as (
+
+    select
+        provider,
+        account_id,
+        lower(resource_id) as key,
+        tags
+    from profiles
+    where <disks> and coalesce(attached_to, '') = '' and json_type(tags) = 'OBJECT'
+    union
+    select
+        profiles.provider,
+        profiles.account_id,
+        lower(profiles.resource_id) as key,
+        tag_texts.tags
+    from profiles
+    inner join usage on lower(profiles.billed_as) = usage.key
+    inner join tag_texts on usage.tags_id = tag_texts.x_tags_id
+    where <disks> and coalesce(profiles.attached_to, '') = ''
+
+),
+
+disk_labels as (
+
+    select distinct
+        provider,
+        account_id,
+        key,
+        unnest([name || '=' || (tags ->> ('$."' || name || '"')) for name in json_keys(tags)]) as label
+    from disk_tags
+
+),
+
+machine_labels as (
+
+    select
+        provider,
+        account_id,
+        days,
+        unnest([name || '=' || (tags ->> ('$."' || name || '"')) for name in json_keys(tags)]) as label
+    from machine_tags
+
+),
+
+recurring_labels as (
+
+    select
+        provider,
+        account_id,
+        label,
+        list_sort(list_distinct(flatten(list(days)))) as days
+    from machine_labels
+    where label in (select disk_labels.label from disk_labels)
+    group by provider, account_id, label
+    having len(days) <= 0.5 * (days[-1] - days[1])
+
+),
+
+recurring_tags as (
+
+    select
+        disk_labels.key,
+        list(
+            {machine: recurring_labels.label, resources: []::varchar [], days: recurring_labels.days}
+            order by len(recurring_labels.days), recurring_labels.label
+        ) as recurring_tags
+    from disk_labels
+    inner join recurring_labels using (provider, account_id, label)
+    group by disk_labels.key
+
+)""".replace("<disks>", DISKS)
+"""By disk that is attached to nothing: its tags whose machines, all those of its account, run on few days; the fewest first."""
+
 Burst = tuple[date, date]
 
 
@@ -156,29 +278,37 @@ class Left:
         return max(((b - a).days for a, b in pairs if any(a < day < b for day in self.loose)), default=0)
 
 
-def awaited(left: Left, recurring: Iterable[Recurring], as_of: date) -> str | None:
-    """Why it is wanted again: it came back itself before, or it was left by a machine that its account runs now and then. None
-    where nothing wants it.
+def awaited(left: Left, recurring: Iterable[Recurring], tagged: Sequence[Recurring], as_of: date) -> str | None:
+    """Why it is wanted again; None where nothing wants it. It came back itself before, or it bears a tag of what its account
+    runs now and then, or it was left by a machine that its account runs now and then.
 
-    It was attached to one of them, its own name or tags name the machine, or it was left at a burst's end, give or take three
-    days. The machine must be of the kind to which it was attached last, where a bill knows that; the job must not have run
-    since while an inventory saw the disk attached to nothing; and it must not have lain longer than the job ever paused.
+    Of the tags that it shares with such machines (`tagged`) the rarest says whose it is. As to `recurring`: it was attached to
+    one of them, its own name or tags name the machine, or it was left at a burst's end, give or take three days. The machine
+    must be of the kind to which it was attached last, where a bill knows that; the job must not have run since while an
+    inventory saw the disk attached to nothing; and it must not have lain longer than the job ever paused.
     """
     back = left.longest_lain
     if back and (as_of - max(left.held)).days <= back * LATE:
         return f"watch: it was attached again after up to {back} days (inventory), and last was on {max(left.held)}"
+    wanting = [job for job in tagged[:1] if job.due_within(as_of) and _last_ran_with(job.bursts[-1], left)]
     for machine in recurring:
         if not _left_by(machine, left) or not machine.due_within(as_of):
             continue
         lain = (as_of - left.since).days
-        if left.after is not None and (not machine.may_last(lain) or _ran_without(machine, left)):
-            continue
-        last = machine.bursts[-1][1]
+        if left.after is None or (machine.may_last(lain) and not _ran_without(machine, left)):
+            wanting.append(machine)
+    for job in wanting:
         return (
-            f"watch: {machine.machine} comes back after up to {machine.longest_pause} days (billing history), "
-            f"and last ran on {last}"
+            f"watch: {job.machine} comes back after up to {job.longest_pause} days (billing history), "
+            f"and last ran on {job.bursts[-1][1]}"
         )
     return None
+
+
+def _last_ran_with(burst: Burst, left: Left) -> bool:
+    """Whether nothing shows that a job's last burst went without it: no use of its own since, or an inventory amid it."""
+    unused = left.last_use is not None and left.last_use < burst[0]
+    return not unused and not any(burst[0] < day < burst[1] for day in left.loose)
 
 
 def _left_by(machine: Recurring, left: Left) -> bool:

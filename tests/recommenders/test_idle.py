@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 from typing import Any
 
@@ -231,6 +232,68 @@ def test_a_disk_that_came_back_before_waits_as_long_as_it_did_then() -> None:
             assert (
                 why(plan) == f"watch: it was attached again after up to 100 days (inventory), and last was on {_day(80).date()}"
             )
+
+
+def tagged(estate: Estate, **sets: dict[str, str]) -> Estate:
+    """The sets of tags that charges name."""
+    for name, tags in sets.items():
+        estate.add("tag_sets", x_source="s", x_billing_period="2026-10", x_tags_id=name, Tags=json.dumps(tags))
+    return estate
+
+
+def loose(where: str = "inventory", **tags: str) -> Estate:
+    """A volume that one inventory lists, long attached to nothing; its tags stand there or in the bill."""
+    billed = where == "bill"
+    estate = Estate().charge("vol", 1.2, PricingUnit="GB-Months", SkuMeter="gp3", x_tags_id="of-vol" if billed else None)
+    estate.price("snapshot", "standard", 0.05, "GB-Months")
+    estate.resource("vol", "AWS::EC2::Volume", state="available", size_gib=500, used_gib=100, tags={} if billed else tags)
+    return tagged(estate, **({"of-vol": tags} if billed else {}))
+
+
+FORECAST = {"team": "research", "project": "demand-forecast"}
+
+
+@pytest.mark.parametrize("where", ["inventory", "bill"])
+def test_a_disk_with_the_tags_of_a_quarterly_job_is_wanted_again(where: str) -> None:
+    """The machine is another one each quarter, and its account runs others of the team all the time."""
+    estate = tagged(loose(where, **FORECAST), job=FORECAST, team={"team": "research"})
+    for start in (82, 174, 266, 358):
+        ran(estate, f"i-{start}", "p3.16xlarge", start, tags="job", days=5)
+    ran(estate, "i-all", "m5.large", 400, tags="team", days=400)
+    (kept,) = [keep.why for keep in plan_of(estate, "idle").keeps if keep.finding.scope.resource == "vol"]
+    assert kept == (
+        f"watch: project=demand-forecast comes back after up to 87 days (billing history), and last ran on {_day(78).date()}"
+    )
+
+
+@pytest.mark.parametrize(
+    ("volume", "machine", "starts"),
+    [
+        ({"team": "research", "project": "sweep"}, FORECAST, (82, 174, 266)),
+        ({"team": "research"}, FORECAST, (82, 174, 266)),
+        (FORECAST, FORECAST, (82,)),
+        (FORECAST, FORECAST, (182, 274)),
+    ],
+    ids=["another project", "the team's only", "ran once", "overdue"],
+)
+def test_other_tags_keep_no_disk(volume: dict[str, str], machine: dict[str, str], starts: tuple[int, ...]) -> None:
+    estate = tagged(loose(**volume), job=machine, team={"team": "research"})
+    for start in starts:
+        ran(estate, f"i-{start}", "p3.16xlarge", start, tags="job", days=5)
+    ran(estate, "i-all", "m5.large", 400, tags="team", days=400)
+    assert only(plan_of(estate, "idle"))[0] == "Delete"
+
+
+def test_a_job_that_ran_without_a_disk_of_its_tags_does_not_want_it() -> None:
+    def quarterly() -> Estate:
+        return ran(tagged(loose(**FORECAST), job=FORECAST), "i-1", "p3.16xlarge", 82, 174, 266, tags="job", days=5)
+
+    used = quarterly().metric("vol", "disk_read_ops", *[0.0] * 80, 9000.0, 0.0, statistic="sum")
+    assert why(plan_of(used, "idle")).startswith("watch: project=")
+    assert only(plan_of(quarterly().metric("vol", "disk_read_ops", 0.0, statistic="sum"), "idle"))[0] == "Delete"
+    seen = quarterly().resource("vol", "AWS::EC2::Volume", state="available", size_gib=500, used_gib=100, tags=FORECAST)
+    seen._rows["resources"][-1]["observed_at"] = _day(80)
+    assert only(plan_of(seen, "idle"))[0] == "Delete"
 
 
 def test_a_disk_that_was_detached_this_week_waits() -> None:
