@@ -175,7 +175,7 @@ disk_labels as (
         provider,
         account_id,
         key,
-        unnest([name || '=' || (tags ->> ('$."' || name || '"')) for name in json_keys(tags)]) as label
+        unnest([tag.key || '=' || tag.value for tag in map_entries(cast(tags::json as map(varchar, varchar)))]) as label
     from disk_tags
 
 ),
@@ -186,7 +186,7 @@ machine_labels as (
         provider,
         account_id,
         days,
-        unnest([name || '=' || (tags ->> ('$."' || name || '"')) for name in json_keys(tags)]) as label
+        unnest([tag.key || '=' || tag.value for tag in map_entries(cast(tags::json as map(varchar, varchar)))]) as label
     from machine_tags
 
 ),

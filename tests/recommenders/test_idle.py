@@ -256,7 +256,8 @@ FORECAST = {"team": "research", "project": "demand-forecast"}
 @pytest.mark.parametrize("where", ["inventory", "bill"])
 def test_a_disk_with_the_tags_of_a_quarterly_job_is_wanted_again(where: str) -> None:
     """The machine is another one each quarter, and its account runs others of the team all the time."""
-    estate = tagged(loose(where, **FORECAST), job=FORECAST, team={"team": "research"})
+    hostile = {"\"]'; drop": "x\"'", "": "y"}
+    estate = tagged(loose(where, **FORECAST, **hostile), job=FORECAST, team={"team": "research", **hostile})
     for start in (82, 174, 266, 358):
         ran(estate, f"i-{start}", "p3.16xlarge", start, tags="job", days=5)
     ran(estate, "i-all", "m5.large", 400, tags="team", days=400)
