@@ -39,6 +39,7 @@ from finops.sizing.capacity import (
     Size,
     binding,
     connections_memory,
+    cpu_for_good,
     cpu_need,
     gpu_needs,
     limits_used,
@@ -238,7 +239,7 @@ class Rightsizing:
         steps = (Margin(self.memory_margin), Confidence(days), Floor(connections_memory(profile)))
         cpu = cpu_need(profile, size.vcpu, self.risk, self.recent, context.as_of)
         held = estimate(observed(memory, "GiB", "highest use"), steps)
-        need = Needs(cpu, held, limits=limits_used(profile))
+        need = Needs(cpu, held, limits=limits_used(profile), for_good=cpu_for_good(profile, size.vcpu))
         return gpu_needs(profile, size, need, days, self.cpu_margin, self.memory_margin) if size.gpus else need
 
     def _act(self, profile: Profile, action: Action, effect: Effect, net: Decimal, why: str = "", *more: str) -> Act:

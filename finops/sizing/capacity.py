@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 from finops.model import Fact, Unknown
@@ -30,7 +30,7 @@ LIMITS = (
 
 @dataclass(frozen=True, slots=True)
 class Needs:
-    """What a machine must have."""
+    """What a machine must have; `for_good`: vCPU that a burstable one must have without credits."""
 
     cpu: Need | None
     memory: Need
@@ -38,6 +38,7 @@ class Needs:
     gpu_memory: Need | None = None
     gpu_busy: float | None = None  # p99 of SM activity with margin, in devices; None where only `gpu_utilization` is known
     limits: tuple[tuple[str, float, str, float], ...] = ()
+    for_good: float = 0.0
 
     @property
     def explanation(self) -> tuple[str, ...]:
@@ -76,6 +77,9 @@ def why_not(price: Price, current: Price, needs: Needs, any_architecture: bool) 
         return f"another processor architecture ({price.specs.get('architecture')})"
     if needs.cpu is not None and vcpu < needs.cpu.amount:
         return f"{vcpu:g} vCPU are fewer than {needs.cpu.amount:.2f}"
+    baseline = price.spec("baseline_cpu")
+    if baseline is not None and vcpu * baseline / 100 < needs.for_good:
+        return f"burstable: its baseline of {vcpu * baseline / 100:.2f} vCPU is below {needs.for_good:.2f} of the busiest day"
     if memory < needs.memory.amount:
         return f"{memory:g} GiB are less than {needs.memory.amount:.1f}"
     for what, used, spec, unit in needs.limits:
@@ -121,6 +125,16 @@ def cpu_need(profile: Profile, vcpu: float, risk: float, recent: float, as_of: d
     return estimate(need, (Confidence(days), Floor(1.0)))
 
 
+def cpu_for_good(profile: Profile, vcpu: float) -> float:
+    """vCPU of the busiest day, on average: above its baseline a burstable machine lives on credits, of which it can save up
+    what it earns in a day (EC2 user guide, "CPU credits"; Azure, "B-series")."""
+    means = [(series, 1.0) for series in profile.of("cpu_utilization", "avg")] or cpu_of(profile, vcpu)
+    days = float(profile.history_days(("cpu_utilization",)))
+    highest = max((day.mean * whole for series, whole in means for day in series.days), default=0.0)
+    need = observed(highest / 100 * vcpu, "vCPU", "mean of its busiest day")
+    return estimate(need, (Confidence(days),)).amount
+
+
 def _samples(series: Series, as_of: date) -> tuple[list[float], list[float], list[float]]:
     """Ages in days, loads and shares of a day: the mean, and one hour of the highest."""
     ages = [float((as_of - day.day).days) for day in series.days]
@@ -164,7 +178,7 @@ def gpu_needs(
     memory = observed(per_gpu / 100 * size.gpu_memory_gib, "GiB", "highest use of a device")
     exact = work.total / 100 * (1 + cpu_margin) if metric == "gpu_sm_active" else None
     held_gib = estimate(memory, (Margin(memory_margin), Confidence(days)))
-    return Needs(need.cpu, need.memory, gpus, held_gib, exact, need.limits)
+    return replace(need, gpus=gpus, gpu_memory=held_gib, gpu_busy=exact)
 
 
 def partition(size: Size, current: Price, needs: Needs) -> tuple[str, ...]:

@@ -1,0 +1,37 @@
+"""Which machines may take over: burstable ones by what they have for good, other architectures by name."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.estate import Estate
+from tests.recommenders.test_rightsizing import acts, machine, plan_of
+
+
+def listed(estate: Estate, sku: str, **specs: Any) -> Estate:
+    """The price list states these of the machine."""
+    rows = estate._rows["prices"]
+    estate._rows["prices"] = [
+        row | {"specs": json.dumps(json.loads(row["specs"]) | specs)} if row["sku"] == sku else row for row in rows
+    ]
+    return estate
+
+
+@pytest.mark.parametrize(
+    ("cpu", "target"),
+    [
+        ((12.0,), "t3.2xlarge"),  # 1.92 of 8 × 40 % = 3.2 vCPU
+        ((21.0,), "m5.2xlarge"),  # 3.36 vCPU at all hours
+        ((12.0, 12.0, 21.0, 12.0), "m5.2xlarge"),  # one day, which credits of a day do not outlast
+    ],
+)
+def test_a_burstable_machine_must_have_the_busiest_day_for_good(cpu: tuple[float, ...], target: str) -> None:
+    estate = listed(machine(), "t3.2xlarge", baseline_cpu=40)
+    estate._rows["metrics"] = [row for row in estate._rows["metrics"] if row["metric"] != "cpu_utilization"]
+    plan = plan_of(estate.metric("i-1", "cpu_utilization", *cpu))
+    assert [to for _, _, to, _ in acts(plan)] == [target]
+    said = [text for text in plan.recommendations[0].rejected if text.startswith("t3.2xlarge: burstable: its baseline of 3.20")]
+    assert len(said) == (target != "t3.2xlarge")
