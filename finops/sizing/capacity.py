@@ -7,7 +7,7 @@ from datetime import date
 
 from finops.model import Fact, Unknown
 from finops.pricing import Price, number
-from finops.profile import Profile, Series, cpu_of, per_device
+from finops.profile import Devices, Profile, Series, cpu_of, per_device
 from finops.sizing.curve import load_curve, trend
 from finops.sizing.estimate import Confidence, Floor, Margin, Need, NextStep, estimate, observed
 from finops.sizing.slices import slice_for, together
@@ -16,6 +16,9 @@ BROUGHT_LICENCES = ("hybrid", "byol", "ahub", "bring")
 
 HORIZON_DAYS = 30
 """How long a rising load is let rise: the next month, after which the recommender sees it again."""
+
+IDLE_GPU = 5.0
+"""Per cent of a device up to which it waits (DCGM's guidance for SM activity)."""
 
 CONNECTION_MIB = 12.0
 """Memory that a connection of a database may take: RDS allows DBInstanceClassMemory / 12582880 of them (RDS user guide)."""
@@ -169,16 +172,25 @@ def gpu_needs(
     if work is None or held is None or size.gpu_memory_gib is None:
         missing = {"gpu_sm_active": work, "gpu_memory_utilization": held, "properties gpu_memory_gib": size.gpu_memory_gib}
         return Unknown(tuple(name for name, value in missing.items() if value is None))
-    active = sum(1 for share in work.each if share > 5.0)
-    busy = max(active if work.by_device else 0, 1)
-    what = f"p99 of the sum over {size.gpus:g} devices" + (f", {active} of them active" if work.by_device else "")
+    busy, told = _busy(work, metric, size.gpus)
+    what = f"p99 of the sum over {size.gpus:g} devices{told}"
     gpus = observed(work.total / 100, "GPUs", what)
-    gpus = estimate(gpus, (Margin(cpu_margin), Floor(float(busy)), NextStep(1.0)))
+    gpus = estimate(gpus, (Margin(cpu_margin), Floor(busy), NextStep(1.0)))
     per_gpu = max(held.each) if held.by_device else held.total / gpus.amount
     memory = observed(per_gpu / 100 * size.gpu_memory_gib, "GiB", "highest use of a device")
     exact = work.total / 100 * (1 + cpu_margin) if metric == "gpu_sm_active" else None
     held_gib = estimate(memory, (Margin(memory_margin), Confidence(days)))
     return replace(need, gpus=gpus, gpu_memory=held_gib, gpu_busy=exact)
+
+
+def _busy(work: Devices, metric: str, count: float) -> tuple[float, str]:
+    """Devices that must stay whatever their sum is, and why: `gpu_utilization` proves a device idle, and tells no more."""
+    if work.by_device:
+        active = sum(1 for share in work.each if share > IDLE_GPU)
+        return float(max(active, 1)), f", {active} of them active"
+    if metric == "gpu_sm_active" or work.total <= IDLE_GPU:
+        return 1.0, ""
+    return count, ", of which gpu_utilization proves none idle: without gpu_sm_active all of them stay"
 
 
 def partition(size: Size, current: Price, needs: Needs) -> tuple[str, ...]:

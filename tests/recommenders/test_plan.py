@@ -240,7 +240,7 @@ def test_a_quarter_of_the_gpus_is_enough_by_device() -> None:
 
 
 def test_without_an_objective_of_latency_a_smaller_endpoint_is_shown_and_not_taken() -> None:
-    estate = endpoint().metric("arn:ep", "gpu_utilization", 38.0, statistic="sum")
+    estate = endpoint().metric("arn:ep", "gpu_sm_active", 38.0, statistic="sum")
     estate.metric("arn:ep", "gpu_memory_utilization", 58.0, statistic="sum")
     assert why(plan_of(estate, "rightsizing")).startswith(
         "watch: ml.g5.2xlarge would hold its highest use and save 574.01 a month"
@@ -249,7 +249,7 @@ def test_without_an_objective_of_latency_a_smaller_endpoint_is_shown_and_not_tak
 
 @pytest.mark.parametrize(("total", "target"), [(38.0, "ml.g5.2xlarge"), (180.0, None)])
 def test_a_sum_over_gpus_is_divided(total: float, target: str | None) -> None:
-    estate = endpoint(slo_ms=300).metric("arn:ep", "gpu_utilization", total, statistic="sum")
+    estate = endpoint(slo_ms=300).metric("arn:ep", "gpu_sm_active", total, statistic="sum")
     estate.metric("arn:ep", "gpu_memory_utilization", 58.0, statistic="sum")
     plan = plan_of(estate, "rightsizing")
     assert (only(plan)[1] if plan.recommendations else None) == target

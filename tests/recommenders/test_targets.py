@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from tests.estate import Estate
-from tests.recommenders.test_rightsizing import acts, machine, plan_of
+from tests.recommenders.test_plan import endpoint
+from tests.recommenders.test_rightsizing import acts, machine, plan_of, why
 
 
 def listed(estate: Estate, sku: str, **specs: Any) -> Estate:
@@ -35,3 +36,17 @@ def test_a_burstable_machine_must_have_the_busiest_day_for_good(cpu: tuple[float
     assert [to for _, _, to, _ in acts(plan)] == [target]
     said = [text for text in plan.recommendations[0].rejected if text.startswith("t3.2xlarge: burstable: its baseline of 3.20")]
     assert len(said) == (target != "t3.2xlarge")
+
+
+@pytest.mark.parametrize(("statistic", "use"), [("sum", 38.0), ("avg", 9.5)])
+def test_gpu_utilization_proves_devices_idle_and_never_small_enough(statistic: str, use: float) -> None:
+    """A mean of a tenth of the time is one device at 38 % or four at 9.5 %, which nothing says that one could do."""
+    held = endpoint(slo_ms=300).metric("arn:ep", "gpu_memory_utilization", 58.0, statistic="sum")
+    plan = plan_of(held.metric("arn:ep", "gpu_utilization", use, statistic=statistic))
+    assert why(plan).startswith("no smaller machine holds what it does")
+    assert any("without gpu_sm_active all of them stay" in step for step in plan.keeps[0].finding.explanation)
+    apart = endpoint(slo_ms=300)
+    for device in range(4):
+        apart.metric("arn:ep", "gpu_utilization", 38.0 if device == 0 else 0.0, device=str(device))
+        apart.metric("arn:ep", "gpu_memory_utilization", 58.0 if device == 0 else 1.0, device=str(device))
+    assert [to for _, _, to, _ in acts(plan_of(apart))] == ["ml.g5.2xlarge"]
