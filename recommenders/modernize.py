@@ -31,6 +31,7 @@ from finops.sizing.machines import (
     ratio,
 )
 from finops.sizing.meters import at_share, machine_lines, own_lines, resized
+from finops.sizing.targets import bound_to
 from finops.sizing.volumes import judged_volume
 from finops.verdicts import Judged, act, finding_of, price_of
 
@@ -266,14 +267,4 @@ def _why_not(profile: Profile, current: Price, price: Price, managed: bool) -> s
         return "another size"
     if price.amount >= current.amount:
         return "costs as much or more"
-    if managed or price.specs.get("architecture") == current.specs.get("architecture"):
-        return None
-    if not price.specs.get("architecture") or not current.specs.get("architecture"):
-        return "its processor architecture is unknown"
-    if profile.operating_system.lower() != "linux":
-        return f"{profile.operating_system or 'an unknown operating system'} does not run on {price.specs['architecture']}"
-    if str(profile.properties.get("license") or "none").lower() not in ("none", "no license required"):
-        return f"its licence ({profile.properties['license']}) is for the present processor architecture"
-    if profile.properties.get("stateful") or profile.properties.get("quorum"):
-        return "stateful: another processor architecture is a migration of its data"
-    return None
+    return None if managed else bound_to(profile, current, price)

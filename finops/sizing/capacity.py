@@ -70,14 +70,11 @@ def size_of(profile: Profile, price: Price) -> Size | Unknown:
     return Size(vcpu, memory, have("gpu_count") or 0.0, have("gpu_memory_gib"))
 
 
-def why_not(price: Price, current: Price, needs: Needs, any_architecture: bool) -> str | None:
-    """Why a machine does not fit; None where it does."""
+def why_not(price: Price, current: Price, needs: Needs) -> str | None:
+    """Why a machine does not fit, whatever its processor architecture; None where it does."""
     vcpu, memory = price.spec("vcpu"), price.spec("memory_gib")
     if vcpu is None or memory is None:
         return "its size is unknown"
-    same = price.specs.get("architecture") == current.specs.get("architecture")
-    if not any_architecture and not same:
-        return f"another processor architecture ({price.specs.get('architecture')})"
     if needs.cpu is not None and vcpu < needs.cpu.amount:
         return f"{vcpu:g} vCPU are fewer than {needs.cpu.amount:.2f}"
     baseline = price.spec("baseline_cpu")
@@ -130,7 +127,7 @@ def cpu_need(profile: Profile, vcpu: float, risk: float, recent: float, as_of: d
 
 def cpu_for_good(profile: Profile, vcpu: float) -> float:
     """vCPU of the busiest day, on average: above its baseline a burstable machine lives on credits, of which it can save up
-    what it earns in a day (EC2 user guide, "CPU credits"; Azure, "B-series")."""
+    about what it earns in a day."""
     means = [(series, 1.0) for series in profile.of("cpu_utilization", "avg")] or cpu_of(profile, vcpu)
     days = float(profile.history_days(("cpu_utilization",)))
     highest = max((day.mean * whole for series, whole in means for day in series.days), default=0.0)

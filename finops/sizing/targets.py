@@ -23,6 +23,9 @@ UNMEASURED = 0.5
 SAME_SIZE = 0.9
 """Share of the present size from which another family's machine is of the same size: 3.75 and 4 GiB a vCPU are no step."""
 
+PORTED = 3
+"""How many machines of another architecture are named."""
+
 
 @dataclass(frozen=True, slots=True)
 class Choice:
@@ -53,13 +56,15 @@ class Choice:
 def fitting_machines(
     profile: Profile, current: Price, size: Size, needs: Needs, any_architecture: bool, context: Context
 ) -> tuple[list[Choice], tuple[str, ...]]:
-    """(smaller and cheaper machines that hold the need, why others do not, the dearest first).
+    """(smaller and cheaper machines that hold the need, the others and why, the dearest first).
 
     The cheapest after automatic discounts for use come first; of equally cheap ones those of the machine's own family, then
-    the newest generation.
+    the newest generation. Those of another processor architecture stand first among the others, the cheapest first, with what
+    they would save and what nobody knows of them: software must be built for it.
     """
     fitting: list[Choice] = []
     rejected: list[str] = []
+    ported: list[str] = []
     lines = own_lines(profile, current, context)
     share = month_share(profile, lines, current)
 
@@ -73,16 +78,42 @@ def fitting_machines(
         why = (
             rises_and_falls(price, current)
             or _older(price, current)
-            or why_not(price, current, needs, any_architecture)
+            or why_not(price, current, needs)
             or _no_smaller(price, current, size)
         )
         if why:
             rejected.append(f"{price.key.sku}: {why}")
             continue
-        effect = resized(profile, price, current, context)
-        outcome = context.bill.value(profile.bill_key, effect)
-        fitting.append(Choice(price, effect, outcome.net, outcome.stranded, _needed(price, current, needs)))
-    return fitting, tuple(reversed(rejected))
+        other = price.specs.get("architecture")
+        if any_architecture or other == current.specs.get("architecture"):
+            fitting.append(_choice(profile, price, current, needs, context))
+        elif bound := bound_to(profile, current, price):
+            rejected.append(f"{price.key.sku}: another processor architecture ({other}): {bound}")
+        elif len(ported) < PORTED:
+            ported.append(_elsewhere(_choice(profile, price, current, needs, context), str(other)))
+    return fitting, (*ported, *reversed(rejected))
+
+
+def _choice(profile: Profile, price: Price, current: Price, needs: Needs, context: Context) -> Choice:
+    effect = resized(profile, price, current, context)
+    outcome = context.bill.value(profile.bill_key, effect)
+    return Choice(price, effect, outcome.net, outcome.stranded, _needed(price, current, needs))
+
+
+def bound_to(profile: Profile, current: Price, price: Price) -> str | None:
+    """What keeps its software on the present processor architecture, where the other's is another; None where nothing does."""
+    own, other = current.specs.get("architecture"), price.specs.get("architecture")
+    if own == other:
+        return None
+    if not own or not other:
+        return "its processor architecture is unknown"
+    if profile.operating_system.lower() != "linux":
+        return f"{profile.operating_system or 'an unknown operating system'} does not run on {other}"
+    if str(profile.properties.get("license") or "none").lower() not in ("none", "no license required"):
+        return f"its licence ({profile.properties['license']}) is for the present processor architecture"
+    if profile.properties.get("stateful") or profile.properties.get("quorum"):
+        return "stateful: another processor architecture is a migration of its data"
+    return None
 
 
 def _machines(prices: list[Price]) -> list[Price]:
@@ -94,6 +125,11 @@ def other_choice(choice: Choice) -> str:
     """An alternative in words."""
     risk = "" if choice.needed is None else " (another family, whose cores nobody has measured with this load)"
     return f"{choice.price.key.sku}: would save {cents(choice.net)}{risk}"
+
+
+def _elsewhere(choice: Choice, architecture: str) -> str:
+    risk = f"its software must run on {architecture}, and nobody has measured its cores with this load"
+    return f"{choice.price.key.sku}: would save {cents(choice.net)} (another processor architecture: {risk})"
 
 
 def _needed(price: Price, current: Price, needs: Needs) -> float | None:

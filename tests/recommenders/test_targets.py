@@ -50,3 +50,31 @@ def test_gpu_utilization_proves_devices_idle_and_never_small_enough(statistic: s
         apart.metric("arn:ep", "gpu_utilization", 38.0 if device == 0 else 0.0, device=str(device))
         apart.metric("arn:ep", "gpu_memory_utilization", 58.0 if device == 0 else 1.0, device=str(device))
     assert [to for _, _, to, _ in acts(plan_of(apart))] == ["ml.g5.2xlarge"]
+
+
+def ported(system: str = "Linux", **properties: Any) -> tuple[str, ...]:
+    """What is said of machines of other processors beside a step down."""
+    estate = machine()
+    for row in estate.charges:
+        row["x_operating_system"] = system
+    estate._rows["resources"][0]["properties"] = json.dumps(properties)
+    for sku, price, vcpu in (("m7g.2xlarge", 0.3264, 8), ("c7g.2xlarge", 0.29, 8), ("m7g.large", 0.0816, 2)):
+        estate.price("vm", sku, price, vcpu=vcpu, memory_gib=4 * vcpu, architecture="arm64")
+    plan = plan_of(estate)
+    assert [to for _, _, to, _ in acts(plan)] == ["m5.2xlarge"]
+    return tuple(text for text in plan.recommendations[0].rejected if "7g." in text)
+
+
+def test_other_architectures_are_ranked_by_what_they_would_save_with_their_risk() -> None:
+    """730 × (0.768 − 0.29) and 730 × (0.768 − 0.3264); two cores are too few."""
+    first, second, small = ported()
+    risk = "its software must run on arm64, and nobody has measured its cores with this load"
+    assert first == f"c7g.2xlarge: would save 348.94 (another processor architecture: {risk})"
+    assert second.startswith("m7g.2xlarge: would save 322.37 ")
+    assert small.startswith("m7g.large: 2 vCPU are fewer than ")
+
+
+def test_what_is_bound_to_its_processors_is_told_why() -> None:
+    bound = "m7g.2xlarge: another processor architecture (arm64): "
+    assert f"{bound}Windows does not run on arm64" in ported("Windows")
+    assert any(text.startswith(f"{bound}stateful") for text in ported(stateful=True))
