@@ -326,8 +326,15 @@ def _excludes(winner: Taken | Proposed, other: Proposed) -> bool:
         return False
     if _deletes(winner.act) or _deletes(other.act):
         return True
+    if _other_machine(winner.act) and _other_machine(other.act):
+        return True
     groups = ((Resize,), (Schedule, Scale)) if mine == others else ((Resize, Scale), (Schedule, Scale))
     return any(isinstance(winner.act.action, group) and isinstance(other.act.action, group) for group in groups)
+
+
+def _other_machine(act: Act) -> bool:
+    """Whether it runs on another machine afterwards, as its own or shared with others."""
+    return isinstance(act.action, Resize) or any(change.sku for change in act.effect.changes)
 
 
 def _renews(act: Act) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 
@@ -89,6 +90,14 @@ def test_conflicts(first: tuple[str, Action, str], second: tuple[str, Action, st
     plan = plan_of(Bill([line("x", "100")]), *(finding(k, "x", act(a, f)) for k, a, f in (first, second)))
     assert sorted(r.finding.kind for r in plan.recommendations) == kinds
     assert sum(len(r.rejected) for r in plan.recommendations) == 2 - len(kinds)
+
+
+def test_a_machine_shared_with_others_gets_no_size_of_its_own() -> None:
+    shared = replace(act(SETTING, "0.3"), effect=Effect((Change(Decimal("0.3"), sku="shared"),)))
+    both = [finding("rightsizing", "x", shared), finding("modernize", "x", act(MODERN, "0.9"))]
+    plan = plan_of(Bill([line("x", "100")]), *both)
+    assert [r.finding.kind for r in plan.recommendations] == ["rightsizing"]
+    assert plan.recommendations[0].rejected == ("modernize: Resize → new would save 10.00 alone",)
 
 
 def test_each_is_valued_on_what_the_ones_before_left() -> None:
