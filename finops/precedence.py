@@ -23,6 +23,7 @@ def rules() -> tuple[Rule, ...]:
             order="smallest" if row["order"] == "smallest" else "discount",
             excludes=_set(row["excludes"]),
             types=frozenset(word.lower() for word in _set(row["types"])),
+            rigid=frozenset(word.lower() for word in _set(row["rigid"])),
         )
         for row in rows_of("commitment_rules.csv")
     )

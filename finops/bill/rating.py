@@ -17,7 +17,7 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 
-from finops.commitment.levels import Commitment, Floats, Meter, family
+from finops.commitment.levels import Commitment, Floats, Meter, Usage, family
 
 Order: TypeAlias = Literal["smallest", "discount"]
 
@@ -39,6 +39,7 @@ class Rule:
     services      that it may cover; empty: whatever its scope admits
     order         of usage: smallest machine first, or highest discount first and then the lower rate
     excludes      machine families that it covers in the very size only
+    rigid         words of operating systems of which the same holds; `all`: of every one
     types         words by which bills call it, where no table of commitments says what it is
     """
 
@@ -50,16 +51,23 @@ class Rule:
     order: Order
     excludes: frozenset[str] = frozenset()
     types: frozenset[str] = frozenset()
+    rigid: frozenset[str] = frozenset()
 
     def admits(self, commitment: Commitment, meter: PricedMeter) -> bool:
         """Whether the commitment may cover the meter."""
-        exact = not commitment.scope.get("sku") or meter.instance_type == commitment.scope["sku"]
         return (
             (not self.services or meter.service in self.services)
             and (not self.when or meter.zone == commitment.scope.get(self.when))
-            and (family(meter.instance_type) not in self.excludes or exact)
+            and self.stretches(commitment, meter)
             and commitment.covers(meter)
         )
+
+    def stretches(self, commitment: Commitment, usage: Usage) -> bool:
+        """Whether usage is of the very size that was bought, or the provider stretches it over sizes, whatever a scope says."""
+        system = usage.operating_system.lower()
+        rigid = "all" in self.rigid or any(word in system for word in self.rigid)
+        bound = rigid or family(usage.instance_type) in self.excludes
+        return not bound or commitment.scope.get("sku") in (None, "", usage.instance_type)
 
 
 @dataclass(frozen=True, slots=True)

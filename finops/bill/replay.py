@@ -245,8 +245,8 @@ def _holding(
     hourly = _hourly(covered, spare, commitment, span)
     paid = {places[_place(row)]: row["effective"] / sum(row["quantities"]) for row in covered}
     rates = {index: price for index, price in paid.items() if price > 0}
-    services = rule.services | {meters[index].service for index in rates} if rule.services else rule.services
-    rule = replace(rule, services=services)
+    # without services of its own it is bought for one (a reservation of machines is none of databases): those that it covered
+    rule = replace(rule, services=rule.services | {meters[index].service for index in rates})
     return Holding(commitment, rule, hourly, rates | _derived(rates, meters, commitment, rule), frozenset(rates))
 
 

@@ -240,7 +240,9 @@ class Bill:
     def _covers(self, commitment: str, line: Line) -> bool:
         known = self.commitments.get(commitment)
         known_service = line.service in self._services.get(commitment, ())
-        return known is not None and known_service and bool(line.instance_type) and known.covers(line)
+        if known is None or not known_service or not line.instance_type:
+            return False
+        return known.covers(line) and rule_of(known, "", self._rules).stretches(known, line)
 
     def _move(
         self, commitment: str, amount: Decimal, source: str, before: dict[str, tuple[Line, ...]]

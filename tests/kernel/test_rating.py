@@ -13,9 +13,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from finops.bill.rating import Holding, PricedMeter, Rule, Tiers, rate, sustained
+from finops.bill.rating import Holding, PricedMeter, Rule, Tiers, rate, rule_of, sustained
 from finops.commitment.levels import Commitment, Meter
 from finops.commitment.offers import offers
+from finops.precedence import rules
 from finops.pricing import Price, PriceBook, PriceKey
 
 EC2, FARGATE, LAMBDA = "Amazon Elastic Compute Cloud", "Amazon Elastic Container Service", "AWS Lambda"
@@ -137,6 +138,27 @@ class TestReservations:
         bill = rate(np.array([[1.0]]), [meter(used[0], 0.4, system=used[1])], [plan(RESERVED, 0.2, [0.2], **wanted)])
         assert not bill.covered
         assert bill.total == pytest.approx(0.6)
+
+    @pytest.mark.parametrize(
+        ("bought", "used", "system", "stretches"),
+        [
+            ({"sku": "m5.xlarge"}, "m5.2xlarge", "Linux", True),
+            ({"sku": "m5.xlarge"}, "m5.2xlarge", "Windows", False),
+            ({"sku": "m5.xlarge"}, "m5.xlarge", "Windows", True),
+            ({"sku": "m5.xlarge"}, "m5.2xlarge", "RHEL", False),
+            ({"sku": "m5.xlarge"}, "m5.2xlarge", "SUSE", False),
+            ({"sku": "g5.xlarge"}, "g5.2xlarge", "Linux", False),
+            ({"sku": "g5.xlarge"}, "g5.xlarge", "Linux", True),
+            ({"sku": "m5.xlarge", "zone": "us-east-1a"}, "m5.2xlarge", "Linux", False),
+            ({"sku": "m5.xlarge", "zone": "us-east-1a"}, "m5.xlarge", "Linux", True),
+        ],
+    )
+    def test_what_stretches_over_sizes_is_the_provider_s_rule_whatever_a_table_says(
+        self, bought: dict[str, Any], used: str, system: str, *, stretches: bool
+    ) -> None:
+        held = Commitment("ri", "AWS", "1", "reservation", bought | {"size_flexible": True})
+        machine = meter(used, 0.4, system=system, zone="us-east-1a")
+        assert rule_of(held, "", rules()).admits(held, machine) == stretches
 
     def test_zonal_before_regional_and_only_in_its_zone(self) -> None:
         meters = [meter("m5.large", 0.1, zone="us-east-1a"), meter("m5.large", 0.1, zone="us-east-1b")]

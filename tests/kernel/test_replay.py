@@ -119,3 +119,10 @@ def test_sustained_use_is_discounted_in_its_services_alone() -> None:
     endpoint = usage("n1-standard-4", always, 0.23, service="Vertex AI")
     found = replayed([machines, endpoint], [], tiers=[discount])
     assert (found.simulated, found.reproduces) == (pytest.approx(720 * (0.15 + 0.23)), True)
+
+
+def test_what_is_bought_for_machines_covers_no_database_of_the_same_family() -> None:
+    """Unused hours of the one beside uncovered hours of the other are a bill as providers write it."""
+    known = {"ri": Commitment("ri", "AWS", "1", "reservation", {"family": "r5", "region": "r", "size_flexible": True})}
+    rows = [usage("r5.large", range(12), 0.1, "ri", 0.06), usage("db.r5.large", range(12, 24), 0.2, service="RDS")]
+    assert replayed(rows, [spare("ri", 12 * 0.06, days=[1])], known).reproduces

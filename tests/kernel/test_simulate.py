@@ -57,6 +57,17 @@ def test_a_reservation_does_not_follow_to_another_family() -> None:
     assert (leaves.gross, leaves.stranded, leaves.net) == (20, 60, -40)
 
 
+def test_a_family_that_does_not_stretch_is_covered_in_its_size_alone() -> None:
+    """Whatever the table of commitments says of its sizes: neither the action nor what it frees goes to another."""
+    held = Commitment("ri", "P", "a", "reservation", {"sku": "g5.large", "size_flexible": True})
+    lines = [line("x", "60", "ri", "100", machine="g5.large"), line("y", "50", machine="g5.small")]
+    rule = Rule("P", "reservation", "", 1, frozenset(), "smallest", frozenset({"g5"}))
+    free, bound = (Bill(lines, [held], rules=rules) for rules in ((), (rule,)))
+    smaller, gone = Effect((Change(Decimal("0.5"), sku="g5.small"),)), Effect((Change(Decimal(0)),))
+    assert [bill.value("x", smaller).net for bill in (free, bound)] == [50, -50]
+    assert [bill.value("x", gone).stranded for bill in (free, bound)] == [30, 60]
+
+
 def test_valuing_leaves_the_bill_alone() -> None:
     bill = Bill([line("x", "70", "sp"), line("y", "30")], [PLAN])
     before = list(bill.every_line())
