@@ -52,6 +52,8 @@ EXTENSIONS: dict[str, ColumnType] = {
     "x_sku_meter_subcategory": "text",
     "x_invoice_id": "text",
     "x_discounts": "json",
+    "x_pricing_currency": "text",
+    "x_billing_exchange_rate": "decimal",
 }
 
 RESERVED = frozenset({"x_file", "x_role", "x_source", "x_billing_period", "x_tags_id"})

@@ -154,7 +154,8 @@ worded as (
             case lower(CommitmentDiscountCategory) when 'spend' then 'Spend' when 'usage' then 'Usage' end
                 as CommitmentDiscountCategory,
             case ServiceCategory when 'Database' then 'Databases' else ServiceCategory end as ServiceCategory,
-            upper(BillingCurrency) as BillingCurrency
+            upper(BillingCurrency) as BillingCurrency,
+            upper(coalesce(PricingCurrency, x_pricing_currency)) as PricingCurrency
         ),
         -- a unit price of nothing beside a cost is a price that was left out
         coalesce(greatest(BilledCost, EffectiveCost) > 0, false) as is_priced
@@ -245,6 +246,36 @@ settled as (
 
 ),
 
+-- Amounts in the pricing currency, where the export states the rate that it converted by in their place.
+converted as (
+
+    select
+        * replace (
+            coalesce(
+                PricingCurrencyEffectiveCost,
+                cast(cast(EffectiveCost as double) / pricing_rate as decimal(38, 12))
+            ) as PricingCurrencyEffectiveCost,
+            coalesce(
+                PricingCurrencyContractedUnitPrice,
+                cast(cast(ContractedUnitPrice as double) / pricing_rate as decimal(38, 12))
+            ) as PricingCurrencyContractedUnitPrice,
+            coalesce(
+                PricingCurrencyListUnitPrice,
+                cast(cast(ListUnitPrice as double) / pricing_rate as decimal(38, 12))
+            ) as PricingCurrencyListUnitPrice
+        )
+    from (
+        select
+            *,
+            case
+                when PricingCurrency != BillingCurrency and x_billing_exchange_rate > 0
+                    then cast(x_billing_exchange_rate as double)
+            end as pricing_rate
+        from settled
+    ) as rated
+
+),
+
 -- What is no JSON object is kept under one key, and lists of keys and values (arrays of structs in BigQuery) become an object.
 tagged as (
 
@@ -261,7 +292,7 @@ tagged as (
         end as tag_map,
         case when json_valid(SkuPriceDetails) then SkuPriceDetails end as given_details,
         case when json_valid(x_sku_details) and json_type(x_sku_details) = 'OBJECT' then x_sku_details end as native_details
-    from settled
+    from converted
 
 ),
 
@@ -374,7 +405,7 @@ final as (
         ListCost,
         ListUnitPrice,
         PricingCategory,
-        upper(PricingCurrency) as PricingCurrency,
+        PricingCurrency,
         case
             when ChargeCategory != 'Tax' and PricingCurrencyContractedUnitPrice >= 0
                 then PricingCurrencyContractedUnitPrice

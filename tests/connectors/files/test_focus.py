@@ -111,6 +111,32 @@ CASES: tuple[tuple[str, dict[str, object], dict[str, object]], ...] = (
         },
         {"PricingCategory": "Standard", "ChargeFrequency": "Usage-Based", "ChargeClass": "Correction"},
     ),
+    (
+        "what was converted, at the rate that the export states",
+        {"PricingCurrency": "EUR", "x_BillingExchangeRate": "1.25", "ListUnitPrice": "0.75", "ContractedUnitPrice": "0.5"},
+        {
+            "PricingCurrency": "EUR",
+            "PricingCurrencyEffectiveCost": Decimal("1.6"),
+            "PricingCurrencyListUnitPrice": Decimal("0.6"),
+            "PricingCurrencyContractedUnitPrice": Decimal("0.4"),
+        },
+    ),
+    (
+        "the pricing currency of exports before 1.2",
+        {"x_PricingCurrency": "eur", "x_BillingExchangeRate": "0.8"},
+        {"PricingCurrency": "EUR", "PricingCurrencyEffectiveCost": Decimal("2.5"), "PricingCurrencyListUnitPrice": None},
+    ),
+    (
+        "what the export converts itself stays",
+        {"PricingCurrency": "EUR", "x_BillingExchangeRate": "1.25", "PricingCurrencyEffectiveCost": "1.7"},
+        {"PricingCurrencyEffectiveCost": Decimal("1.7")},
+    ),
+    (
+        "no rate, nothing in the other currency",
+        {"PricingCurrency": "EUR", "x_BillingExchangeRate": "0"},
+        {"PricingCurrency": "EUR", "PricingCurrencyEffectiveCost": None},
+    ),
+    ("priced as billed", {"PricingCurrency": "USD", "x_BillingExchangeRate": "1"}, {"PricingCurrencyEffectiveCost": None}),
     ("the word NULL", {"ChargeClass": "NULL", "ResourceId": "NULL"}, {"ChargeClass": None, "ResourceId": None}),
     (
         "months of accounts far east of UTC",
