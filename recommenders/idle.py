@@ -153,6 +153,8 @@ LAG_DAYS = 3  # metrics come late: a series that ends so long before the window'
 WHOLE_MONTH = 32  # days without which nobody has seen whether an older machine works at the month's end
 COVERAGE = 0.75  # share of the idle days that must have data: a gap may hide work
 
+SHARED_BLOCKS = "blocks that other snapshots of its disk need too go on being paid with these: a bill counts each block once"
+
 Judged = tuple[Verdict, list[Fact]]
 
 
@@ -318,7 +320,9 @@ class Idle:
         if net <= 0:
             return Keep("watch: nothing would be saved; what it costs is committed or would be paid for its snapshot")
         share = Decimal(str(round(range_share(days), 4)))
-        assumes = ["the use of the last 30 days goes on"] + (["a snapshot is kept, at the account's discount"] if adds else [])
+        assumes = ["the use of the last 30 days goes on"]
+        assumes += ["a snapshot is kept, at the account's discount"] if adds else []
+        assumes += [SHARED_BLOCKS] if kind_of(profile.resource_type) == "snapshot" else []
         saving = Saving(
             Estimate(cents(net * (1 - share)), net, net), net * 12, Decimal(0), profile.currency, assumes=tuple(assumes)
         )

@@ -210,7 +210,7 @@ class Rightsizing:
         best = next((c for c in fitting if c.net > least), fitting[0])
         if best.net <= least:
             why = "a commitment covers it, so that a smaller machine would save nothing before it ends"
-            return Keep(why if best.stranded > 0 else "already within 5 % of its best size"), best
+            return Keep(why if best.stranded > 0 else self._near_best), best
         if kind.product == "endpoint" and not profile.property("slo_ms"):
             why = (
                 f"{WATCH}: {best.price.key.sku} would hold its highest use and save {cents(best.net)} a month, "
@@ -221,6 +221,10 @@ class Rightsizing:
         why = f"{best.price.key.sku} holds the highest use of each of its {count} machines with margin" if count > 1 else ""
         action = Resize(current.key.sku, best.price.key.sku)
         return self._act(profile, action, best.effect, best.net, why, *best.assumes), best
+
+    @property
+    def _near_best(self) -> str:
+        return f"already within {100 * self.min_saving_share:g} % of its best size"
 
     def _too_short(self, profile: Profile) -> Unknown | None:
         days = profile.history_days(("cpu_utilization",))
@@ -312,7 +316,7 @@ class Rightsizing:
         slower = [f"{mb:g} MB: {durations[mb]:.4g} ms" for mb in sorted(durations) if least <= mb < best]
         net = context.bill.value(profile.bill_key, effect).net
         if net <= profile.monthly_cost * Decimal(str(self.min_saving_share)):
-            return Keep("already within 5 % of its best size"), (), explanation, ()
+            return Keep(self._near_best), (), explanation, ()
         why = f"as fast with {best:g} MB; below its knee it is slower and dearer"
         return self._act(profile, Resize(f"{current:g}", f"{best:g}"), effect, net, why), (), explanation, tuple(slower)
 

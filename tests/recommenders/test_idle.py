@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -440,3 +441,11 @@ def test_a_database_that_nobody_connects_to_goes_whoever_sells_it(resource_type:
         hours(estate, "db", "cpu_utilization", 0.5)
         hours(estate, "db", "connections", connections)
         assert bool(plan_of(estate, "idle").recommendations) is acts
+
+
+def test_a_snapshot_saves_what_the_bill_counts_of_it_and_says_what_others_share() -> None:
+    estate = Estate().charge("snap", 9.0, PricingUnit="GB-Months", SkuMeter="snapshots", quantity=180.0)
+    plan = plan_of(estate.resource("snap", "AWS::EC2::Snapshot", image_id="ami-1", image_state="deregistered"), "idle")
+    (found,) = plan.recommendations
+    assert found.saving.effective_monthly.expected == Decimal("279.00")  # 31 days of 9
+    assert any("other snapshots of its disk" in text for text in found.saving.assumes)

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.estate import Estate
+from finops.runner import plans
+from tests.estate import AS_OF, Estate
 from tests.recommenders.test_plan import endpoint
 from tests.recommenders.test_rightsizing import acts, machine, plan_of, why
 
@@ -78,3 +79,8 @@ def test_what_is_bound_to_its_processors_is_told_why() -> None:
     bound = "m7g.2xlarge: another processor architecture (arm64): "
     assert f"{bound}Windows does not run on arm64" in ported("Windows")
     assert any(text.startswith(f"{bound}stateful") for text in ported(stateful=True))
+
+
+def test_who_asks_for_more_than_it_saves_is_told_so() -> None:
+    (plan,) = plans(machine(), AS_OF, kinds=("rightsizing",), thresholds={"rightsizing": {"min_saving_share": 0.6}})
+    assert why(plan) == "already within 60 % of its best size"
