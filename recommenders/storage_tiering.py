@@ -166,8 +166,9 @@ class StorageTiering:
         days = {"noncurrent_bytes": self.expire_days, "incomplete_multipart_bytes": self.abort_days}
         shares = {name: bucket.declared.beyond(HIDDEN[name], days[name]) for name in held}
         going = {name: share for name, share in shares.items() if share > 0}
-        if not going:
-            yield bucket.finding(Keep("its rules let these bytes go as soon already"), context, facts=facts)
+        if not going or rate <= 0:
+            why = "its rules let these bytes go as soon already" if not going else "the bill charges nothing for what it stores"
+            yield bucket.finding(Keep(why), context, facts=facts)
             return
         per_unit = bucket.bytes_per_gb(context) / rate
         saved = sum(held[name] * share for name, share in going.items()) / per_unit

@@ -35,7 +35,8 @@ PART_NAMES = {"get": ("get", "read", "reads", "class_b"), "transition": ("transi
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
-    """A bucket or container with what it costs. `current` are the rows of `objects` whose objects a listing shows."""
+    """A bucket or container with what it costs. `current` are the rows of `objects` whose objects a listing shows, if any lie
+    there."""
 
     scope: Scope
     resource_type: str
@@ -68,7 +69,7 @@ class Bucket:
             properties,
             {str(k): str(v) for k, v in json_object(row.get("tags")).items()},
             key,
-            tuple(r for r in listed if (r.get("state") or "current") == "current"),
+            tuple(r for r in listed if (r.get("state") or "current") == "current" and r["object_count"]),
             hidden,
             from_list,
         )
