@@ -265,8 +265,8 @@ class Rightsizing:
         """Provisioned throughput: the units that its p99 needs, in the steps that are sold, never below what is reserved."""
         units, step = profile.property("ptu"), profile.property("ptu_step")
         minimum = profile.property("ptu_minimum")
-        lacking = [n for n, v in (("ptu", units), ("ptu_step", step), ("ptu_minimum", minimum)) if v is None]
-        if units is None or step is None or minimum is None:
+        lacking = [n for n, known in (("ptu", units), ("ptu_step", step), ("ptu_minimum", minimum is not None)) if not known]
+        if not units or not step or minimum is None:
             return Unknown(tuple(f"properties {name}" for name in lacking)), (), (), ()
         use = profile.of("ptu_utilization", "max", "p99", "avg")
         if not use:

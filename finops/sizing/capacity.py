@@ -65,7 +65,7 @@ def size_of(profile: Profile, price: Price) -> Size | Unknown:
         return own if own is not None else price.spec(name)
 
     vcpu, memory = have("vcpu"), have("memory_gib")
-    if vcpu is None or memory is None:
+    if not vcpu or not memory:  # an exporter's 0 is not known either
         return Unknown(("properties vcpu and memory_gib",))
     return Size(vcpu, memory, have("gpu_count") or 0.0, have("gpu_memory_gib"))
 

@@ -84,3 +84,19 @@ def test_what_is_bound_to_its_processors_is_told_why() -> None:
 def test_who_asks_for_more_than_it_saves_is_told_so() -> None:
     (plan,) = plans(machine(), AS_OF, kinds=("rightsizing",), thresholds={"rightsizing": {"min_saving_share": 0.6}})
     assert why(plan) == "already within 60 % of its best size"
+
+
+@pytest.mark.parametrize("name", ["vcpu", "memory_gib"])
+def test_a_size_of_nothing_is_not_known(name: str) -> None:
+    estate = machine()
+    estate._rows["resources"][0]["properties"] = json.dumps({name: 0})
+    plan = plan_of(listed(estate, "m5.4xlarge", **{name: 0}))
+    assert [missing.missing for missing in plan.unknowns] == ["properties vcpu and memory_gib"]
+
+
+@pytest.mark.parametrize(("ptu", "step", "missing"), [(0, 50, "ptu"), (300, 0, "ptu_step")])
+def test_units_or_steps_of_nothing_are_not_known(ptu: int, step: int, missing: str) -> None:
+    kind = "Microsoft.CognitiveServices/accounts/deployments"
+    estate = Estate().charge("gpt", 480.0).resource("gpt", kind, ptu=ptu, ptu_minimum=0, ptu_step=step)
+    plan = plan_of(estate.metric("gpt", "ptu_utilization", 18.0))
+    assert [unknown.missing for unknown in plan.unknowns] == [f"properties {missing}"]
