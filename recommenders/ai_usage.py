@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -178,6 +177,8 @@ class AiUsage:
         if prices is None or any(prices.amount(name) is None for name in names):
             return Judged(Unknown((_lacking(prices, names, usage, profile, context),)), facts)
         p_in, p_read, p_write = (prices.known(name) for name in names)
+        if p_in <= 0:
+            return Judged(Keep("its input costs nothing"), facts)
         repeated = (share * everything - read) / usage.total("input")
         written = cache_writes(usage.by_hour("input"), repeated, prefix, TTL_MINUTES) / usage.total("input")
         saved = repeated * (1 - p_read / p_in) - written * (p_write - p_read) / p_in
@@ -206,7 +207,8 @@ class AiUsage:
         facts = (*usage.facts, *job.facts)
         if prices is None or any(prices.amount(name) is None for name in names):
             return Judged(Unknown((_lacking(prices, names, usage, profile, context),)), facts)
-        shares = {name: job.share(name) * max(0.0, 1 - prices.known(f"{name}:batch") / prices.known(name)) for name in meters}
+        rates = {name: (prices.known(f"{name}:batch"), prices.known(name)) for name in meters}
+        shares = {name: job.share(name) * max(0.0, 1 - batch / own) for name, (batch, own) in rates.items() if own > 0}
         if sum(spend.cost(name) * share for name, share in shares.items()) < self.min_saving:
             return None
         effect, net = spend.effect(shares, usage, prices, profile, context)
@@ -228,7 +230,9 @@ class AiUsage:
         by_token = sum(usage.total(name) / 1e6 * prices.known(name) for name in meters) * float(MONTH_PER_WINDOW)
         paid = float(profile.monthly_cost)
         tokens = sum(usage.total(name) for name in meters) / (30 * 24 * 60)
-        even = tokens * paid / by_token if by_token else math.inf
+        if by_token <= 0:
+            return None
+        even = tokens * paid / by_token
         facts = (
             Fact("tokens", round(tokens, 1), "a minute, mean of 30 days", "metric_samples"),
             Fact("break-even", round(even, 1), "tokens a minute", "prices"),

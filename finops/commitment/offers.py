@@ -150,8 +150,8 @@ def _discounts(
     for meter, kept in meters.items():
         for row, (usual, recurring, early) in _priced(rows, meter, book, at):
             whole = recurring + early * (1 + capital * term_hours(row.key.term or "") / HOURS_PER_YEAR / 2)
-            discount = round(1 - whole / usual / kept, 12)
-            if 0 < whole < usual and discount < found.get(meter, 1.0):
+            discount = round(1 - whole / usual / kept, 12) if 0 < whole < usual else 1.0
+            if discount < found.get(meter, 1.0):
                 found[meter], units[meter] = discount, whole
                 prepaid = max(prepaid, early / (recurring + early))
                 vcpu, memory = row.spec("vcpu"), row.spec("memory_gib")
