@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,22 +40,20 @@ def clairvoyant(demand: Floats) -> tuple[float, float, float]:
     return float(demand.sum()) - spent(demand, products, dates, plan.amounts), plan.saving, seconds
 
 
-LADDER = replace(NARROW, caution=0.0)
-"""Where the decision returns every month, waiting is cheap: a lock is bought up to the lowest of the lookbacks' levels."""
-
-
 SLICE = 0.5
 """Of what is missing of a level half is bought each month: a level that does not last is never bought whole."""
 
 
 def our_locks(seen: Floats) -> Floats:
-    """A lock stands against the plan, not against on-demand: it must pay by what it adds to the plan's discount,
-    1 − 0.63 / 0.73."""
-    extra = 1 - (1 - NARROW_OFF) / (1 - BROAD_OFF)
+    """A lock stands against the plan as far as the plan would cover last week's usage, and against on-demand for the rest."""
+    usage = seen.sum(axis=1)
+    week = usage[-7 * PER_DAY :]
+    planned = float(np.minimum(week, our_plan(usage)).sum()) / max(1e-9, float(week.sum()))
+    extra = 1 - (1 - NARROW_OFF) / (1 - BROAD_OFF * planned)
     families = list(seen[len(seen) % PER_DAY :].reshape(-1, PER_DAY, seen.shape[1]).mean(axis=1).T)
-    kin, smaller = siblings(families, LADDER), [times_smaller(own, families) for own in families]
+    kin, smaller = siblings(families, NARROW), [times_smaller(own, families) for own in families]
     pairs = zip(seen.T, smaller, strict=True)
-    return np.array([outlook(series, PER_DAY, LADDER, kin, smaller=times).level(extra) for series, times in pairs])
+    return np.array([outlook(series, PER_DAY, NARROW, kin, smaller=times).level(extra) for series, times in pairs])
 
 
 def our_plan(rest: Floats) -> float:

@@ -51,7 +51,7 @@ ENDING_YEARS = 1.0
 
 @dataclass(frozen=True, slots=True)
 class LevelPolicy:
-    """What the forecast takes for granted. How each was chosen: docs/decisions/0012.
+    """What the forecast takes for granted. How each was chosen: docs/decisions/0012 and 0182.
 
     lookbacks     days whose demand counts as "now"; each gives one forecast
     caution       quantile of the lookbacks' levels that is bought, weighed by how well each is known: 0 the lowest
@@ -82,15 +82,15 @@ BROAD = LevelPolicy((7, 14, 28, 56, 84, 112), caution=0.25, drift=0.3, monthly=0
 
 NARROW = LevelPolicy(
     (7, 14, 28, 56, 112),
-    caution=0.35,
-    drift=0.35,
+    caution=0.5,
+    drift=0.3,
     monthly=0.1,
     prior_months=4,
-    leaving=0.1,
+    leaving=0.15,
     ending=0.3,
     turns=(14, 28, 56, 112),
-    turn_drift=1.5,
-    mature=1.0,
+    turn_drift=1.0,
+    mature=0.75,
 )
 """For locks on one family or machine, which a new generation empties within months."""
 

@@ -106,7 +106,9 @@ def test_families_show_their_volatility_and_how_often_they_are_left() -> None:
     seen = siblings(steady, NARROW)
     assert seen.monthly == pytest.approx(0.2, rel=0.2)
     dying = [np.concatenate([np.full(360, 10.0), np.full(90, 0.5)]) for _ in range(20)]
-    assert siblings(dying, NARROW).leaving == pytest.approx((20 + 2) / (20 * 360 / 365 + 20), rel=0.01)
+    lived, late = 360 / 365, 360 / 365 - NARROW.mature
+    lived += late**2 / NARROW.mature + late**3 / 3 / NARROW.mature**2
+    assert siblings(dying, NARROW).leaving == pytest.approx((20 + 3) / (20 * lived + 20), rel=0.01)
     assert seen.monthly < np.sqrt(np.median(np.square(np.diff(np.log(months)))) / 0.455), "beside a year of the policy's"
     assert siblings([np.ones(60)], NARROW) == Siblings(NARROW.monthly, NARROW.leaving, NARROW.ending)
     assert siblings([np.ones(480)] * 22, NARROW).leaving == NARROW.leaving, "they would be left together"
@@ -123,12 +125,11 @@ def test_a_small_family_leaves_sooner_than_a_large_one() -> None:
     assert outlook(small, 1, NARROW, smaller=30.0).level(0.4) == 0
 
 
-def test_from_its_second_year_on_a_family_leaves_sooner_with_every_year() -> None:
-    young, grown, old = (outlook(np.full(days, 10.0), 1, NARROW).stays for days in (91, 365, 730))
+def test_once_mature_a_family_leaves_sooner_with_every_year() -> None:
+    young, old = (outlook(np.full(days, 10.0), 1, NARROW).stays for days in (91, 730))
     late = 15 / 16
-    assert old[-1] == pytest.approx(np.exp(-NARROW.leaving * ((2 + late) ** 3 - 2**3) / 3))
-    assert grown[-1] == pytest.approx(np.exp(-NARROW.leaving * ((1 + late) ** 3 - 1) / 3))
-    assert young[0] == pytest.approx(np.exp(-NARROW.leaving / 16)), "not within its first"
+    assert old[-1] == pytest.approx(np.exp(-NARROW.leaving * ((2 + late) ** 3 - 2**3) / 3 / NARROW.mature**2))
+    assert young[0] == pytest.approx(np.exp(-NARROW.leaving / 16)), "not before"
     ages = [outlook(np.full(days, 10.0), 1, BROAD).stays[-1] for days in (91, 730)]
     assert ages[0] == ages[1], "a company's whole demand does not age"
 

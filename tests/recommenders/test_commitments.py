@@ -199,7 +199,7 @@ def test_a_lock_needs_a_year_of_its_family_and_no_successor() -> None:
 
 
 def test_a_lock_that_is_deep_enough_is_bought_before_the_plan() -> None:
-    made = offered(machine("m5.xlarge", 240.0), "m5.xlarge", savings_plan_compute=0.9, savings_plan_family=0.3)
+    made = offered(machine("m5.xlarge", 240.0), "m5.xlarge", savings_plan_compute=0.9, savings_plan_family=0.1)
     (plan,) = plans(made, AS_OF, kinds=("commitments",))
     (r,) = plan.recommendations
     assert order(r).instrument == "savings_plan_family"
