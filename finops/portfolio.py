@@ -328,6 +328,8 @@ def _excludes(winner: Taken | Proposed, other: Proposed) -> bool:
         return True
     if _other_machine(winner.act) and _other_machine(other.act):
         return True
+    if _smaller_of_counted(winner, other) or _smaller_of_counted(other, winner):
+        return True
     groups = ((Resize,), (Schedule, Scale)) if mine == others else ((Resize, Scale), (Schedule, Scale))
     return any(isinstance(winner.act.action, group) and isinstance(other.act.action, group) for group in groups)
 
@@ -335,6 +337,13 @@ def _excludes(winner: Taken | Proposed, other: Proposed) -> bool:
 def _other_machine(act: Act) -> bool:
     """Whether it runs on another machine afterwards, as its own or shared with others."""
     return isinstance(act.action, Resize) or any(change.sku for change in act.effect.changes)
+
+
+def _smaller_of_counted(one: Taken | Proposed, other: Taken | Proposed) -> bool:
+    """Whether one makes the machines smaller that the other counts by what those of the present size serve."""
+    scale = other.act.action
+    counted = isinstance(scale, Scale) and bool(scale.scale_in or scale.per_minute or scale.boot)
+    return counted and one.finding.kind == "rightsizing" and _other_machine(one.act)
 
 
 def _renews(act: Act) -> bool:

@@ -72,6 +72,7 @@ def plan_of(bill: Bill, *findings: Finding) -> Plan:
 
 RESIZE, MODERN = Resize("big", "small"), Resize("big", "new")
 OFF, FEWER = Schedule("office hours", Decimal(200)), Scale("3", "1")
+COUNTED = Scale("min 6, max 6", "min 2, max 6, target 75%", scale_in=37, boot=480, per_minute=225)
 SETTING = Reconfigure("a", "b")
 
 
@@ -83,6 +84,9 @@ SETTING = Reconfigure("a", "b")
         (("rightsizing", RESIZE, "0.5"), ("modernize", MODERN, "0.4"), ["modernize"]),
         (("schedule", OFF, "0.3"), ("autoscaling", FEWER, "0.5"), ["schedule"]),
         (("rightsizing", RESIZE, "0.5"), ("schedule", OFF, "0.5"), ["rightsizing", "schedule"]),
+        (("rightsizing", RESIZE, "0.7"), ("autoscaling", COUNTED, "0.5"), ["autoscaling"]),
+        (("rightsizing", RESIZE, "0.5"), ("autoscaling", FEWER, "0.5"), ["autoscaling", "rightsizing"]),
+        (("modernize", MODERN, "0.7"), ("autoscaling", COUNTED, "0.5"), ["autoscaling", "modernize"]),
         (("storage_tiering", SETTING, "0.5"), ("rightsizing", RESIZE, "0.5"), ["rightsizing", "storage_tiering"]),
     ],
 )
