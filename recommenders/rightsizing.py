@@ -204,8 +204,8 @@ class Rightsizing:
         return verdict, facts, needs.explanation, (*rejected[:5], *others)
 
     def _smaller(self, profile: Profile, kind: Type, current: Price, fitting: list[Choice]) -> tuple[Verdict, Choice]:
-        """What is said of the best of these machines, the cheapest first, and which it is."""
-        # The cheapest machine, not the cheapest until today's commitments end: a size outlives them. What they strand is shown.
+        """What is said of the best of these machines, in their order, and which it is."""
+        # A size outlives a commitment that ends within the year: what that strands is shown, and only a saving is acted on.
         least = profile.monthly_cost * Decimal(str(self.min_saving_share))
         best = next((c for c in fitting if c.net > least), fitting[0])
         if best.net <= least:

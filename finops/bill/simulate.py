@@ -354,6 +354,7 @@ def _scaled(line: Line, change: Change) -> Line:
         line,
         cost=micro(line.cost * change.factor),
         on_demand=micro(line.on_demand * change.factor),
+        listed=line.listed * change.factor,
         instance_type=change.sku or line.instance_type,
         spot=line.spot or change.spot,
         steady=steady,

@@ -20,6 +20,9 @@ UNMEASURED = 0.5
 """Share of a machine's processors that may be needed where its cores are unknown: one of another family may do half as much
 (measured so between families of one provider: docs/decisions/0164-smaller-is-less-of-something.md)."""
 
+LASTING_DAYS = 365
+"""A commitment that ends within the year for which a plan counts cash is gone while the size is still there."""
+
 SAME_SIZE = 0.9
 """Share of the present size from which another family's machine is of the same size: 3.75 and 4 GiB a vCPU are no step."""
 
@@ -91,7 +94,7 @@ def fitting_machines(
             rejected.append(f"{price.key.sku}: another processor architecture ({other}): {bound}")
         elif len(ported) < PORTED:
             ported.append(_elsewhere(_choice(profile, price, current, needs, context), str(other)))
-    return fitting, (*ported, *reversed(rejected))
+    return _ranked(profile, fitting, context), (*ported, *reversed(rejected))
 
 
 def _choice(profile: Profile, price: Price, current: Price, needs: Needs, context: Context) -> Choice:
@@ -114,6 +117,14 @@ def bound_to(profile: Profile, current: Price, price: Price) -> str | None:
     if profile.properties.get("stateful") or profile.properties.get("quorum"):
         return "stateful: another processor architecture is a migration of its data"
     return None
+
+
+def _ranked(profile: Profile, cheapest: list[Choice], context: Context) -> list[Choice]:
+    """As they are, or by what they save where a commitment that lasts a year or longer covers the present machine."""
+    held = {line.commitment for line in context.bill.lines(profile.bill_key)} & context.bill.commitments.keys()
+    ends = [end for name in held if (end := context.bill.commitments[name].term_end)]
+    lasts = any((end - context.as_of).days >= LASTING_DAYS for end in ends)
+    return sorted(cheapest, key=lambda choice: -choice.net) if lasts else cheapest
 
 
 def _machines(prices: list[Price]) -> list[Price]:

@@ -205,6 +205,24 @@ def test_what_a_commitment_covers_saves_nothing_that_it_cannot_move() -> None:
     assert "commitment covers it" in why(plan_of(reserved(size_flexible=True), "rightsizing"))
 
 
+@pytest.mark.parametrize(
+    ("ends", "expected"), [("2027-12-31", ("m5.2xlarge", Decimal("280.32"))), ("2027-06-30", ("m7g.2xlarge", Decimal("39.42")))]
+)
+def test_a_reservation_that_lasts_a_year_decides_which_machine_saves_most(ends: str, expected: tuple[str, Decimal]) -> None:
+    """Of 24 hours at 0.768 it covers twelve for 5.9904 a day: as many as all 24 of an m5.2xlarge, and none of an m7g."""
+    columns: dict[str, Any] = {"x_instance_type": "m5.4xlarge", "ServiceName": "databases"}
+    estate = priced("database").charge("db", 9.216, quantity=12, **columns)
+    paid: dict[str, Any] = {"CommitmentDiscountId": "ri-1", "CommitmentDiscountStatus": "Used", "PricingCategory": "Committed"}
+    estate.charge("db", 5.9904, quantity=12, ListCost=9.216, ContractedCost=9.216, **paid, **columns)
+    estate.metric("db", "cpu_utilization", 12.0).metric("db", "memory_utilization", 30.0)
+    estate.resource("db", "AWS::RDS::DBInstance", sku="m5.4xlarge", state="available")
+    scope = '{"sku": "m5.4xlarge", "size_flexible": true}'
+    known = {"commitment_id": "ri-1", "provider": "AWS", "instrument": "reservation", "scope": scope}
+    terms = {"term_start": "2025-01-01 00:00:00+00", "term_end": f"{ends} 00:00:00+00"}
+    estate.add("commitments", x_source="s", observed_at="2026-10-31 00:00:00+00", **known, **terms)
+    assert only(plan_of(estate, "rightsizing"))[1:] == expected
+
+
 def test_a_flexible_reservation_moves_to_usage_of_its_family() -> None:
     estate = reserved(size_flexible=True).charge("i-2", 5.0, x_instance_type="m5.xlarge")
     # half of 730.00 is freed; 5 × 30 × 730/720 = 152.08 of it moves to i-2, the rest is stranded
