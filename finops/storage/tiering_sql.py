@@ -71,6 +71,7 @@ def bytes_sql(bucket: Bucket, shares: Mapping[str, float], bytes_per_unit: float
     return f"""with latest as (
     select properties from resources
     where lower(resource_id) = {quoted(bucket.key)}
+        or resource_type ilike '%bucket' and regexp_extract(lower(resource_id), '[^/:]+$') = {quoted(bucket.name.lower())}
     order by observed_at desc
     limit 1
 )

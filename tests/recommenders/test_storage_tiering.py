@@ -294,6 +294,31 @@ def test_soft_delete_of_what_is_overwritten_all_day(soft: int, acts: bool) -> No
         assert "price of undoing" in " ".join(k.why for k in plan.keeps)
 
 
+@pytest.mark.parametrize(
+    ("billed", "listed", "also", "joined"),
+    [
+        ("//storage.googleapis.com/projects/_/buckets/b", "b", "", True),
+        ("b", "arn:aws:s3:::b", "", True),
+        ("b", "arn:aws:s3:::b", "arn:aws:s3:::B", False),
+        ("//compute.googleapis.com/projects/p/zones/z/disks/b", "b", "", False),
+    ],
+)
+def test_a_bucket_is_joined_by_its_name_where_that_is_unique(billed: str, listed: str, also: str, joined: bool) -> None:
+    """What its inventory says of it counts, whatever stands around the name there and in the bill."""
+    estate = bucket(("c/", "STANDARD", 0, 1, 1000, TIB, 5000, 5 * TIB), cost=40.0)
+    for row in estate.charges:
+        row["ResourceId"] = billed
+        if also:
+            estate.add("charges", **(row | {"ResourceId": also}))
+            break
+    estate._rows["resources"] = []
+    estate.resource(listed, "AWS::S3::Bucket", soft_delete_days=7, soft_deleted_bytes=30 * TIB)
+    acts = [
+        (r.finding.scope.resource, act_of(r.finding).action.target) for r in plan_of(estate, "storage_tiering").recommendations
+    ]
+    assert ((billed, "soft delete off") in acts) is joined
+
+
 CHECKPOINTS = (
     ("runs/ckpt/", "STANDARD", 0, 30, 600, 6 * TIB, 1200, 12 * TIB),
     ("runs/ckpt/", "STANDARD", 30, 400, 5500, 55 * TIB, 0, 0),

@@ -234,6 +234,27 @@ managed as (
 
 ),
 
+buckets as (
+
+    -- a bucket's name is unique with its provider: an inventory may list it with more or less around the name than the bill
+    select
+        latest.key,
+        min(billed.key) as bill_key
+    from latest
+    inner join billed
+        on
+            latest.provider = billed.provider
+            and regexp_extract(latest.key, '[^/:]+$') = regexp_extract(billed.key, '[^/:]+$')
+    where
+        latest.resource_type ilike '%bucket'
+        and regexp_matches(billed.key, '^[^/:]+$|:s3:::|storage[.]googleapis[.]com/')
+        and latest.key not in (select own.key from billed as own)
+        and billed.key not in (select listed.key from latest as listed)
+    group by latest.key
+    having count(distinct billed.key) = 1
+
+),
+
 links as (
 
     -- a managed machine's bill names the machine underneath: what is attached to it, or what it is attached to and nobody lists
@@ -271,9 +292,11 @@ bill_keys as (
 
     select
         latest.key,
-        coalesce(billed.key, min(links.bill_key)) as bill_key
+        coalesce(billed.key, min(buckets.bill_key), min(links.bill_key)) as bill_key,
+        min(buckets.bill_key) is not null as by_name
     from latest
     left join (select distinct key from billed) as billed on latest.key = billed.key
+    left join buckets on latest.key = buckets.key
     left join links on latest.key = links.key
     group by latest.key, billed.key
 
@@ -302,7 +325,8 @@ inventory as (
 
     select
         latest.*,
-        bill_keys.bill_key
+        bill_keys.bill_key,
+        bill_keys.by_name
     from latest
     inner join bill_keys using (key)
 
@@ -311,7 +335,8 @@ inventory as (
 joined as (
 
     select
-        coalesce(inventory.resource_id, billed.resource_id) as resource_id,
+        case when inventory.by_name then billed.resource_id else coalesce(inventory.resource_id, billed.resource_id) end
+            as resource_id,
         case
             when inventory.key = billed.key then inventory.resource_id
             else coalesce(pools.billed_as, billed.resource_id)
