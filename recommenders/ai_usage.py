@@ -155,7 +155,8 @@ class AiUsage:
 
     def _cache(self, profile: Profile, usage: Usage, spend: Spend, context: Context) -> Judged | None:
         """A prefix that every request repeats is read from a cache at a fraction of the price of input."""
-        if usage.total("input") <= 0 or spend.cost("input") < self.min_saving:
+        prices = TokenPrices.of(usage.models(profile), profile, context)
+        if usage.total("input") <= 0 or spend.cost("input") < self.min_saving or (prices and prices.amount("input") == 0):
             return None
         share, prefix = profile.property("repeated_prefix_share"), profile.property("prefix_tokens")
         read = usage.total("cache_read")
@@ -172,13 +173,10 @@ class AiUsage:
             return Judged(Unknown(tuple(f"properties {name}" for name, value in told.items() if value is None)), facts)
         if read >= self.cached * share * everything:
             return Judged(Keep(f"a cache serves {read / everything:.0%} of its input already"), facts)
-        prices = TokenPrices.of(usage.models(profile), profile, context)
         names = ("input", "cache_read", "cache_write")
         if prices is None or any(prices.amount(name) is None for name in names):
             return Judged(Unknown((_lacking(prices, names, usage, profile, context),)), facts)
         p_in, p_read, p_write = (prices.known(name) for name in names)
-        if p_in <= 0:
-            return Judged(Keep("its input costs nothing"), facts)
         repeated = (share * everything - read) / usage.total("input")
         written = cache_writes(usage.by_hour("input"), repeated, prefix, TTL_MINUTES) / usage.total("input")
         saved = repeated * (1 - p_read / p_in) - written * (p_write - p_read) / p_in
