@@ -135,7 +135,7 @@ def make_plans(
     with closing(reader.without(red)) if red else nullcontext(reader) as standing:
         made = _made(standing, config, day, kinds, {currency: watched(found) for currency, found in proved.items()})
     of_currency = queries.sources_by_currency(reader)
-    _left_out(red, of_currency, [plan.currency for plan in made], config.warehouse)
+    unplanned = _left_out(red, of_currency, [plan.currency for plan in made], config.warehouse)
     if not made:
         raise ConfigError(f"no bill is loaded of the 30 days up to {day}", where=config.warehouse, hint="finops status")
     calculation = queries.calculation(reader, reader.published.content)
@@ -148,7 +148,7 @@ def make_plans(
         tied = trust(reader, day, sources=[source for source in sources if source not in red])
         mine = [replay for replay in replayed if replay.currency == plan.currency and replay.source not in red]
         tied = gated(tied, mine)
-        left = tuple(f"left out of the plan, its bill is red: {note}" for source in out for note in red[source])
+        left = (*(f"left out of the plan, its bill is red: {note}" for source in out for note in red[source]), *unplanned)
         opinions, others = _opinions(advice, plan)
         views.append(
             PlanView(plan, replace(tied, notes=(*left, *tied.notes, *unread)), calculation, opinions, others, left_out=out)
@@ -190,20 +190,27 @@ def red_bills(reader: Reader, day: date, replayed: Sequence[Replay]) -> dict[str
 
 def _left_out(
     red: Mapping[str, Sequence[str]], of_currency: Mapping[str, Sequence[str]], planned: Sequence[str], where: str
-) -> None:
-    """Say which bills the plan does not stand on. Raises DataError where that are all."""
+) -> tuple[str, ...]:
+    """Say which bills the plan does not stand on, and why; what the other plans say of each currency that has none for it.
+
+    Raises DataError where that are all.
+    """
     if not red:
-        return
-    notes = "; ".join(note for source in sorted(red) for note in red[source])
+        return ()
+    why = "; ".join(note for source in sorted(red) for note in red[source])
     if not planned:
         raise DataError(
-            f"no recommendation can stand on this bill: {notes}",
+            f"no recommendation can stand on this bill: {why}",
             where=where,
             hint="finops status names a residual; load what is missing, or recommend --force",
         )
-    wholly = sorted(currency for currency, sources in of_currency.items() if set(sources) <= red.keys())
+    wholly = {currency: sources for currency, sources in sorted(of_currency.items()) if set(sources) <= red.keys()}
     none = f"; no plan in {', '.join(wholly)}" if wholly else ""
-    log.warning("left out of the plan, their bills are red: %s%s (--force takes them in)", ", ".join(sorted(red)), none)
+    log.warning("left out of the plan, their bills are red: %s%s (finops status; --force takes them in)", why, none)
+    return tuple(
+        f"no plan stands in {currency}, its bills are red: {'; '.join(note for source in sources for note in red[source])}"
+        for currency, sources in wholly.items()
+    )
 
 
 def noted(made: Sequence[Plan], proved: Mapping[str, Mapping[str, Proof]], kinds: Sequence[str]) -> Iterator[Plan]:

@@ -144,6 +144,24 @@ def test_the_other_bills_have_a_plan_and_it_is_not_recorded(
     assert Decimal(current(forced.out)) == 2 * whole
 
 
+def test_a_currency_without_a_plan_says_why(
+    warehouse: Warehouse, tmp_path: Path, finops: Callable[..., Ran], caplog: pytest.LogCaptureFixture
+) -> None:
+    bill, other, invoice = tmp_path / "bill.csv", tmp_path / "other.csv", tmp_path / "invoice.csv"
+    bill.write_text(text())
+    other.write_text(text(BillingAccountId="acc-2", InvoiceId="INV-2", BillingCurrency="EUR"))
+    invoice.write_text(HEADER + CASES["a residual"][0])
+    deliver(warehouse, other)
+    deliver(warehouse, bill, invoice=invoice)
+    made = finops("recommend", "--format", "json", "--warehouse", tmp_path / "warehouse")
+    plan = json.loads(made.out)
+    assert plan["currency"] == "EUR"
+    (note,) = (note for note in plan["trust"]["notes"] if "USD" in note)
+    assert note.startswith("no plan stands in USD, its bills are red: focus:acc-1 2026-09: ")
+    assert note.endswith("differs by 2.00 USD")
+    assert "differs by 2.00 USD; no plan in USD (finops status; --force takes them in)" in caplog.text
+
+
 def current(out: str) -> str:
     step: dict[str, str] = json.loads(out)["waterfall"][0]
     return step["monthly"]
