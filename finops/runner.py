@@ -238,7 +238,21 @@ def _commitments(run: Run) -> Iterable[Commitment]:
         "select * from commitments where observed_at < $as_of::date + 4 and term_end > $as_of::date order by observed_at"
     ):
         latest[row["commitment_id"]] = row
-    return (commitment_of_row(row) for row in latest.values())
+    used = {row["key"]: row["first_day"] for row in run.rows(USED_SINCE)}
+    return (replace(commitment_of_row(row), used_since=used.get(key.lower())) for key, row in latest.items())
+
+
+USED_SINCE = """
+    select
+        lower(commitment_id) as key,
+        min(charge_date) as first_day
+    from resource_daily
+    where
+        commitment_id is not null and charge_category = 'Usage' and coalesce(commitment_status, 'Used') = 'Used'
+        and charge_date > $as_of::date - 30 and charge_date <= $as_of::date
+    group by all
+"""
+"""From which of the last 30 days on each commitment covers usage."""
 
 
 def _candidates(run: Run, kind: str, recommender: Recommender | PortfolioRecommender) -> list[dict[str, Any]]:

@@ -47,20 +47,45 @@ COMMITTED = """
         where observed_at < $as_of::date + 4
         group by lower(commitment_id)
     ),
+    negotiated as (
+        select
+            provider,
+            service,
+            currency,
+            least(1, cast(sum(contracted_cost) as double) / cast(sum(list_cost) as double)) as share
+        from daily
+        where
+            commitment_id is null and charge_category = 'Usage' and pricing_category = 'Standard' and list_cost > 0
+            and charge_date > $as_of::date - 30 and charge_date <= $as_of::date
+        group by all
+    ),
     used as (
         select
             lower(commitment_id) as commitment_id,
-            provider,
-            currency,
-            cast(sum(coalesce(contracted_cost, list_cost, effective_cost) - effective_cost) as decimal(38, 12)) as kept,
-            count(distinct charge_date) as days
+            daily.provider,
+            daily.currency,
+            cast(
+                sum(
+                    case
+                        -- exports state list prices beside a reservation, whatever the account has negotiated
+                        when contracted_cost < list_cost then contracted_cost
+                        else coalesce(list_cost * share, contracted_cost, list_cost, effective_cost)
+                    end - effective_cost
+                ) as decimal(38, 12)
+            ) as kept,
+            min(charge_date) as first_day
         from daily
+        left join negotiated using (provider, service, currency)
         where
             commitment_id is not null and charge_category = 'Usage' and coalesce(commitment_status, 'Used') = 'Used'
             and charge_date > $as_of::date - 30 and charge_date <= $as_of::date and {where}
         group by all
     )
-    select used.*, cast(term_end as date) as ends, instrument
+    select
+        used.*,
+        cast(term_end as date) as ends,
+        instrument,
+        least(30, $as_of::date - least(cast(term_start as date), first_day) + 1) as days
     from used
     inner join latest on used.commitment_id = latest.commitment_id
     where cast(term_end as date) between $as_of::date + 1 and $until::date and kept > 0

@@ -40,8 +40,8 @@ def test_a_smaller_automatic_discount_is_taken_off_the_plan() -> None:
     assert made.rows(r.finding.evidence.sql) == [{"monthly_saving": Decimal("1452.94")}]
 
 
-def reserved(*, end: datetime, unused: float = 0.0) -> Estate:
-    made = Estate().charge("gpt", 240.0, days=11, CommitmentDiscountId="RI-1", CommitmentDiscountStatus="Used")
+def reserved(*, end: datetime, unused: float = 0.0, days: int = 11) -> Estate:
+    made = Estate().charge("gpt", 240.0, days=days, CommitmentDiscountId="RI-1", CommitmentDiscountStatus="Used")
     for row in made.charges:
         row["ContractedCost"] = 720.0
     if unused:
@@ -73,10 +73,11 @@ RENEWED = (
     [
         # 11 days in force, scaled to 30: 240 × 30 × 730/720 = 7,300.00 for what costs 21,900.00 on demand
         (reserved(end=NOVEMBER), [RENEWED]),
+        (reserved(end=NOVEMBER, days=30), [RENEWED]),  # the term before has the same id
         (reserved(end=DECEMBER), []),
         (reserved(end=NOVEMBER, unused=20.0), []),
     ],
-    ids=["lapses and is full", "lapses later", "lapses unused"],
+    ids=["lapses and is full", "used before its term", "lapses later", "lapses unused"],
 )
 def test_what_lapses_and_is_used_to_the_full_is_renewed_and_saves_nothing(estate: Estate, whys: list[str]) -> None:
     (plan,) = plans(estate, AS_OF, kinds=("commitments",))
