@@ -14,7 +14,7 @@ from pydantic import Field
 from finops.kinds import kind_of, listed
 from finops.model import Change, Effect, Fact, Finding, Keep, Unknown, UseSpot
 from finops.money import cents
-from finops.pricing import number
+from finops.pricing import Price, PriceKey, number
 from finops.profile import NEGATIONS, Profile, profile_of_row, standby
 from finops.recommend import Context, Row
 from finops.sizing.machines import hourly_lines, machine_key, ratio
@@ -162,6 +162,7 @@ class Spot:
             profile.*,
             jobs.runs,
             market.market,
+            market.sku as market_sku,
             on_spot.spot_hours,
             on_spot.spot_failures,
             writes.writes
@@ -214,18 +215,19 @@ class Spot:
         market = row.get("market") or ()
         asked = [float(m["price"]) for m in market if m["price"] is not None and m["available"] is not False]
         price = float(spot.amount) if spot is not None else fmean(asked) if asked else None
+        whole = on_demand if spot is not None else _machine_of_market(key, row, context) or on_demand
         band = str(profile.properties.get("interruption_band") or latest_band(market) or "")
         share = band_share(band)
         priced = {key.sku: on_demand is not None and on_demand.amount > 0, f"spot {key.sku}": price is not None}
         missing = [price_of(name, profile, context) for name, known in priced.items() if not known]
         if share is None:
             missing.append(f"interruption_band of {key.sku} in {profile.region}")
-        if on_demand is None or price is None or share is None or missing:
+        if on_demand is None or whole is None or price is None or share is None or missing:
             return Unknown(tuple(missing))
         failed, ran = (float(row.get(name) or 0) for name in ("spot_failures", "spot_hours"))
         rate = rate_of_share(share, band_hours(band)).seen(failed, ran)
         zones = sorted({m["zone"] for m in market} - {""})
-        return Offer(price / float(on_demand.amount), band, rate, share_there(market), zones)
+        return Offer(price / float(whole.amount), band, rate, share_there(market), zones)
 
     def _job(self, profile: Profile, row: Row, context: Context) -> Job | Unknown:
         runs = row.get("runs") or ()
@@ -351,6 +353,13 @@ def _extra(job: Job, rate: float, restart: float) -> tuple[float, float | None]:
     interval = best_interval(job.checkpoints.write, rate)
     interval = min(interval, job.length) if job.length else interval
     return overhead(interval, job.checkpoints, rate), interval
+
+
+def _machine_of_market(key: PriceKey, row: Row, context: Context) -> Price | None:
+    """The machine under a platform's on demand, where the market names that one: the platform's spot is the same share."""
+    sku = str(row.get("market_sku") or "")
+    own = replace(key, product="vm", sku=sku, operating_system="Linux")
+    return context.prices.price(own, context.at) if sku and sku != key.sku else None
 
 
 def _effect(profile: Profile, factor: float, context: Context) -> Effect:

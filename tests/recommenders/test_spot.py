@@ -174,6 +174,17 @@ def test_trials_lose_at_most_one_trial() -> None:
     assert "EnableManagedSpotTraining" in r.finding.patch
 
 
+def test_a_platforms_spot_is_the_same_share_of_its_own_price() -> None:
+    """The market asks 0.40 for a machine of 1.00 by the hour, for which the platform takes 1.25."""
+    estate = Estate().charge("hpo", 2.0, quantity=1.6, x_instance_type="ml.g5.xlarge")
+    estate.resource("hpo", "AWS::SageMaker::TuningJob", sku="ml.g5.xlarge", managed_spot=False, trial_minutes=40)
+    estate.price("training", "ml.g5.xlarge", 1.25).price("vm", "g5.xlarge", 1.0, operating_system="Linux")
+    estate.price("vm", "g5.xlarge", 1.2, operating_system="Windows")
+    (r,) = plan_of(market(estate, sku="g5.xlarge", price=0.4)).recommendations
+    h = without_checkpoints(40 / 60, rate_of_share(0.075).mean, 0.2) - 1
+    assert float(r.saving.effective_monthly.expected) == pytest.approx(60 * 730 / 720 * (1 - 0.4 * (1 + h)), abs=0.01)
+
+
 def test_what_runs_on_spot_already_stays() -> None:
     assert said(plan_of(tuning(managed_spot=True, trial_minutes=40))) == "it already runs on spot"
 
