@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from finops.bill.simulate import Bill, Line, Outcome, keys_of
+from finops.bill.lines import Line, keys_of
+from finops.bill.simulate import Bill, Outcome
 from finops.model import Change, Effect, Finding
 
 
@@ -31,7 +32,7 @@ def saving_sql(bill: Bill, key: str, effect: Effect, outcome: Outcome, finding: 
         coalesce(charge_class, '') as charge_class,
         coalesce(pricing_unit, '') as pricing_unit,
         coalesce(sku_meter, sku_id, '') as meter,
-        lower(coalesce(commitment_id, '')) as commitment_id,
+        {_commitment(bill, key)} as commitment_id,
         sum({cost}) as cost
     from resource_daily
     where
@@ -55,23 +56,41 @@ def _named(key: str) -> str:
     return f"= {quoted(key)}" if len(keys) == 1 else f"in ({', '.join(map(quoted, keys))})"
 
 
+def _commitment(bill: Bill, key: str) -> str:
+    """The id of what covers a line; what has ended covers nothing."""
+    lapsed = sorted({line.lapsed for line in bill.lines(key) if line.lapsed})
+    own = "lower(coalesce(commitment_id, ''))"
+    return f"case when lower(commitment_id) in ({', '.join(map(quoted, lapsed))}) then '' else {own} end" if lapsed else own
+
+
 def _run_rate(bill: Bill, key: str, recurs: str) -> str:
-    """What recurring usage is multiplied by for a whole month, meter by meter where meters differ."""
-    lines = [line for line in bill.lines(key) if line.category == "Usage" and not line.commitment]
+    """What usage is multiplied by for a whole month, meter by meter where meters differ; empty where that is 1."""
+    lines = [line for line in bill.lines(key) if line.category == "Usage"]
+    held = {_place(key, line): line.run_rate for line in lines if (line.commitment or line.lapsed) and line.run_rate != 1}
+    cases = " ".join(f"when {_at(*place)} then {_twelfth(rate):f}" for place, rate in sorted(held.items()))
+    lines = [line for line in lines if not line.commitment and not line.lapsed]
     rates = {line.run_rate for line in lines}
-    if rates <= {Decimal(1)}:
-        return ""
-    if len(rates) == 1:
-        return f" * case when {recurs} then {rates.pop():f} else 1 end"
-    several = len(keys_of(key)) > 1
-    places = {(line.resource if several else "", line.meter, line.unit): line.run_rate for line in lines if line.run_rate != 1}
-    cases = " ".join(f"when {_at(*place)} then {rate:f}" for place, rate in sorted(places.items()))
-    return f" * case when {recurs} then case {cases} else 1 end else 1 end"
+    if not rates <= {Decimal(1)}:
+        open_places = {_place(key, line): line.run_rate for line in lines if line.run_rate != 1}
+        inner = " ".join(f"when {_at(*place)} then {_twelfth(rate):f}" for place, rate in sorted(open_places.items()))
+        rate = f"{_twelfth(rates.pop()):f}" if len(rates) == 1 else f"case {inner} else 1 end"
+        cases = f"{cases} when {recurs} then {rate}".lstrip()
+    return f" * case {cases} else 1 end" if cases else ""
 
 
-def _at(resource: str, meter: str, unit: str) -> str:
+def _twelfth(rate: Decimal) -> Decimal:
+    """To twelve digits, as costs are kept."""
+    return rate.quantize(Decimal("0.000000000001"))
+
+
+def _place(key: str, line: Line) -> tuple[str, str, str, str]:
+    return line.resource if len(keys_of(key)) > 1 else "", line.meter, line.unit, line.commitment or line.lapsed
+
+
+def _at(resource: str, meter: str, unit: str, commitment: str) -> str:
     where = f"coalesce(sku_meter, sku_id, '') = {quoted(meter)} and coalesce(pricing_unit, '') = {quoted(unit)}"
-    return f"lower(resource_id) = {quoted(resource)} and {where}" if resource else where
+    where = f"lower(resource_id) = {quoted(resource)} and {where}" if resource else where
+    return f"lower(commitment_id) = {quoted(commitment)} and {where}" if commitment else where
 
 
 def _branch(bill: Bill, change: Change, lines: tuple[Line, ...]) -> str:

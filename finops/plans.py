@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 from finops import queries
 from finops.backtest.gate import Proof, proof_note, watched
 from finops.backtest.kept import proofs_in_force
+from finops.bill.lines import keys_of
 from finops.bill.replay import TOTALS, UNUSED, USAGE, Replay, replays
-from finops.bill.simulate import keys_of
 from finops.commitment.advice import renewal_note
 from finops.commitment.levels import commitment_of_row
 from finops.config import Config

@@ -8,7 +8,8 @@ from datetime import date
 from decimal import Decimal
 
 from finops.agreements import Agreements, Floor, Place, Yearly
-from finops.bill.simulate import ZERO, Bill, Outcome, keys_of
+from finops.bill.lines import ZERO, keys_of
+from finops.bill.simulate import Bill, Outcome
 from finops.evidence import saving_sql
 from finops.model import (
     WATCH,

@@ -14,12 +14,13 @@ from pydantic import TypeAdapter, ValidationError
 
 from finops import plugins
 from finops.agreements import PACE, Agreements, agreements_of
-from finops.bill.simulate import Bill, Line, keys_of
+from finops.bill.lines import Line, Span, keys_of
+from finops.bill.simulate import Bill
 from finops.commitment.levels import Commitment, commitment_of_row
 from finops.commitment.offers import listed_shares
 from finops.errors import ConfigError
 from finops.model import KINDS, Act, Finding, Keep
-from finops.money import MONTH_PER_WINDOW
+from finops.money import DAYS_PER_WINDOW, MONTH_PER_WINDOW
 from finops.patches import patch_of
 from finops.portfolio import Failure, Plan, Sequencer
 from finops.precedence import rules, tiers
@@ -200,13 +201,28 @@ def bills_of_month(run: Run) -> dict[str, Bill]:
     lines: dict[str, list[Line]] = {}
     for row in run.rows("select * from bill_month($as_of) order by all"):
         lines.setdefault(row["currency"], []).append(line_of_row(row))
-    commitments, at = list(_commitments(run)), last_known(run.as_of)
+    commitments, spans, at = list(_commitments(run)), _spans(run), last_known(run.as_of)
     return {
         currency: Bill(
-            of_currency, commitments, rules=rules(), tiers=tiers(), listed=listed_shares(run.prices.of_currency(currency), at)
+            of_currency,
+            commitments,
+            rules=rules(),
+            tiers=tiers(),
+            listed=listed_shares(run.prices.of_currency(currency), at),
+            spans=spans,
         )
         for currency, of_currency in sorted(lines.items())
     }
+
+
+def _spans(run: Run) -> dict[str, Span]:
+    """The commitments that began or ended within the window, by id."""
+    end = datetime.combine(run.as_of + timedelta(days=1), datetime.min.time(), UTC)
+    found = {}
+    for row in run.rows("select * from commitment_spans($as_of) where begun is not null or ended"):
+        hours = (end - row["begun"]).total_seconds() / 3600 if row["begun"] else 24 * DAYS_PER_WINDOW
+        found[row["commitment_id"]] = Span(Decimal(24 * DAYS_PER_WINDOW) / Decimal(repr(hours)), bool(row["ended"]))
+    return found
 
 
 def line_of_row(row: Mapping[str, Any]) -> Line:
@@ -238,21 +254,7 @@ def _commitments(run: Run) -> Iterable[Commitment]:
         "select * from commitments where observed_at < $as_of::date + 4 and term_end > $as_of::date order by observed_at"
     ):
         latest[row["commitment_id"]] = row
-    used = {row["key"]: row["first_day"] for row in run.rows(USED_SINCE)}
-    return (replace(commitment_of_row(row), used_since=used.get(key.lower())) for key, row in latest.items())
-
-
-USED_SINCE = """
-    select
-        lower(commitment_id) as key,
-        min(charge_date) as first_day
-    from resource_daily
-    where
-        commitment_id is not null and charge_category = 'Usage' and coalesce(commitment_status, 'Used') = 'Used'
-        and charge_date > $as_of::date - 30 and charge_date <= $as_of::date
-    group by all
-"""
-"""From which of the last 30 days on each commitment covers usage."""
+    return (commitment_of_row(row) for row in latest.values())
 
 
 def _candidates(run: Run, kind: str, recommender: Recommender | PortfolioRecommender) -> list[dict[str, Any]]:

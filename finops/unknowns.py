@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
-from finops.bill.simulate import ZERO
+from finops.bill.lines import ZERO
 from finops.model import Finding, Unknown
 from finops.money import cents
 

@@ -9,7 +9,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from finops.bill.simulate import Line
+from finops.bill.lines import Line
 from finops.model import WATCH, Change, Effect, Fact, Finding, Keep, Reconfigure, Unknown
 from finops.money import MONTH_PER_WINDOW, cents
 from finops.profile import Profile, profile_of_row

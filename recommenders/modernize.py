@@ -9,7 +9,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from finops.bill.simulate import Line
+from finops.bill.lines import Line
 from finops.kinds import kind_of
 from finops.model import Change, Effect, Fact, Finding, Keep, Reconfigure, Resize, Unknown
 from finops.money import cents

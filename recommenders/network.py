@@ -12,7 +12,8 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
-from finops.bill.simulate import Bill, Line
+from finops.bill.lines import Line
+from finops.bill.simulate import Bill
 from finops.model import WATCH, Change, Effect, Fact, Finding, Keep, Reconfigure, Unknown
 from finops.money import cents
 from finops.profile import Profile, profile_of_row

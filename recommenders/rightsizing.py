@@ -10,7 +10,7 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
-from finops.bill.simulate import keys_of
+from finops.bill.lines import keys_of
 from finops.kinds import kind_of, listed
 from finops.model import (
     WATCH,

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfoNotFoundError
 from pydantic import Field
 
 from finops.activity.office_hours import Use, on_hours, tightest, use_of_rows
-from finops.bill.simulate import Line
+from finops.bill.lines import Line
 from finops.kinds import kind_of, listed
 from finops.model import Act, Estimate, Evidence, Fact, Finding, Keep, Saving, Schedule, Unknown, Verdict
 from finops.money import HOURS_PER_MONTH, cents

@@ -15,7 +15,7 @@ from finops.tables import CORE
 
 AS_OF = date(2026, 10, 31)
 MARTS = Path(__file__).parent.parent / "finops" / "sql" / "marts"
-MACROS = ("bill_month", "resource_profile", "metric_samples", "object_listing", "demand_placed")
+MACROS = ("bill_month", "commitment_spans", "resource_profile", "metric_samples", "object_listing", "demand_placed")
 REGION = "us-east-1"
 
 

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from finops.bill.simulate import Bill, Line
+from finops.bill.lines import Line
+from finops.bill.simulate import Bill
 from finops.commitment.levels import Commitment
 from finops.document import plan_document
 from finops.intake.reconcile import Trust

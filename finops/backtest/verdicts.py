@@ -8,7 +8,8 @@ from datetime import date, timedelta
 from decimal import Decimal
 
 from finops.backtest.summary import Decision, charged_saving
-from finops.bill.simulate import ZERO, Bill
+from finops.bill.lines import ZERO
+from finops.bill.simulate import Bill
 from finops.model import Act, Change, Effect, Finding, Keep, Unknown, action_name
 from finops.profile import Profile
 from finops.storage.buckets import PER_THOUSAND

@@ -12,78 +12,11 @@ from decimal import Decimal
 
 import numpy as np
 
+from finops.bill.lines import JOINT, ZERO, Line, Span, keys_of, micro, on_demand, standing, worth_of
 from finops.bill.rating import Holding, PricedMeter, Rule, Tiers, rate, rule_of
 from finops.commitment.levels import Commitment, Meter, family
 from finops.commitment.offers import ListedShare
 from finops.model import Change, Effect
-
-MICRO = Decimal("0.000001")
-"""Lines are kept to a millionth of the currency, so that sums are exact and nothing depends on order."""
-
-ZERO = Decimal(0)
-
-JOINT = "\x1e"
-"""Between the keys of a resource that is billed as several (the machines of a pool): `resource` may be such a joint key."""
-
-
-def keys_of(resource: str) -> list[str]:
-    """The bill's own keys in a key that may be joint."""
-    return resource.split(JOINT)
-
-
-def micro(amount: Decimal) -> Decimal:
-    return amount.quantize(MICRO)
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One meter of one resource: what it costs in a month of 730 hours.
-
-    cost       effective, gross of promotional credits; negative for refunds
-    on_demand  what the same usage costs without its commitment
-    commitment id of the commitment that covers it, in lower case as resources; empty: charged on demand
-    run_rate   what the bill multiplies it by for a whole month: it began within the window, is late, or is charged by months
-    spot       an action has made it spot capacity
-    moved      a commitment covers it that an action has freed elsewhere: on the bill it is charged on demand
-    steady     the share of its cost that goes on in as many hours as it did: actions take hours away
-    """
-
-    resource: str
-    provider: str
-    account: str
-    region: str
-    service: str
-    meter: str
-    unit: str
-    instance_type: str
-    operating_system: str
-    commitment: str
-    category: str
-    quantity: Decimal
-    cost: Decimal
-    on_demand: Decimal
-    listed: Decimal = ZERO
-    run_rate: Decimal = Decimal(1)
-    spot: bool = False
-    moved: bool = False
-    steady: Decimal = Decimal(1)
-
-    @property
-    def at_run_rate(self) -> Line:
-        """The line of a whole month, to the millionth."""
-        rate = self.run_rate
-        return replace(
-            self,
-            quantity=self.quantity * rate,
-            cost=micro(self.cost * rate),
-            on_demand=micro(self.on_demand * rate),
-            listed=self.listed * rate,
-        )
-
-    @property
-    def usable(self) -> bool:
-        """Usage that a commitment could cover and does not."""
-        return self.category == "Usage" and not self.commitment and not self.spot and self.cost > 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +40,7 @@ class Outcome:
 
 class Bill:
     """A month's bill in one currency, at run rate. `other` is spend that no action can touch line by line, `billed` the sum of
-    what the bill says, before resources that began within the window are scaled to a whole month."""
+    what the bill says, before what began within the window is scaled to a whole month."""
 
     __slots__ = (
         "_by_service",
@@ -130,6 +63,7 @@ class Bill:
         rules: Sequence[Rule] = (),
         tiers: Sequence[Tiers] = (),
         listed: ListedShare = lambda *_: None,
+        spans: Mapping[str, Span] | None = None,
     ) -> None:
         self._lines: dict[str, tuple[Line, ...]] = {}
         self.commitments = {c.id.lower(): c for c in commitments}
@@ -146,14 +80,14 @@ class Bill:
             if line.commitment and line.category == "Usage":
                 self._services.setdefault(line.commitment, set()).add(line.service)
         for resource in sorted(grouped):
-            self._lines[resource] = tuple(_on_demand(grouped[resource]))
-            for service in {line.service for line in grouped[resource] if line.usable}:
+            self._lines[resource] = tuple(standing(on_demand(grouped[resource]), spans))
+            for service in {line.service for line in self._lines[resource] if line.usable}:
                 self._by_service.setdefault(service, []).append(resource)
             for line in self._lines[resource]:
                 if line.commitment and line.category == "Usage":
                     sums = self._rates.setdefault(line.commitment, {})
                     cost, worth = sums.get(line.instance_type, (ZERO, ZERO))
-                    sums[line.instance_type] = (cost + line.cost, worth + _worth(line))
+                    sums[line.instance_type] = (cost + line.cost, worth + worth_of(line))
 
     @property
     def total(self) -> Decimal:
@@ -312,29 +246,12 @@ class Bill:
             meter = Meter(line.provider, "", line.region, line.service, line.instance_type, line.operating_system)
             told = self._listed(self.commitments[commitment], meter)
             ratios = _ratios(seen.values()) if told is None else [Decimal(repr(told))]
-        return min(Decimal(1), max(ratios, default=Decimal(1)) * _worth(line) / line.cost)
+        return min(Decimal(1), max(ratios, default=Decimal(1)) * worth_of(line) / line.cost)
 
 
 def _ratios(seen: Iterable[tuple[Decimal, Decimal]]) -> list[Decimal]:
     """What is paid as a share of what it is worth."""
     return [cost / worth for cost, worth in seen if worth > 0 and cost > 0]
-
-
-def _worth(line: Line) -> Decimal:
-    """What a discount is a discount on: the list price, or the price on demand where the bill states none."""
-    return line.listed if line.listed > 0 else line.on_demand or line.cost
-
-
-def _on_demand(lines: list[Line]) -> list[Line]:
-    """Covered usage at the price that the same meter of the resource has uncovered, where the bill shows one.
-
-    Exports state list prices beside a commitment, whatever the account has negotiated.
-    """
-    shown = {line.meter: line.cost / line.quantity for line in lines if line.usable and line.quantity > 0}
-    return [
-        replace(line, on_demand=micro(line.quantity * shown[line.meter])) if line.commitment and line.meter in shown else line
-        for line in lines
-    ]
 
 
 def _selects(change: Change, line: Line) -> bool:

@@ -9,14 +9,14 @@ from decimal import Decimal
 
 import numpy as np
 
-from finops.bill.simulate import Line
+from finops.bill.lines import Line
 from finops.commitment.estate import Estate
 from finops.commitment.levels import Commitment, break_even_month, ladder
 from finops.commitment.lots import LADDER_DAYS, STEP, Bought, Limits, Lot, slices_of_term
 from finops.commitment.parts import parts_of
 from finops.commitment.risk import FRONTIER, TWENTIETH
 from finops.model import WATCH, Act, Commit, Effect, Estimate, Evidence, Fact, Finding, Keep, Saving, Scope, Verdict
-from finops.money import DAYS_PER_WINDOW, HOURS_PER_MONTH, cents
+from finops.money import HOURS_PER_MONTH, cents
 from finops.recommend import Context
 
 KEEPS_OFF = "what it keeps off the bill"
@@ -278,24 +278,23 @@ def _lapsing(context: Context) -> dict[str, tuple[Decimal, Decimal]]:
     """What the use of each commitment to renew costs a month, and what it keeps off the bill."""
     found = {}
     for key, commitment in context.bill.commitments.items():
-        end, days = commitment.term_end, commitment.days_in_force(context.as_of)
-        if end is None or not 0 < (end - context.as_of).days <= RENEWAL_DAYS or days <= 0:
+        end = commitment.term_end
+        if end is None or not 0 < (end - context.as_of).days <= RENEWAL_DAYS:
             continue
-        whole = Decimal(DAYS_PER_WINDOW) / days
-        full, cost, worth = _use(context.before.every_line(), key, whole)
-        still, _, _ = _use(context.bill.every_line(), key, whole)
+        full, cost, worth = _use(context.before.every_line(), key)
+        still, _, _ = _use(context.bill.every_line(), key)
         if full and still and worth > 0:
             found[key] = cost, worth
     return found
 
 
-def _use(lines: Iterable[Line], key: str, whole: Decimal) -> tuple[bool, Decimal, Decimal]:
+def _use(lines: Iterable[Line], key: str) -> tuple[bool, Decimal, Decimal]:
     """Whether a commitment is used to the full, what its use costs a month, and what it keeps off the bill."""
     mine = [line for line in lines if line.commitment == key]
     used = [line for line in mine if line.category == "Usage"]
     paid, cost = (sum((line.cost for line in of), Decimal(0)) for of in (mine, used))
-    worth = cents(sum((line.on_demand - line.cost for line in used), Decimal(0)) * whole)
-    return cost > 0 and cost >= FULL_USE * paid, cents(cost * whole), worth
+    worth = cents(sum((line.on_demand - line.cost for line in used), Decimal(0)))
+    return cost > 0 and cost >= FULL_USE * paid, cents(cost), worth
 
 
 def _renewal(commitment: Commitment, end: date, cost: Decimal, worth: Decimal, context: Context) -> Finding:

@@ -12,7 +12,14 @@ from finops.evidence import quoted
 METER = "currency, provider, account_id, region, service, instance_type, operating_system"
 """What a commitment's price depends on, in `demand` as in `history`."""
 
-DEMAND = """usage as (
+DEMAND = """spans as (
+
+    select * from commitment_spans($as_of::date)
+    where begun is not null or ended
+
+),
+
+usage as (
 
     select
         charge_hour,
@@ -27,16 +34,21 @@ DEMAND = """usage as (
         coalesce(service, '') as service,
         coalesce(operating_system, '') as operating_system,
         nullif(consumed_quantity, 0) as quantity,
-        effective_cost as effective,
+        case when spans.commitment_id is null then effective_cost else coalesce(contracted_cost, list_cost) end as effective,
         coalesce(contracted_cost, effective_cost) as contracted,
         coalesce(list_cost, effective_cost) as listed,
         assumed,
+        spans.begun,
+        spans.commitment_id as held,
         x_billing_period = strftime(date_trunc('month', $as_of::date + 1) - interval 1 day, '%Y-%m') as in_month,
         period_end > $as_of::date - 29 as in_window
-    from demand_placed($as_of::date)
+    from demand_placed($as_of::date) as placed
+    left join spans on lower(placed.commitment_id) = spans.commitment_id
     where
         x_billing_period >= strftime($as_of::date - 61, '%Y-%m')
-        and commitment_id is null and coalesce(pricing_category, 'Standard') = 'Standard' and effective_cost > 0
+        and (placed.commitment_id is null or spans.commitment_id is not null)
+        and coalesce(pricing_category, 'Standard') in ('Standard', if(spans.commitment_id is null, 'Standard', 'Committed'))
+        and effective_cost > 0
         and charge_hour < $as_of::date + 1 and (in_month or in_window)
 
 ),
@@ -45,10 +57,10 @@ priced as (
 
     select
         *,
-        cast(sum(effective) filter (where in_month) over meter as double)
-        / cast(sum(quantity) filter (where in_month) over meter as double) as month_price,
-        cast(sum(effective) filter (where in_window) over meter as double)
-        / cast(sum(quantity) filter (where in_window) over meter as double) as window_price
+        cast(sum(effective) filter (where in_month and held is null) over meter as double)
+        / cast(sum(quantity) filter (where in_month and held is null) over meter as double) as month_price,
+        cast(sum(effective) filter (where in_window and held is null) over meter as double)
+        / cast(sum(quantity) filter (where in_window and held is null) over meter as double) as window_price
     from usage
     window meter as (
         partition by
@@ -57,7 +69,7 @@ priced as (
 
 ),
 
-demand as (
+valued as (
 
     select
         *,
@@ -65,9 +77,43 @@ demand as (
     from priced
     where in_window
 
+),
+
+relieved as (
+
+    select
+        *,
+        -- hours before it began, over those in which it has covered
+        date_diff('hour', $as_of::date - 29, begun)
+        / greatest(1, date_diff('hour', begun, max(period_end) over (partition by held))) as times
+    from valued
+    where begun > $as_of::date - 29
+
+),
+
+demand as (
+
+    select * exclude (held, begun)
+    from valued
+    where begun is null
+    union all by name
+    select
+        * exclude (held, begun, times, charge_hour, period_end)
+        replace (
+            -cost * times as cost,
+            cast(-contracted * times as decimal(38, 12)) as contracted,
+            cast(-listed * times as decimal(38, 12)) as listed
+        ),
+        cast($as_of::date - 29 as timestamptz) as charge_hour,
+        date_trunc('hour', begun) as period_end
+    from relieved
+
 ),"""
-"""Usage that nothing covers, in every hour at its average price of the last complete billing month (of the window, where it is
-newer): discounts that grow with a month's use make its first days look dearer than the month is."""
+"""Usage that today's commitments leave, in every hour at its average price of the last complete billing month (of the window,
+where it is newer): discounts that grow with a month's use make its first days look dearer than the month is.
+
+What covered it and has ended covers it no more. What began within the window is taken off the hours before it, as much as it
+has covered on average since."""
 
 HISTORY = """history as (
 
@@ -208,7 +254,7 @@ metered as (
 ),
 left_0 as (
     select hours.hour, terms.*, greatest(
-        0, constant + whole * coalesce(cost, 0) + peak * greatest(0, coalesce(cost, 0) - base)) as cost
+        0, constant + whole * greatest(0, coalesce(cost, 0)) + peak * greatest(0, coalesce(cost, 0) - base)) as cost
     from hours
     cross join terms
     left join metered on hours.hour = metered.hour and terms.term = metered.term

@@ -11,12 +11,15 @@ from decimal import Decimal
 import numpy as np
 from numpy.typing import ArrayLike
 
-from finops.bill.simulate import Line
+from finops.bill.lines import Line
 from finops.commitment.levels import Floats, Meter, best_level
 from finops.money import DAYS_PER_WINDOW, HOURS_PER_MONTH
 from finops.recommend import Context, Row
 
 HOUR_S = 3600.0
+
+NOISE = 1e-9
+"""The share of a level that sums of floating-point costs differ by: no peak."""
 
 FULL_TIME = 0.98
 """Machine-hours of an hour from which a resource counts as running in every hour: bills of 30 days lack some minutes."""
@@ -201,6 +204,7 @@ def terms_of(demand: Mapping[Meter, Floats], touched: Sequence[Touched]) -> dict
         mine = [one for one in touched if one.meter == source]
         base = float(np.quantile(today, 1 - FULL_TIME))
         peaks = float(np.maximum(today - base, 0.0).mean())
+        peaks = peaks if peaks > NOISE * base else 0.0
         all_of, counted = sum(one.cost for one in mine), sum(one.cost * one.steady for one in mine)
         # several machines for a part of the hours make whole ones on average: no more is steady than is always there
         share = 1.0 if peaks <= 0 else min(1.0, base / counted) if counted > 0 else 0.0
@@ -223,7 +227,10 @@ def terms_of(demand: Mapping[Meter, Floats], touched: Sequence[Touched]) -> dict
 
 
 def demand_of_rows(rows: Sequence[Row], context: Context) -> dict[Meter, Floats]:
-    """Meter → on-demand cost of each of the last 720 hours before the plan; hours without rows cost nothing."""
+    """Meter → on-demand cost of each of the last 720 hours before the plan; hours without rows cost nothing.
+
+    What a new commitment would have taken of hours before it is below zero, and takes no more than was there.
+    """
     first = round(context.window.start.timestamp() / HOUR_S)
     count = round(context.window.hours)
     demand: dict[Meter, Floats] = {}
@@ -231,7 +238,7 @@ def demand_of_rows(rows: Sequence[Row], context: Context) -> dict[Meter, Floats]
         series = _spread(row["starts"], row["hours"], row["costs"], first, count)
         if series.any():
             demand[_meter(row)] = demand.get(_meter(row), 0.0) + series
-    return demand
+    return {meter: left for meter, series in demand.items() if (left := np.maximum(series, 0.0)).any()}
 
 
 def after_plan(demand: Mapping[Meter, Floats], terms: Mapping[Meter, Sequence[Term]]) -> dict[Meter, Floats]:

@@ -12,7 +12,6 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from finops.money import DAYS_PER_WINDOW
 from finops.pricing import json_object
 
 Floats = NDArray[np.float64]
@@ -61,10 +60,7 @@ class Meter:
 
 @dataclass(frozen=True, slots=True)
 class Commitment:
-    """One commitment in force. An empty scope field restricts nothing; it covers only what its instrument allows.
-
-    used_since  the first of the last 30 days on which the bill shows its use: a term that follows another has the same id
-    """
+    """One commitment in force. An empty scope field restricts nothing; it covers only what its instrument allows."""
 
     id: str
     provider: str
@@ -75,18 +71,10 @@ class Commitment:
     term_start: date | None = None
     quantity: float | None = None
     payment: str = ""
-    used_since: date | None = None
 
     @property
     def sku(self) -> str:
         return str(self.scope.get("sku") or self.scope.get("family") or "")
-
-    def days_in_force(self, as_of: date) -> int:
-        """Days of the 30 up to `as_of` on which it was in force, by its term or its use."""
-        if self.term_start is None:
-            return DAYS_PER_WINDOW
-        since = min(self.term_start, self.used_since or self.term_start)
-        return min(DAYS_PER_WINDOW, (as_of - since).days + 1)
 
     def covers(self, usage: Usage) -> bool:
         """Whether its scope admits this usage (the services that it covers are known from the bill)."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
 
-from finops.bill.simulate import keys_of
+from finops.bill.lines import keys_of
 from finops.ledger.entries import MONTH_DAYS, ZERO, Entry
 
 BASELINE_DAYS = 30

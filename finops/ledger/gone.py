@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date
 
-from finops.bill.simulate import keys_of
+from finops.bill.lines import keys_of
 from finops.ledger.bill import LEAST_DAYS, Usage
 from finops.ledger.entries import Entry
 from finops.model import Act, Finding, Unknown, action_name

@@ -8,7 +8,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
-from finops.bill.simulate import keys_of
+from finops.bill.lines import keys_of
 from finops.ledger.bill import BASELINE_DAYS, Usage
 from finops.ledger.entries import Decision, Entry, History, PlanRun, effect_document, effect_of
 from finops.ledger.purchases import Bought

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
 
-from finops.bill.simulate import keys_of
+from finops.bill.lines import keys_of
 from finops.ledger.bill import BASELINE_DAYS, Before, Day, Usage, before, days_after, lines_of
 from finops.ledger.entries import MONTH_DAYS, ZERO, Entry
 from finops.money import cents

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
-from finops.bill.simulate import Line
+from finops.bill.lines import Line
 from finops.model import Unknown
 from finops.pricing import Price, PriceKey
 from finops.profile import Profile, cpu_of, memory_used, per_device

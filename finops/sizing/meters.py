@@ -8,8 +8,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from decimal import Decimal
 
+from finops.bill.lines import Line, keys_of
 from finops.bill.rating import Tiers
-from finops.bill.simulate import Bill, Line, keys_of
+from finops.bill.simulate import Bill
 from finops.model import Change, Effect
 from finops.money import HOURS_PER_MONTH
 from finops.pricing import Price

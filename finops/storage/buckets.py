@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
-from finops.bill.simulate import Line
+from finops.bill.lines import Line
 from finops.model import Act, Action, Effect, Estimate, Evidence, Fact, Finding, Saving, Scope, Unknown, Verdict
 from finops.money import cents
 from finops.pricing import PriceKey, json_object, number

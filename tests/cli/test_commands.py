@@ -54,7 +54,6 @@ def test_the_plan_adds_up(plans: list[dict[str, Any]]) -> None:
         assert after >= 0
         recommended = sum(Decimal(r["saving"]["expected"]) for r in document["recommendations"])
         assert recommended == sum(savings.values()) - savings["run_rate"]
-        assert savings["run_rate"] <= 0
         assert document["verdicts"]["act"] == len(document["recommendations"])
         assert document["failed"] == []
 

@@ -33,6 +33,7 @@ READABLE = {
     "demand_hourly",
     "demand_placed",
     "bill_month",
+    "commitment_spans",
     "metric_daily",
     "metric_samples",
     "spend_monthly",

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from finops.bill.simulate import Line
+from finops.bill.lines import Line
 from finops.sizing.meters import at_share, machine_lines
 
 

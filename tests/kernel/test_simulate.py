@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from finops.bill.lines import Line
 from finops.bill.rating import Holding, PricedMeter, Rule, rate
-from finops.bill.simulate import Bill, Line
+from finops.bill.simulate import Bill
 from finops.commitment.levels import Commitment
 from finops.model import Change, Effect
 
