@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from calendar import monthrange
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from finops.model import Act
-from tests.estate import Estate
+from finops.runner import plans
+from tests.estate import AS_OF, Estate, _day
 from tests.recommenders.test_parts import BILLED, PLACE, month, parts, plan_of
 from tests.recommenders.test_plan import only, why
 from tests.recommenders.test_schedule import used
@@ -95,3 +98,26 @@ def test_fewer_hours_lose_a_discount_for_use(name: str, left: float, on: float) 
     estate.resource("wb", "workbench.googleapis.com/Instance", sku=name, **PLACE)
     used(estate, "wb", "kernels_active", 10, 12, on=1, weekend=True)
     assert only(plan_of(estate, "schedule"))[2] == month(0.77 * (left - on * 1.25 / 12))
+
+
+@pytest.mark.parametrize("as_of", [AS_OF, AS_OF - timedelta(days=10), AS_OF - timedelta(days=22)])
+def test_a_discount_that_grows_within_the_month_is_that_of_a_whole_one(as_of: date) -> None:
+    """A node all day for months, of which each day pays what the month's share by then leaves."""
+    steps = ((0.25, 1.0), (0.5, 0.8), (0.75, 0.6), (1.0, 0.4))
+    estate = Estate()
+    for back in range(120):
+        start = _day(back)
+        count = monthrange(start.year, start.month)[1]
+        first, last = (start.day - 1) / count, start.day / count
+        left = sum(max(0.0, min(last, end) - max(first, end - 0.25)) * paid for end, paid in steps) * count
+        place: dict[str, Any] = {"x_billing_period": f"{start:%Y-%m}", "ContractedCost": 24.0, "ListCost": 24.0}
+        place |= {"ChargePeriodStart": start, "ChargePeriodEnd": start + timedelta(days=1)}
+        estate.charge("node", 24.0 * left, days=1, **place)
+    estate.resource("node", "tpu.googleapis.com/Node", state="READY").metric("node", "tpu_duty_cycle", 0.0, days=120)
+    for row in estate._rows["resources"]:
+        row["observed_at"] = row["observed_at"] - timedelta(days=30)
+    (plan,) = plans(estate, as_of, kinds=("idle",))
+    (r,) = plan.recommendations
+    assert r.alone == Decimal("511.00")  # 30 % off 730
+    assert estate.rows(r.finding.evidence.sql) == [{"monthly_saving": r.alone}]
+    assert plan.current - plan.steps[1].amount == r.alone

@@ -6,7 +6,8 @@
 -- kept: yes
 -- `as_of` is the last complete day. Costs are effective, gross of promotional credits, of 30 days: times 730/720 for a month.
 -- `run_rate` is what a recurring line is multiplied by for a whole month: where its resource began within the 30 days, where
--- its newest days are not all delivered, and where its meter counts months, which providers charge by calendar days; else 1.
+-- its newest days are not all delivered, where its meter counts months, which providers charge by calendar days, and where a
+-- discount for use is that of another part of the month than of all of it; else 1.
 with daily as (
 
     select * from resource_daily
@@ -180,6 +181,49 @@ meters as (
 
 ),
 
+uses as (
+
+    select
+        currency,
+        lower(resource_id) as key,
+        coalesce(sku_meter, sku_id, '') as meter,
+        coalesce(pricing_unit, '') as pricing_unit,
+        charge_date > as_of - 30 as in_window,
+        charge_date >= date_trunc('month', as_of + 1) - interval 1 month
+        and charge_date < date_trunc('month', as_of + 1) as in_month,
+        date_part('day', date_trunc('month', as_of + 1) - interval 1 day) as month_days,
+        coalesce(effective_cost, 0) - coalesce(promotional_credit, 0) as paid,
+        coalesce(contracted_cost, effective_cost, 0) as full_price,
+        cast(pricing_quantity as double) as quantity
+    from daily
+    where
+        charge_date > as_of - 61 and charge_date <= as_of
+        and charge_category = 'Usage' and coalesce(charge_class, '') = '' and coalesce(commitment_id, '') = ''
+        and resource_id is not null
+
+),
+
+discounts as (
+
+    -- discounts for use grow within a calendar month: of a meter that runs as much as in the last whole one they are that one's
+    select
+        currency,
+        key,
+        meter,
+        pricing_unit,
+        (sum(paid) filter (where in_month) / sum(full_price) filter (where in_month))
+        / (sum(paid) filter (where in_window) / sum(full_price) filter (where in_window)) as rate
+    from uses
+    group by currency, key, meter, pricing_unit
+    having
+        sum(paid) filter (where in_window) between 0.000001 and 0.9999 * sum(full_price) filter (where in_window)
+        and sum(paid) filter (where in_month) > 0
+        and abs(
+            30 * sum(quantity) filter (where in_month) / (max(month_days) * sum(quantity) filter (where in_window)) - 1
+        ) < 0.01
+
+),
+
 amounts as (
 
     select
@@ -219,7 +263,8 @@ lines as (
     select
         weighed.*,
         case
-            when weighed.recurs then coalesce(meters.calendar, 1) * coalesce(rates.run_rate, late.rate, 1)
+            when weighed.recurs
+                then coalesce(meters.calendar, 1) * coalesce(rates.run_rate, late.rate, 1) * coalesce(discounts.rate, 1)
             else 1
         end as run_rate
     from weighed
@@ -229,6 +274,12 @@ lines as (
             lower(weighed.resource_id) = late.key
             and coalesce(weighed.sku_meter, weighed.sku_id, '') = late.meter
             and coalesce(weighed.pricing_unit, '') = late.pricing_unit
+    left join discounts
+        on
+            weighed.currency = discounts.currency
+            and lower(weighed.resource_id) = discounts.key
+            and coalesce(weighed.sku_meter, weighed.sku_id, '') = discounts.meter
+            and coalesce(weighed.pricing_unit, '') = discounts.pricing_unit
     left join meters
         on
             weighed.share != 1
