@@ -12,7 +12,8 @@ from typing import Annotated, ClassVar
 import numpy as np
 from pydantic import Field
 
-from finops.model import Change, Effect, Fact, Finding, Keep, Scale, Unknown
+from finops.kinds import kind_of, listed
+from finops.model import Effect, Fact, Finding, Keep, Scale, Unknown
 from finops.profile import NEGATIONS, Profile, profile_of_row, standby
 from finops.recommend import Context, Row
 from finops.scaling.group import Floats, Group
@@ -21,7 +22,8 @@ from finops.scaling.search import LOWEST_TARGET, STEP, Rules, found_policy, pods
 from finops.scaling.traffic import SAMPLES, Samples, Work, from_zero, per_minute, samples_of_rows, work_of
 from finops.scaling.words import action_of, policy_text, replay_facts
 from finops.sizing.estimate import range_share
-from finops.sizing.machines import hourly_lines, machine_key
+from finops.sizing.machines import machine_key
+from finops.sizing.meters import by_time
 from finops.verdicts import Judged, act, finding_of
 
 MIN_DAYS = 14  # two weekly cycles
@@ -40,39 +42,36 @@ class Pool:
 
 @dataclass(frozen=True, slots=True)
 class Replicas:
-    """Copies that share the requests; `by_cpu` where their CPU may stand for the load. `rules` is what their scaler can do."""
+    """Copies that share the requests; `by_cpu` where their CPU may stand for the load."""
 
     by_cpu: bool
-    rules: Rules
 
 
 JOBS = Pool(("jobs_running",), "")
 NODES = Pool(("gpu_requested", "jobs_running"), "vm")
-ENDPOINT, RULED_ENDPOINT = Replicas(by_cpu=False, rules=tracking), Replicas(by_cpu=False, rules=thresholds)
-MACHINES, RULED_MACHINES = Replicas(by_cpu=True, rules=tracking), Replicas(by_cpu=True, rules=thresholds)
-PODS = Replicas(by_cpu=True, rules=pods)
 
 TYPES: dict[str, Pool | Replicas] = {
-    "Microsoft.MachineLearningServices/workspaces/computes": JOBS,
-    "AWS::Batch::ComputeEnvironment": JOBS,
-    "container.googleapis.com/NodePool": NODES,
-    "AWS::EKS::Nodegroup": NODES,
-    "Microsoft.ContainerService/managedClusters/agentPools": NODES,
-    "AWS::SageMaker::Endpoint": ENDPOINT,
-    "aiplatform.googleapis.com/Endpoint": ENDPOINT,
-    "Microsoft.MachineLearningServices/workspaces/onlineEndpoints": RULED_ENDPOINT,
-    "AWS::AutoScaling::AutoScalingGroup": MACHINES,
-    "Microsoft.Compute/virtualMachineScaleSets": RULED_MACHINES,
-    "compute.googleapis.com/InstanceGroupManager": MACHINES,
-    "apps.k8s.io/Deployment": PODS,
+    "ml_compute": JOBS,
+    "job_pool": JOBS,
+    "node_pool": NODES,
+    "endpoint": Replicas(by_cpu=False),
+    "machine_group": Replicas(by_cpu=True),
+    "deployment": Replicas(by_cpu=True),
 }
 
-_TYPES = ", ".join(f"'{name}'" for name in TYPES)
+SCALERS: dict[str, Rules] = {
+    "Microsoft.MachineLearningServices/workspaces/onlineEndpoints": thresholds,
+    "Microsoft.MachineLearningServices/workspaces/onlineEndpoints/deployments": thresholds,
+    "Microsoft.Compute/virtualMachineScaleSets": thresholds,
+    "apps.k8s.io/Deployment": pods,
+}
+"""What the scaler of a type can do where that is not to follow a target (docs/decisions/0167)."""
+
 CANDIDATES = f"""
 with profiles as (
 
     select * from resource_profile($as_of)
-    where resource_type in ({_TYPES})
+    where lower(resource_type) in ({listed(*TYPES)})
 
 ),
 
@@ -124,7 +123,7 @@ class Autoscaling:
         if profile.monthly_cost <= 0:
             return
         samples = samples_of_rows(candidate["samples"] or ())
-        kind = TYPES[profile.resource_type]
+        kind = TYPES[kind_of(profile.resource_type)]
         if isinstance(kind, Pool):
             judged = self._pool(profile, kind, samples, context)
         else:
@@ -197,7 +196,7 @@ class Autoscaling:
         group = Group(boot=max(1, math.ceil(boot)), minimum=floor)
         start = _first(samples, len(load))
         minute = start.hour * 60 + start.minute
-        found = found_policy(load, group, budget=self.budget, highest=highest, minute=minute, rules=kind.rules)
+        found = found_policy(load, group, budget=self.budget, highest=highest, minute=minute, rules=_scaler(profile))
         if found is None:
             why = f"no target holds {1 - self.budget:.2%} of its load when a replica takes {boot:g} minutes to start"
             return Judged(Keep(why))
@@ -237,11 +236,11 @@ class Autoscaling:
         explanation: tuple[str, ...],
     ) -> Judged:
         # of today's cost: what is saved, and what goes on in every hour
-        units = sorted({line.unit for line in hourly_lines(profile, context)})
-        if not units:
-            return Judged(Unknown(("charges by the hour",)), facts)
         left, steady = (Decimal(repr(round(share, 9))) for share in (1 - shares[0], min(shares[1], 1 - shares[0])))
-        effect = Effect(tuple(Change(left, unit=unit, steady=steady) for unit in units))
+        effect = by_time(profile, left, "", context)
+        if not effect.changes:
+            return Judged(Unknown(("charges by the hour",)), facts)
+        effect = Effect(tuple(replace(change, steady=steady) for change in effect.changes))
         net = context.bill.value(profile.bill_key, effect).net
         if net <= 0:
             return Judged(Keep("a commitment covers it: fewer units would save nothing before it ends"), facts, explanation)
@@ -256,6 +255,12 @@ class Autoscaling:
             assumes=("the load of the weeks replayed goes on", "between two samples it moves evenly"),
         )
         return Judged(verdict, facts, explanation, effort="medium")
+
+
+def _scaler(profile: Profile) -> Rules:
+    """What the scaler of its type can do."""
+    kind = profile.resource_type.lower()
+    return next((rules for name, rules in SCALERS.items() if name.lower() == kind), tracking)
 
 
 def _end(context: Context) -> datetime:

@@ -12,12 +12,13 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from finops.kinds import kind_of, listed
-from finops.model import Change, Effect, Fact, Finding, Keep, Unknown, UseSpot
+from finops.model import Effect, Fact, Finding, Keep, Unknown, UseSpot
 from finops.money import cents
 from finops.pricing import Price, PriceKey, number
 from finops.profile import NEGATIONS, Profile, profile_of_row, standby
 from finops.recommend import Context, Row
 from finops.sizing.machines import hourly_lines, machine_key, ratio
+from finops.sizing.meters import by_time
 from finops.spot.interruptions import (
     Checkpoints,
     Rate,
@@ -363,9 +364,9 @@ def _machine_of_market(key: PriceKey, row: Row, context: Context) -> Price | Non
 
 
 def _effect(profile: Profile, factor: float, context: Context) -> Effect:
-    """Time on the machines at the price of spot; disks and traffic stay."""
-    left = ratio(Decimal(repr(factor)), Decimal(1))
-    return Effect(tuple(Change(left, u, spot=True) for u in sorted({line.unit for line in hourly_lines(profile, context)})))
+    """Time on the machines at the price of spot; disks, traffic and addresses stay."""
+    effect = by_time(profile, ratio(Decimal(repr(factor)), Decimal(1)), "", context)
+    return Effect(tuple(replace(change, spot=True) for change in effect.changes))
 
 
 def _explanation(job: Job, offer: Offer, h: float, interval: float | None, on_demand: float) -> tuple[str, ...]:

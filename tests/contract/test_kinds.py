@@ -47,7 +47,7 @@ def named_kinds(path: Path) -> set[str]:
     return found
 
 
-@pytest.mark.parametrize("name", ["idle", "schedule", "rightsizing", "spot", "modernize"])
+@pytest.mark.parametrize("name", ["idle", "schedule", "rightsizing", "spot", "modernize", "autoscaling"])
 def test_judges_name_kinds_that_exist(name: str) -> None:
     kinds = named_kinds(ROOT / "recommenders" / f"{name}.py")
     assert kinds
