@@ -10,6 +10,8 @@ import pytest
 from finops.runner import plans
 from tests.estate import AS_OF, Estate
 
+COVERED: dict[str, Any] = {"CommitmentDiscountId": "c", "CommitmentDiscountStatus": "Used"}
+
 
 def estate(*, days: int = 24, age: int | None = 23, state: str = "READY", **charge: Any) -> Estate:
     """A node of 240 a day for `days`, idle throughout, beside one that was there before; 40 days of bill."""
@@ -75,7 +77,9 @@ def test_without_an_inventory_the_first_charge_tells() -> None:
         pytest.param(estate(days=30, age=400), id="on all days"),
         pytest.param(estate(age=400), id="older than its first charge"),
         pytest.param(estate(days=4, age=3), id="less than a week"),
-        pytest.param(estate(CommitmentDiscountId="c", CommitmentDiscountStatus="Used"), id="covered: paid in any case"),
+        pytest.param(
+            estate(**COVERED).charge("before", 1.0, days=40, ServiceName="other", **COVERED), id="covered: paid in any case"
+        ),
         pytest.param(Estate().charge("node", 240.0, days=24), id="the bill begins with it"),
         pytest.param(estate(state="stopped"), id="stopped"),
         pytest.param(replaced(), id="it replaces one that ended the day before"),

@@ -188,10 +188,10 @@ uses as (
         lower(resource_id) as key,
         coalesce(sku_meter, sku_id, '') as meter,
         coalesce(pricing_unit, '') as pricing_unit,
+        charge_date,
         charge_date > as_of - 30 as in_window,
-        charge_date >= date_trunc('month', as_of + 1) - interval 1 month
-        and charge_date < date_trunc('month', as_of + 1) as in_month,
-        date_part('day', date_trunc('month', as_of + 1) - interval 1 day) as month_days,
+        cast(date_trunc('month', as_of + 1) - interval 1 month as date) as first_day,
+        cast(date_trunc('month', as_of + 1) as date) - 1 as last_day,
         coalesce(effective_cost, 0) - coalesce(promotional_credit, 0) as paid,
         coalesce(contracted_cost, effective_cost, 0) as full_price,
         cast(pricing_quantity as double) as quantity
@@ -203,24 +203,42 @@ uses as (
 
 ),
 
-discounts as (
+shares as (
 
-    -- discounts for use grow within a calendar month: of a meter that runs as much as in the last whole one they are that one's
+    -- what was paid of the price in the window, in the last whole calendar month, on its first and last days and the one before
     select
         currency,
         key,
         meter,
         pricing_unit,
-        (sum(paid) filter (where in_month) / sum(full_price) filter (where in_month))
-        / (sum(paid) filter (where in_window) / sum(full_price) filter (where in_window)) as rate
+        sum(paid) filter (where in_window) / sum(full_price) filter (where in_window) as window_share,
+        sum(paid) filter (where charge_date between first_day and last_day)
+        / sum(full_price) filter (where charge_date between first_day and last_day) as month_share,
+        sum(paid) filter (where charge_date = first_day)
+        / sum(full_price) filter (where charge_date = first_day) as first_share,
+        greatest(
+            sum(paid) filter (where charge_date = last_day) / sum(full_price) filter (where charge_date = last_day),
+            sum(paid) filter (where charge_date = first_day - 1) / sum(full_price) filter (where charge_date = first_day - 1)
+        ) as end_share,
+        30 * sum(quantity) filter (where charge_date between first_day and last_day)
+        / (max(last_day - first_day + 1) * sum(quantity) filter (where in_window)) as as_much
     from uses
     group by currency, key, meter, pricing_unit
-    having
-        sum(paid) filter (where in_window) between 0.000001 and 0.9999 * sum(full_price) filter (where in_window)
-        and sum(paid) filter (where in_month) > 0
-        and abs(
-            30 * sum(quantity) filter (where in_month) / (max(month_days) * sum(quantity) filter (where in_window)) - 1
-        ) < 0.01
+    having sum(paid) filter (where in_window) < 0.9999 * sum(full_price) filter (where in_window)
+
+),
+
+discounts as (
+
+    -- discounts for use grow within a month and begin anew: where as much runs, they are those of the last whole one
+    select
+        currency,
+        key,
+        meter,
+        pricing_unit,
+        month_share / window_share as rate
+    from shares
+    where window_share > 0 and month_share > 0 and first_share > 1.001 * end_share and abs(as_much - 1) < 0.01
 
 ),
 
