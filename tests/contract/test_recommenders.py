@@ -40,6 +40,7 @@ READABLE = {
     "object_listing",
 } | {
     "resources",
+    "tag_sets",  # by their content: what tags stand for has no day
     "prices",
     "commitments",
     "spot_market",
