@@ -14,7 +14,17 @@ from finops.pricing import json_object
 ZERO = Decimal(0)
 DAYS_A_YEAR = 365
 
-PACE = """
+CREDITED = """
+    coalesce(provider, '') as provider,
+    currency,
+    coalesce(billing_account_id, '') as billing_account,
+    coalesce(account_id, billing_account_id, '') as account,
+    coalesce(service, '') as service,
+    cast(sum(-coalesce(promotional_credit, 0)) as decimal(38, 12)) as credits
+"""
+"""Columns of daily charges: where they are charged, and what promotional credits paid of them."""
+
+PACE = f"""
     with ahead as (
         select
             provider,
@@ -26,12 +36,7 @@ PACE = """
     ),
     paying as (
         select
-            coalesce(provider, '') as provider,
-            currency,
-            coalesce(billing_account_id, '') as billing_account,
-            coalesce(account_id, billing_account_id, '') as account,
-            coalesce(service, '') as service,
-            cast(sum(-coalesce(promotional_credit, 0)) as decimal(38, 12)) as credits,
+            {CREDITED},
             cast(
                 sum(
                     case

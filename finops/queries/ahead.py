@@ -8,7 +8,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
-from finops.agreements import PACE, Agreements, Place, agreements_of
+from finops.agreements import CREDITED, PACE, Agreements, Place, agreements_of
 from finops.money import MONTH_PER_WINDOW, cents
 from finops.queries.costs import Condition, condition_test
 from finops.queries.reads import Reads
@@ -93,19 +93,13 @@ COMMITTED = """
 """
 
 
-CREDITED = """
-    with daily as ({daily})
-    select
-        coalesce(provider, '') as provider,
-        currency,
-        coalesce(billing_account_id, '') as billing_account,
-        coalesce(account_id, billing_account_id, '') as account,
-        coalesce(service, '') as service,
-        cast(sum(-coalesce(promotional_credit, 0)) as decimal(38, 12)) as credits
+CREDITS_PAID = f"""
+    with daily as ({{daily}})
+    select {CREDITED}
     from daily
     where
         charge_category = 'Usage' and coalesce(charge_class, '') = '' and charge_date > $as_of::date - 30
-        and charge_date <= $as_of::date and {where}
+        and charge_date <= $as_of::date and {{where}}
     group by all
 """
 """What promotional credits have paid of the last 30 days, of the lines asked about."""
@@ -114,11 +108,10 @@ CREDITED = """
 def endings(reads: Reads, as_of: date, *, where: Sequence[Condition] = (), days: int = 365) -> list[Ending]:
     """What ends within so many days, soonest first; what ends on no known day comes last. `monthly` is of the lines that
     `where` leaves, and what holds nothing off them is left out. Raises ConfigError for an unknown column."""
+    agreed = agreements_of(reads.rows("select * from contracts"), reads.rows(PACE, {"as_of": as_of}), as_of)
     params: dict[str, object] = {"as_of": as_of}
-    agreed = agreements_of(reads.rows("select * from contracts"), reads.rows(PACE, params), as_of)
-    params = dict(params)
     tests = " and ".join(["true", *(condition_test(condition, True, params) for condition in where)])
-    found = list(_credits(agreed, reads.rows(CREDITED.format(daily=DAILY_WITH_TAGS, where=tests), params)))
+    found = list(_credits(agreed, reads.rows(CREDITS_PAID.format(daily=DAILY_WITH_TAGS, where=tests), params)))
     params["until"] = as_of + timedelta(days=days)
     for row in reads.rows(COMMITTED.format(daily=DAILY_WITH_TAGS, where=tests), params):
         monthly = cents(row["kept"] * 30 / row["days"] * MONTH_PER_WINDOW)
