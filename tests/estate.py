@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import duckdb
 import pyarrow as pa
 
+from finops.models import models
 from finops.tables import CORE
+from finops.warehouse.reader import create_macro, kept
 
 AS_OF = date(2026, 10, 31)
-MARTS = Path(__file__).parent.parent / "finops" / "sql" / "marts"
-MACROS = ("bill_month", "commitment_spans", "resource_profile", "metric_samples", "object_listing", "demand_placed")
+MODELS = {model.name: model for model in models()}
+WORD = re.compile(r"\w+")
 REGION = "us-east-1"
 
 
@@ -26,7 +28,7 @@ class Estate:
         self.connection = duckdb.connect()
         self.connection.execute("set TimeZone = 'UTC'")
         self._rows: dict[str, list[dict[str, Any]]] = {}
-        self._built = False
+        self._made: set[str] = set()
 
     def add(self, table: str, **values: Any) -> Estate:
         self._rows.setdefault(table, []).append(values)
@@ -137,26 +139,35 @@ class Estate:
         return other
 
     def rows(self, sql: str, params: Mapping[str, object] | None = None) -> list[dict[str, Any]]:
-        self._build()
-        found: list[dict[str, Any]] = self.connection.sql(sql, params=dict(params or {}) or None).to_arrow_table().to_pylist()
+        bound = dict(params or {})
+        self._prepare(sql)
+        statement = kept(sql, bound, self.connection, self._made, self._prepare)
+        used = {name: value for name, value in bound.items() if f"${name}" in statement}
+        found: list[dict[str, Any]] = self.connection.sql(statement, params=used or None).to_arrow_table().to_pylist()
         return found
 
-    def _build(self) -> None:
-        if self._built:
-            return
-        self._built = True
-        for table in CORE:
-            columns = _columns(table.name)
-            body = ", ".join(f'"{name}" {kind}' for name, kind in columns)
-            self.connection.execute(f"create table {table.name} ({body})")
-            for group in _alike(self._rows.get(table.name, [])):
-                listed = ", ".join(f'"{name}"' for name in group[0])
-                self.connection.register("alike", pa.Table.from_pylist(group))  # a statement a row takes fifty times as long
-                self.connection.execute(f"insert into {table.name} ({listed}) select {listed} from alike")
-        for mart in ("resource_daily", "demand_hourly", "metric_daily"):
-            self.connection.execute(f"create table {mart} as {(MARTS / f'{mart}.sql').read_text()}")
-        for macro in MACROS:
-            self.connection.execute(f"create macro {macro}(as_of) as table {(MARTS / f'{macro}.sql').read_text()}")
+    def _prepare(self, sql: str) -> None:
+        """Create the tables and macros that a statement names, as the reader of a warehouse does."""
+        if not self._made:
+            self._made |= {table.name for table in CORE}
+            for table in CORE:
+                self._create(table.name)
+        for name in sorted(set(WORD.findall(sql)) & MODELS.keys() - self._made):
+            self._made.add(name)
+            model = MODELS[name]
+            self._prepare(" ".join(model.reads))
+            if model.is_macro:
+                create_macro(self.connection, model)
+            else:
+                self.connection.execute(f"create table {name} as {model.sql}")
+
+    def _create(self, table: str) -> None:
+        body = ", ".join(f'"{name}" {kind}' for name, kind in _columns(table))
+        self.connection.execute(f"create table {table} ({body})")
+        for group in _alike(self._rows.get(table, [])):
+            listed = ", ".join(f'"{name}"' for name in group[0])
+            self.connection.register("alike", pa.Table.from_pylist(group))  # a statement a row takes fifty times as long
+            self.connection.execute(f"insert into {table} ({listed}) select {listed} from alike")
 
 
 def _columns(name: str) -> list[tuple[str, str]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 from typing import Any
 
@@ -59,7 +59,7 @@ class Reader:
         path = self._results.path(sql, bound, self._reads(sql))
         found = self._results.find(path)
         if found is None:
-            found = self._run(self._kept(sql, bound), bound)
+            found = self._run(kept(sql, bound, self._connection, self._made, self._prepare), bound)
             self._results.keep(path, found)
         return found
 
@@ -124,28 +124,12 @@ class Reader:
             model = self._models.get(name)
             if model is not None and model.is_macro:
                 self._prepare(" ".join(model.reads))
-                body = model.sql.rstrip().rstrip(";")
-                self._connection.execute(f"create macro {identifier(name)}({identifier(model.parameter)}) as table {body}")
+                create_macro(self._connection, model)
             elif model is not None and (name not in self.published.tables or self.published.models.get(name) != model.hash):
                 self._prepare(" ".join(model.reads))  # not stored, or by another version's SQL: evaluated when it is read
                 self._connection.execute(f"create view {identifier(name)} as {model.sql}")
             else:
                 self._connection.execute(f"create view {identifier(name)} as {self._relation(name)}")
-
-    def _kept(self, sql: str, params: Mapping[str, object]) -> str:
-        """The statement with each macro that many ask for as a table of its rows: evaluated once for a value."""
-        for name, parameter in CALL.findall(sql):
-            model = self._models.get(name)
-            if model is None or not model.kept or parameter not in params:
-                continue
-            table = f"{name} {params[parameter]}"
-            if table not in self._made:
-                self._prepare(name)
-                value = literal(str(params[parameter]))
-                self._connection.execute(f"create table {identifier(table)} as select * from {identifier(name)}({value}::date)")
-                self._made.add(table)
-            sql = sql.replace(f"{name}(${parameter})", identifier(table))
-        return sql
 
     def _relation(self, name: str) -> str:
         state = self.published.tables.get(name)
@@ -164,6 +148,37 @@ class Reader:
         self._connection.execute("set allowed_paths = $1", [files])
         self._connection.execute("set enable_external_access = false")
         self._connection.execute("set lock_configuration = true")
+
+
+def create_macro(connection: duckdb.DuckDBPyConnection, model: Model) -> None:
+    """What it reads exists already."""
+    body = model.sql.rstrip().rstrip(";")
+    connection.execute(f"create macro {identifier(model.name)}({identifier(model.parameter)}) as table {body}")
+
+
+def kept(
+    sql: str,
+    params: Mapping[str, object],
+    connection: duckdb.DuckDBPyConnection,
+    made: set[str],
+    prepare: Callable[[str], None],
+) -> str:
+    """The statement with each macro that many ask for as a table of its rows: evaluated once for a value.
+
+    `made` names the tables of this connection that were evaluated before; `prepare` creates what a text names.
+    """
+    for name, parameter in CALL.findall(sql):
+        model = next((model for model in models() if model.name == name), None)
+        if model is None or not model.kept or parameter not in params:
+            continue
+        table = f"{name} {params[parameter]}"
+        if table not in made:
+            prepare(name)
+            value = literal(str(params[parameter]))
+            connection.execute(f"create table {identifier(table)} as select * from {identifier(name)}({value}::date)")
+            made.add(table)
+        sql = sql.replace(f"{name}(${parameter})", identifier(table))
+    return sql
 
 
 def _words(sql: str) -> set[str]:

@@ -175,11 +175,6 @@ def test_a_plan_that_covers_a_part_of_the_night_is_replayed_to_the_cent() -> Non
         covered = {"EffectiveCost": 1.26, "CommitmentDiscountStatus": "Used", **held}
         made.charge(name, 1.8, days=31, quantity=1.8, x_instance_type=SKU, **covered)
     made.charge("plan", 7.56, days=31, quantity=18.0, CommitmentDiscountStatus="Unused", **held)
-    made.rows("select 1")
-    made.connection.execute(
-        "create table spend_monthly as select x_source, x_billing_period, currency, charge_category,"
-        " sum(effective_cost) as effective_cost from resource_daily group by all"
-    )
     asked = {"as_of": AS_OF}
     rules = [Rule("AWS", "savings_plan_compute", "", 4, frozenset({"compute"}), "discount", types=frozenset({"savings plan"}))]
     usage, unused, totals = (made.rows(sql, asked) for sql in (USAGE, UNUSED, TOTALS))
