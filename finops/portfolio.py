@@ -46,7 +46,7 @@ ORDER = (
 """Who is valued first: what deletes, then what changes, then what is bought for the rest."""
 
 RUN_RATE = "run_rate"
-"""The step that brings resources that began within the window from what was billed to a whole month: a cost, thus negative."""
+"""The step from what was billed to the month ahead: what began within the window costs more (negative), what ended less."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from operator import itemgetter
 from typing import Any, NamedTuple
@@ -29,6 +29,9 @@ class Day(NamedTuple):
     lowest: float
     rate: float
 
+
+STALE_DAYS = 7
+"""Metrics come up to three days late. What a machine did a week ago and longer says nothing of one that goes on unseen."""
 
 IN_ORDER = itemgetter(*Day._fields)
 """The members of a day in the column `metrics`, in the order of `Day`."""
@@ -80,6 +83,7 @@ class Profile:
     properties: Mapping[str, Any]
     currency: str
     billed_days: int
+    last_billed: date | None
     monthly_cost: Decimal
     series: tuple[Series, ...]
 
@@ -112,6 +116,24 @@ class Profile:
         wanted = set(metrics)
         return max((len({d.day for d in s.days}) for s in self.series if s.metric in wanted), default=0)
 
+    def recent_days(self, metrics: Iterable[str], as_of: date) -> int:
+        """The same of the last 30 days."""
+        wanted, first = set(metrics), as_of - timedelta(days=29)
+        days = ({d.day for d in s.days if d.day >= first} for s in self.series if s.metric in wanted)
+        return max(map(len, days), default=0)
+
+    def lacks(self, metrics: Iterable[str], least: int) -> tuple[str, ...]:
+        """What a verdict on these metrics misses: so many days of them, or any of late while it runs on."""
+        wanted = set(metrics)
+        if self.history_days(wanted) < least:
+            return ("history",)
+        newest = max(day.day for series in self.series if series.metric in wanted for day in series.days)
+        return ("recent metrics",) if self.is_stale(newest) else ()
+
+    def is_stale(self, measured: date) -> bool:
+        """Whether the resource has run on, unseen, after it was measured last."""
+        return self.last_billed is not None and (self.last_billed - measured).days > STALE_DAYS
+
     def age_days(self, as_of: date) -> int | None:
         return None if self.created_at is None else (as_of - self.created_at.date()).days
 
@@ -135,6 +157,7 @@ def profile_of_row(row: Mapping[str, Any]) -> Profile:
         properties=json_object(row.get("properties")),
         currency=row["currency"],
         billed_days=int(row.get("billed_days") or 0),
+        last_billed=row.get("last_billed"),
         monthly_cost=Decimal(row.get("cost") or 0) * MONTH_PER_WINDOW,
         series=series_of(row.get("metrics")),
         **text,

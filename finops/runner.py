@@ -13,13 +13,14 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from finops import plugins
+from finops.activity.ended import ENDED, Ended, ended_of_rows, unless_ended
 from finops.agreements import PACE, Agreements, agreements_of
-from finops.bill.lines import Line, Span, keys_of
+from finops.bill.lines import Line, Span
 from finops.bill.simulate import Bill
 from finops.commitment.levels import Commitment, commitment_of_row
 from finops.commitment.offers import listed_shares
 from finops.errors import ConfigError
-from finops.model import KINDS, Act, Finding, Keep
+from finops.model import KINDS, Act, Finding
 from finops.money import DAYS_PER_WINDOW, MONTH_PER_WINDOW
 from finops.patches import patch_of
 from finops.portfolio import Failure, Plan, Sequencer
@@ -32,6 +33,7 @@ from finops.window import KNOWN_DAYS, last_known
 
 HOW = {
     "history": "load earlier days of the metrics and of the inventory; the verdict follows when there is enough",
+    "recent metrics": "its metrics end more than a week before its bill does: load those of the newest days",
     "inventory of resources": "load a file with the columns of `resources` (resource_id, provider, resource_type, state, …)",
     "objects": "load an object inventory: a file with the columns of `objects` (bucket, storage_class, bytes, …)",
     "share of objects that change a day": "give the bucket a property changed_share, or load `objects` with bands of days",
@@ -46,17 +48,6 @@ HOW = {
     "": "load a file with the columns of `metrics` (resource_id, timestamp, period_s, metric, statistic, value) with {fact}",
 }
 """How to supply what is missing, by the words that a missing fact begins with; `{fact}` stands for the words after them."""
-
-
-GONE = """
-    select
-        lower(coalesce(billed_as, resource_id)) as key,
-        max(gone_since) as gone_since
-    from resource_profile($as_of)
-    where gone_since is not null
-    group by lower(coalesce(billed_as, resource_id))
-"""
-"""What has left inventory and bill, and its last day: its 30 days have cost, and there is nothing to do about it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,11 +152,11 @@ def plans(
         order = sorted(active, key=lambda kind: isinstance(active[kind], PortfolioRecommender))
         candidates = {kind: engine.submit(_candidates, run, kind, active[kind]) for kind in order}
         agreed = engine.submit(_agreed, reads, as_of)
-        left = engine.submit(_gone, run)
+        over = engine.submit(_ended, run)
         whose = owners or Owners()
         result = [
             _plan(
-                run, Sequencer(bill, currency, as_of, (unproven or {}).get(currency)), active, candidates, whose, agreed, left
+                run, Sequencer(bill, currency, as_of, (unproven or {}).get(currency)), active, candidates, whose, agreed, over
             )
             for currency, bill in bills.items()
         ]
@@ -272,7 +263,7 @@ def _plan(
     candidates: Mapping[str, Future[list[dict[str, Any]]]],
     owners: Owners,
     agreed: Future[Agreements],
-    left: Future[dict[str, date]],
+    over: Future[dict[str, Ended]],
 ) -> Plan:
     currency = sequencer.currency
     prices = run.prices.of_currency(currency)
@@ -283,8 +274,8 @@ def _plan(
     for kind, recommender in single.items():
         rows = [row for row in candidates[kind].result() if row.get("currency", currency) == currency]
         found += _judged(kind, (f for row in rows for f in recommender.judge(row, context)), failed)
-    gone = left.result()
-    sequencer.take(_unless_gone(finding, gone) for finding in found)
+    ended = over.result()
+    sequencer.take(unless_ended(finding, ended) for finding in found)
     after = Context(run.as_of, prices, sequencer.bill, sequencer.before, currency)
     for kind, portfolio in active.items():
         if isinstance(portfolio, PortfolioRecommender):
@@ -296,17 +287,8 @@ def _plan(
     return replace(plan, notes=(*run.notes, *prices.notes, *plan.notes))
 
 
-def _gone(run: Run) -> dict[str, date]:
-    return {row["key"]: row["gone_since"] for row in run.rows(GONE)}
-
-
-def _unless_gone(finding: Finding, gone: Mapping[str, date]) -> Finding:
-    """What is provably gone is no question any more; of a pool, every machine has to be."""
-    last = [gone[key] for key in keys_of(finding.bill_key) if key in gone]
-    if not last or len(last) < len(keys_of(finding.bill_key)):
-        return finding
-    why = f"gone: its kind has been listed since without it, and nothing of it is billed since {max(last)}"
-    return replace(finding, verdict=Keep(why))
+def _ended(run: Run) -> dict[str, Ended]:
+    return ended_of_rows(run.rows(ENDED))
 
 
 def _agreed(reads: Reads, as_of: date) -> Agreements:

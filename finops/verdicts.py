@@ -47,7 +47,7 @@ def act(
 
 def finding_of(profile: Profile, judged: Judged, kind: str, context: Context, *, part: str = "") -> Finding:
     """The finding on a resource, or on a part of it, which the bill knows by the resource's key."""
-    days = max((len(s.days) for s in profile.series), default=0)
+    days = profile.recent_days({series.metric for series in profile.series}, context.as_of)
     scope = profile.scope
     if part:
         scope = Scope(scope.provider, scope.account, scope.region, scope.service, f"{scope.resource}/{part}")

@@ -251,6 +251,8 @@ class Idle:
             return Unknown(("history",)), [Fact("age", age, "days", "resources.created_at")]
         facts = [_fact(one, signal, as_of) for signal in signals]
         quiet = quiet_period(one.grades(signals))
+        if quiet is not None and profile.is_stale(quiet.last):
+            return Unknown(("recent metrics",)), facts
         if quiet is not None and quiet.days < self.idle_days and quiet.worked:
             return Keep("in use: " + _busiest(one, signals, as_of, self.idle_days)), facts
         if missing or quiet is None:

@@ -163,9 +163,10 @@ class Modernize:
             return None
         if standby(profile):
             return Judged(Keep(str(standby(profile))))
-        days = profile.history_days(GPU_METRICS)
-        if days < self.min_days:
-            return Judged(Unknown(("history",) if days else ("gpu_memory_utilization",)))
+        if not profile.history_days(GPU_METRICS):
+            return Judged(Unknown(("gpu_memory_utilization",)))
+        if missing := profile.lacks(GPU_METRICS, self.min_days):
+            return Judged(Unknown(missing))
         dram = profile.of("gpu_dram_active", "max", "p99", "avg")
         if dram and max(s.quantile(0.95) for s in dram) > 70.0:
             return Judged(Keep("bound by GPU memory bandwidth, of which the newer accelerator has no more"))

@@ -135,7 +135,7 @@ class Rightsizing:
         if judged is None:
             return
         verdict, facts, explanation, rejected = judged
-        days = profile.history_days(WATCHED)
+        days = profile.recent_days(WATCHED, context.as_of)
         yield Finding(
             recommender=self.kind,
             kind=self.kind,
@@ -227,10 +227,14 @@ class Rightsizing:
         return f"already within {100 * self.min_saving_share:g} % of its best size"
 
     def _too_short(self, profile: Profile) -> Unknown | None:
-        days = profile.history_days(("cpu_utilization",))
         if not cpu_of(profile, 1.0):
             return Unknown(("cpu_utilization",))
-        return Unknown(("history",)) if days < self.min_days else None
+        seen = {series.metric for series in profile.series}
+        held = [metric for metric in seen if metric.startswith(("memory_", "freeable_memory"))]
+        devices = [metric for metric in seen if metric.startswith("gpu_")]
+        missing = profile.lacks(("cpu_utilization",), self.min_days)
+        missing = missing or (profile.lacks(held, 1) if held else ()) or (profile.lacks(devices, 1) if devices else ())
+        return Unknown(missing) if missing else None
 
     def _price(self, profile: Profile, kind: Type, context: Context) -> Price | None:
         return context.prices.price(machine_key(profile, kind.product, context), context.at)
@@ -271,8 +275,8 @@ class Rightsizing:
         use = profile.of("ptu_utilization", "max", "p99", "avg")
         if not use:
             return Unknown(("ptu_utilization",)), (), (), ()
-        if profile.history_days(("ptu_utilization",)) < self.min_days:
-            return Unknown(("history",)), sizing_facts(profile), (), ()
+        if missing := profile.lacks(("ptu_utilization",), self.min_days):
+            return Unknown(missing), sizing_facts(profile), (), ()
         lines = context.bill.lines(profile.bill_key)
         quantity = sum((line.quantity for line in lines if line.category == "Usage"), Decimal(0))
         covered = sum((line.quantity for line in lines if line.commitment), Decimal(0))
@@ -330,8 +334,8 @@ class Rightsizing:
         lacking = {"cpu_requested_cores": pods, "properties vcpu": cores, "memory_utilization": memory}
         if not all(lacking.values()) or not cores:
             return Unknown(tuple(name for name, value in lacking.items() if not value)), sizing_facts(profile), (), ()
-        if profile.history_days(("cpu_used_cores",)) < self.min_days:
-            return Unknown(("history",)), sizing_facts(profile), (), ()
+        if missing := profile.lacks(("cpu_used_cores",), self.min_days):
+            return Unknown(missing), sizing_facts(profile), (), ()
         asked = sum(p.fitted(self.cpu_margin) for p in pods)
         held = max(s.highest for s in memory) / 100 * nodes
         least = least_nodes(profile, nodes)

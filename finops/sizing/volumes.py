@@ -142,8 +142,8 @@ def _judged(profile: Profile, own: VolumeType, to: VolumeType, min_days: int, to
         for name, peak, unit in zip(("IOPS", "throughput"), found, ("", "MiB/s"), strict=True)
         if peak is not None
     )
-    if facts and profile.history_days(DISK_METRICS) < min_days:
-        return Judged(Unknown(("history",)), facts)
+    if facts and (missing := profile.lacks(DISK_METRICS, min_days)):
+        return Judged(Unknown(missing), facts)
     if needs[0] > max(free[0], to.sold_iops) or needs[1] > max(free[1], to.sold_mibps) or size > to.most_gib:
         return Judged(Keep(f"it does more than a {to.name} volume is sold with"), facts)
     extras = {"iops": max(0.0, needs[0] - free[0]), "throughput": max(0.0, needs[1] - free[1])}

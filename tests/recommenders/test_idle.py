@@ -112,7 +112,7 @@ def test_metrics_that_end_early_or_have_gaps_prove_nothing() -> None:
     estate.metric("tpu", "tpu_duty_cycle", 0.0)
     late = estate.reversed()
     late._rows["metrics"] = [row for row in late._rows["metrics"] if row["timestamp"] < _day(8)]
-    assert why(plan_of(late, "idle")) == "unknown history"
+    assert why(plan_of(late, "idle")) == "unknown recent metrics"
     gaps = estate.reversed()
     gaps._rows["metrics"] = [row for row in gaps._rows["metrics"] if row["timestamp"].day % 2]
     assert why(plan_of(gaps, "idle")) == "unknown history"

@@ -140,3 +140,34 @@ def test_a_fee_that_is_charged_once_a_month_is_a_months_as_it_is() -> None:
     made = on(made, "fee", {12: 99.0}, PricingUnit="Months")
     (plan,) = plans(made, AS_OF, kinds=("idle",))
     assert plan.after == Decimal("99.00") + Decimal("304.17")
+
+
+def resized(*, then: int = 14, overlap: int = 0, covered: bool = False) -> Estate:
+    """A machine of 48 a day until `then` days ago, of 24 a day since, idle throughout."""
+    held = COVERED if covered else {}
+    made = Estate().charge("old", 10.0, days=40, ServiceName="other")
+    for row in (
+        Estate().charge("i-1", 48.0, days=40, x_instance_type="m6i.4xlarge", SkuMeter="4xl", **held).charges[then - overlap :]
+    ):
+        made.add("charges", **row)
+    made.charge("i-1", 24.0, days=then, x_instance_type="m6i.2xlarge", SkuMeter="2xl")
+    made.resource("i-1", "AWS::EC2::Instance", sku="m6i.2xlarge", state="running")
+    for metric in ("cpu_utilization", "network_in_bytes", "network_out_bytes"):
+        made.metric("i-1", metric, 0.5)
+    return made
+
+
+@pytest.mark.parametrize("overlap", [0, 1])
+def test_a_machine_that_became_another_is_worth_what_it_is_now(overlap: int) -> None:
+    made = resized(overlap=overlap)
+    run_rate(made)
+    (plan,) = plans(made, AS_OF, kinds=("idle",))
+    assert [r.alone for r in plan.recommendations] == [Decimal("730.00")]  # 1 an hour
+    assert plan.recommendations[0].finding.monthly_cost == Decimal("730.00")
+
+
+@pytest.mark.parametrize(
+    "made", [resized(then=4), resized(overlap=6), resized(covered=True)], ids=["lately", "both", "covered"]
+)
+def test_otherwise_both_count_as_they_were_billed(made: Estate) -> None:
+    assert run_rate(made) == 0

@@ -1,13 +1,13 @@
 -- bill_month: the last 30 complete days as the simulated bill sees them, one line a meter of a resource.
--- reads: resource_daily, resources
+-- reads: resource_daily, resource_end, resources
 -- grain: currency, provider, account_id, region, service, resource_id, meter, pricing_unit, instance_type, operating_system,
 --   commitment_id, charge_category, charge_class, commitment_status
 -- macro: bill_month(as_of)
 -- kept: yes
 -- `as_of` is the last complete day. Costs are effective, gross of promotional credits, of 30 days: times 730/720 for a month.
--- `run_rate` is what a recurring line is multiplied by for a whole month: where its resource began within the 30 days, where
--- its newest days are not all delivered, where its meter counts months, which providers charge by calendar days, and where a
--- discount for use is that of another part of the month than of all of it; else 1.
+-- `run_rate` is what a recurring line is multiplied by for a whole month: where its resource began, ended or became another
+-- machine within the 30 days, where its newest days are not all delivered, where its meter counts months, which providers
+-- charge by calendar days, and where a discount for use is that of another part of the month than of all of it; else 1.
 with daily as (
 
     select * from resource_daily
@@ -138,6 +138,15 @@ rates as (
     from started
     group by key
     having count(*) = 1
+
+),
+
+ended as (
+
+    -- it goes on in nobody's place: what has taken its own is on the bill already
+    select key
+    from resource_end(as_of)
+    where was_standing and not is_replaced
 
 ),
 
@@ -276,16 +285,102 @@ late as (
 
 ),
 
+machines as (
+
+    -- what a resource that nothing covers ran as, size by size
+    select
+        key,
+        instance_type,
+        min(charge_date) as first_day,
+        max(charge_date) as last_day,
+        count(distinct charge_date) as days
+    from (
+        select
+            lower(resource_id) as key,
+            instance_type,
+            charge_date,
+            bool_or(coalesce(commitment_id, '') != '') over (partition by lower(resource_id)) as is_covered
+        from weighed
+        where charge_category = 'Usage' and resource_id is not null and coalesce(instance_type, '') != ''
+    ) as ran
+    where not is_covered
+    group by key, instance_type
+
+),
+
+present_sizes as (
+
+    -- the newest began when all others had ended, and has run on every day since, for at least a week
+    select
+        newest.key,
+        newest.instance_type,
+        newest.first_day
+    from machines as newest
+    inner join machines as earlier on newest.key = earlier.key and newest.instance_type != earlier.instance_type
+    where
+        newest.days >= 7
+        and newest.days = newest.last_day - newest.first_day + 1
+        and newest.last_day >= as_of - 3
+    group by newest.key, newest.instance_type, newest.first_day
+    having newest.first_day >= max(earlier.last_day) and newest.first_day <= max(earlier.last_day) + 1
+
+),
+
+sizes as (
+
+    select
+        lower(weighed.resource_id) as key,
+        weighed.instance_type,
+        coalesce(weighed.sku_meter, weighed.sku_id, '') as meter,
+        coalesce(weighed.pricing_unit, '') as pricing_unit,
+        weighed.instance_type = present_sizes.instance_type as is_present,
+        as_of - 3 - present_sizes.first_day as whole_days,
+        sum(cast(weighed.pricing_quantity as double)) as amount,
+        sum(cast(weighed.pricing_quantity as double)) filter (
+            where weighed.charge_date > present_sizes.first_day and weighed.charge_date <= as_of - 3
+        ) as amount_of_whole_days
+    from weighed
+    inner join present_sizes on lower(weighed.resource_id) = present_sizes.key
+    where weighed.recurs and coalesce(weighed.instance_type, '') != ''
+    group by all
+
+),
+
+resized as (
+
+    -- what it was counts for nothing from now on, what it is for a whole month: by the days that are whole and final
+    select
+        key,
+        instance_type,
+        meter,
+        pricing_unit,
+        case when is_present then 30 * amount_of_whole_days / (whole_days * amount) else 0 end as rate
+    from sizes
+    where not is_present or amount > 0
+
+),
+
 lines as (
 
     select
         weighed.*,
         case
+            when weighed.recurs and ended.key is not null then 0
             when weighed.recurs
-                then coalesce(meters.calendar, 1) * coalesce(rates.run_rate, late.rate, 1) * coalesce(discounts.rate, 1)
+                then
+                    coalesce(meters.calendar, 1)
+                    * coalesce(resized.rate, rates.run_rate, late.rate, 1)
+                    * coalesce(discounts.rate, 1)
             else 1
         end as run_rate
     from weighed
+    left join ended on lower(weighed.resource_id) = ended.key
+    left join resized
+        on
+            lower(weighed.resource_id) = resized.key
+            and weighed.instance_type = resized.instance_type
+            and coalesce(weighed.sku_meter, weighed.sku_id, '') = resized.meter
+            and coalesce(weighed.pricing_unit, '') = resized.pricing_unit
     left join rates on lower(weighed.resource_id) = rates.key
     left join late
         on

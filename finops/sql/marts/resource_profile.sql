@@ -44,9 +44,7 @@ seen as (
         *,
         lower(resource_id) as key,
         row_number() over (partition by lower(resource_id) order by observed_at desc) as recency,
-        lag(state || coalesce(attached_to, '')) over (partition by lower(resource_id) order by observed_at) as state_before,
-        -- the newest listing of things of its kind in its account, by whoever lists it
-        max(observed_at) over (partition by x_source, provider, account_id, resource_type) as listed_at
+        lag(state || coalesce(attached_to, '')) over (partition by lower(resource_id) order by observed_at) as state_before
     from resources
     where observed_at < as_of + 4 -- known when the bill up to `as_of` is
 
@@ -89,13 +87,14 @@ billed as (
         arg_max(service_category, cost) as service_category,
         max(resource_name) as resource_name,
         max(resource_type) as resource_type,
-        nullif(max(instance_type), '') as instance_type,
+        -- the one that it is now
+        nullif(arg_max(instance_type, struct_pack(last_day := last_day, instance_type := instance_type)), '') as instance_type,
         nullif(max(operating_system), '') as operating_system,
         max(tags_id) as tags_id,
         max(days) as billed_days,
         max(last_day) filter (where charge_category = 'Usage' and cost > 0) as last_day,
-        max(max(last_day)) over (partition by max(provider), max(account_id)) as account_last_day,
-        cast(sum(cast(cost * run_rate as decimal(38, 12))) as decimal(38, 12)) as cost
+        -- of what has ended nothing recurs: it has cost what was billed
+        cast(coalesce(nullif(sum(cast(cost * run_rate as decimal(38, 12))), 0), sum(cost)) as decimal(38, 12)) as cost
     from lines
     where resource_id != '' and charge_category in ('Usage', 'Purchase')
     group by resource_id, currency
@@ -354,22 +353,13 @@ joined as (
         coalesce(billed.operating_system, json_extract_string(inventory.properties, '$.operating_system')) as operating_system,
         inventory.state,
         inventory.created_at,
-        -- gone: a later listing of its kind lacks it, and a week of final days of its account's bill (the last three are
-        -- provisional) has no line of it. What runs is billed by the hour or the day.
-        case
-            when
-                cast(inventory.listed_at as date) > cast(inventory.observed_at as date)
-                and inventory.key = billed.key
-                and billed.last_day <= as_of - 10
-                and billed.account_last_day >= as_of - 3
-                then billed.last_day
-        end as gone_since,
         inventory.unchanged_days,
         inventory.attached_to,
         coalesce(inventory.tags, tag_texts.tags) as tags,
         inventory.properties,
         billed.currency,
         coalesce(billed.billed_days, 0) as billed_days,
+        billed.last_day as last_billed,
         cast(coalesce(pools.cost, billed.cost, 0) as decimal(38, 12)) as cost,
         metrics_of.metrics
     from inventory
