@@ -7,12 +7,15 @@ from collections.abc import Iterator
 from functools import cache
 from importlib import resources
 
-from finops.bill.rating import Rule, Tiers
+from finops.bill.rating import PRECEDENCES, Rule, Tiers
 
 
 @cache
 def rules() -> tuple[Rule, ...]:
-    """Every row of every `commitment_rules.csv`."""
+    """Every row of every `commitment_rules.csv`, with its provider's `size_groups.csv`."""
+    groups: dict[str, tuple[tuple[str, str], ...]] = {}
+    for row in rows_of("size_groups.csv"):
+        groups[row["provider"]] = (*groups.get(row["provider"], ()), (row["pattern"], row["group"]))
     return tuple(
         Rule(
             provider=row["provider"],
@@ -24,6 +27,9 @@ def rules() -> tuple[Rule, ...]:
             excludes=_set(row["excludes"]),
             types=frozenset(word.lower() for word in _set(row["types"])),
             rigid=frozenset(word.lower() for word in _set(row["rigid"])),
+            before=tuple(name for part in row["before"].split("|") for name in PRECEDENCES if name == part),
+            groups=groups.get(row["provider"], ()),
+            lower=row["lower"] == "yes",
         )
         for row in rows_of("commitment_rules.csv")
     )

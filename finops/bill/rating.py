@@ -10,16 +10,23 @@ unit times the size as the rate. What an hour does not use is lost.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from itertools import groupby
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, get_args
 
 import numpy as np
 
 from finops.commitment.levels import Commitment, Floats, Meter, Usage, family
 
 Order: TypeAlias = Literal["smallest", "discount"]
+
+Precedence: TypeAlias = Literal["owner", "scope", "term"]
+"""The owner's usage first, the narrower scope first, the longer term first."""
+
+PRECEDENCES: tuple[Precedence, ...] = get_args(Precedence)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +45,11 @@ class Rule:
     stage         lower goes first; what is left of a stage's usage goes to the next
     services      that it may cover; empty: whatever its scope admits
     order         of usage: smallest machine first, or highest discount first and then the lower rate
+    before        what goes before that order; the other precedences decide where it does not
     excludes      machine families that it covers in the very size only
     rigid         words of operating systems of which the same holds; `all`: of every one
+    groups        (pattern of machine names, the group of sizes it stretches over), first match; else a family is one
+    lower         where a price on demand is lower than its rate, that is what it is paid
     types         words by which bills call it, where no table of commitments says what it is
     """
 
@@ -52,22 +62,36 @@ class Rule:
     excludes: frozenset[str] = frozenset()
     types: frozenset[str] = frozenset()
     rigid: frozenset[str] = frozenset()
+    before: tuple[Precedence, ...] = ("owner",)
+    groups: tuple[tuple[str, str], ...] = ()
+    lower: bool = False
 
     def admits(self, commitment: Commitment, meter: PricedMeter) -> bool:
         """Whether the commitment may cover the meter."""
         return (
             (not self.services or meter.service in self.services)
             and (not self.when or meter.zone == commitment.scope.get(self.when))
-            and self.stretches(commitment, meter)
-            and commitment.covers(meter)
+            and self.reaches(commitment, meter)
         )
 
-    def stretches(self, commitment: Commitment, usage: Usage) -> bool:
-        """Whether usage is of the very size that was bought, or the provider stretches it over sizes, whatever a scope says."""
+    def reaches(self, commitment: Commitment, usage: Usage) -> bool:
+        """Whether the commitment's scope admits the usage, over the sizes that the provider stretches it over, whatever a
+        scope says of them."""
         system = usage.operating_system.lower()
         rigid = "all" in self.rigid or any(word in system for word in self.rigid)
         bound = rigid or family(usage.instance_type) in self.excludes
-        return not bound or commitment.scope.get("sku") in (None, "", usage.instance_type)
+        stretches = not bound or commitment.scope.get("sku") in (None, "", usage.instance_type)
+        return stretches and commitment.covers(usage, self.group)
+
+    def group(self, machine: str) -> str:
+        """The group of sizes of a machine name."""
+        return _group(machine, self.groups)
+
+
+@cache
+def _group(machine: str, groups: tuple[tuple[str, str], ...]) -> str:
+    found = ((match, group) for pattern, group in groups if (match := re.fullmatch(pattern, machine)))
+    return next((match.expand(group) for match, group in found), family(machine))
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +108,11 @@ class Holding:
     hourly: Floats | float
     rates: Mapping[int, float]
     seen: frozenset[int] = frozenset()
+
+    def rate(self, index: int, meter: PricedMeter) -> float:
+        """What is paid for a unit of the meter at this index."""
+        own = self.rates[index]
+        return min(own, meter.price) if self.rule.lower and meter.price > 0 else own
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +187,7 @@ def rate(quantity: Floats, meters: Sequence[PricedMeter], holdings: Sequence[Hol
     ordered = sorted(range(len(holdings)), key=lambda i: holdings[i].rule.stage)
     for _, stage in groupby(ordered, key=lambda i: holdings[i].rule.stage):
         for index, meter in _turns(list(stage), meters, holdings):
-            price = holdings[index].rates[meter]
+            price = holdings[index].rate(meter, meters[meter])
             taken = np.minimum(left[:, meter], amounts[index] / price)
             if not taken.any():
                 continue
@@ -170,33 +199,38 @@ def rate(quantity: Floats, meters: Sequence[PricedMeter], holdings: Sequence[Hol
 
 
 def _turns(stage: Sequence[int], meters: Sequence[PricedMeter], holdings: Sequence[Holding]) -> Iterable[tuple[int, int]]:
-    """(holding, meter) in the order in which one stage serves them.
-
-    The owner's account first; then by the rule's order; among commitments of one kind the narrower scope, the longer term.
-    """
+    """(holding, meter) in the order in which one stage serves them: by its rule, then by what the rule does not name."""
     turns = []
     for index in stage:
         holding = holdings[index]
-        commitment = holding.commitment
-        for meter, price in holding.rates.items():
-            if price <= 0 or not (meter in holding.seen or holding.rule.admits(commitment, meters[meter])):
+        commitment, rule = holding.commitment, holding.rule
+        for meter in holding.rates:
+            price = holding.rate(meter, meters[meter])
+            if price <= 0 or not (meter in holding.seen or rule.admits(commitment, meters[meter])):
                 continue
-            other = meters[meter].account != commitment.account
+            ranks = {
+                "owner": float(meters[meter].account != commitment.account),
+                "scope": _breadth(commitment),
+                "term": -_days(commitment),
+            }
             discount = 1 - price / meters[meter].price if meters[meter].price > 0 else 0.0
-            first = (price,) if holding.rule.order == "smallest" else (-round(discount, 9), price)
-            turns.append(((other, *first, not _narrow(commitment), -_days(commitment), commitment.id, meter), index))
-    return [(index, int(key[-1])) for key, index in sorted(turns)]
+            order = (price,) if rule.order == "smallest" else (-round(discount, 9), price)
+            first = tuple(ranks[name] for name in rule.before)
+            rest = tuple(ranks[name] for name in PRECEDENCES if name not in rule.before)
+            turns.append(((first, order, rest, commitment.id, meter), index))
+    return [(index, key[-1]) for key, index in sorted(turns)]
 
 
-def _narrow(commitment: Commitment) -> bool:
-    return bool(commitment.scope.get("accounts")) or commitment.scope.get("shared") is False
+def _breadth(commitment: Commitment) -> float:
+    """How far it reaches: a resource group, one account, several, any."""
+    return 0.0 if commitment.scope.get("resource_group") else float(len(commitment.accounts) or "inf")
 
 
-def _days(commitment: Commitment) -> int:
+def _days(commitment: Commitment) -> float:
     """The term's length; 0 where nobody knows it."""
     if commitment.term_start is None or commitment.term_end is None:
-        return 0
-    return (commitment.term_end - commitment.term_start).days
+        return 0.0
+    return float((commitment.term_end - commitment.term_start).days)
 
 
 def _on_demand(left: Floats, meters: Sequence[PricedMeter], tiers: Sequence[Tiers]) -> Floats:

@@ -318,7 +318,7 @@ def _read_off(spare: Mapping[str, Any], covered: Sequence[Mapping[str, Any]], ru
     machines = {row["instance_type"] for row in covered}
     scope: dict[str, Any] = {}
     if rule.order == "smallest" and covered:
-        families = {family(machine) for machine in machines}
+        families = {rule.group(machine) for machine in machines}
         for key, name in (("region", "region"), ("operating_system", "operating_system")):
             values = {row[name] for row in covered}
             scope |= {key: values.pop()} if len(values) == 1 else {}

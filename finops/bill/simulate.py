@@ -176,7 +176,7 @@ class Bill:
         known_service = line.service in self._services.get(commitment, ())
         if known is None or not known_service or not line.instance_type:
             return False
-        return known.covers(line) and rule_of(known, "", self._rules).stretches(known, line)
+        return rule_of(known, "", self._rules).reaches(known, line)
 
     def _move(
         self, commitment: str, amount: Decimal, source: str, before: dict[str, tuple[Line, ...]]

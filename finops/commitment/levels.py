@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -33,12 +33,12 @@ class Usage(Protocol):
 
 
 def family(sku: str) -> str:
-    """The family of a machine name: `m5` of `m5.xlarge`, `db.r5` of `db.r5.large`, `n2` of `n2-standard-8`, `Standard_D*s_v3`
-    of `Standard_D4s_v3`."""
+    """The family of a machine name: `m5` of `m5.xlarge`, `db.r5` of `db.r5.large`, `n2` of `n2-standard-8`, `Standard_E*s_v3`
+    of `Standard_E16s_v3` and of `Standard_E16-4s_v3`, which is the same machine with fewer cores."""
     if "." in sku:
         return sku.rsplit(".", 1)[0]
     if "_" in sku:
-        return re.sub(r"(?<=[A-Za-z])\d+(?=[a-z]*(_|$))", "*", sku, count=1)
+        return re.sub(r"(?<=[A-Za-z])\d+(-\d+)?(?=[a-z]*(_|$))", "*", sku, count=1)
     return sku.split("-", 1)[0]
 
 
@@ -76,27 +76,34 @@ class Commitment:
     def sku(self) -> str:
         return str(self.scope.get("sku") or self.scope.get("family") or "")
 
-    def covers(self, usage: Usage) -> bool:
-        """Whether its scope admits this usage (the services that it covers are known from the bill)."""
-        scope = self.scope
-        accounts = [str(a) for a in scope.get("accounts") or ()]
-        shared = bool(scope.get("shared", True))
+    @property
+    def accounts(self) -> tuple[str, ...]:
+        """The accounts whose usage it covers: those of its scope, else its own where it is not shared; empty: any."""
+        named = tuple(str(account) for account in self.scope.get("accounts") or ())
+        own = (self.account,) if self.account and not self.scope.get("shared", True) else ()
+        return named or own
+
+    def covers(self, usage: Usage, group: Callable[[str], str] = family) -> bool:
+        """Whether its scope admits this usage (the services that it covers are known from the bill).
+
+        group  of a machine name: the sizes over which the provider stretches what was bought of one of them
+        """
+        scope, accounts = self.scope, self.accounts
         return (
             self.provider == usage.provider
             and (not accounts or usage.account in accounts)
-            and (shared or not self.account or usage.account == self.account)
             and _admits(scope.get("region"), usage.region)
             and _admits(scope.get("operating_system"), usage.operating_system)
-            and self._covers_machine(usage.instance_type)
+            and self._covers_machine(usage.instance_type, group)
         )
 
-    def _covers_machine(self, machine: str) -> bool:
+    def _covers_machine(self, machine: str, group: Callable[[str], str]) -> bool:
         named, flexible = str(self.scope.get("sku") or ""), bool(self.scope.get("size_flexible"))
-        own = str(self.scope.get("family") or "") or (family(named) if named else "")
+        own = str(self.scope.get("family") or "") or (group(named) if named else "")
         if named and not flexible:
             return machine in (named, f"{named}:{self.scope.get('deployment_type') or self.scope.get('deployment')}")
-        if own and (flexible or "family" in self.instrument or "reservation" in self.instrument):
-            return family(machine) == own or family(machine).rsplit(".", 1)[-1] == own
+        if own and (flexible or any(word in self.instrument for word in ("family", "reservation", "resource"))):
+            return group(machine) == own or group(machine).rsplit(".", 1)[-1] == own
         return "reservation" not in self.instrument
 
 

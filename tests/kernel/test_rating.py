@@ -94,8 +94,8 @@ class TestSavingsPlansUserGuide:
 
 
 class TestReservations:
-    """EC2 User Guide, "How Reserved Instance discounts are applied" (apply_ri.html), and "Region Reserved Instance line items"
-    (AWS Cost Management User Guide, region-reserved-instances)."""
+    """EC2 User Guide, "How Reserved Instance discounts are applied" (apply_ri.html; its scenarios are in test_published_aws),
+    and "Region Reserved Instance line items" (AWS Cost Management User Guide, region-reserved-instances)."""
 
     FLEXIBLE: ClassVar[dict[str, Any]] = {
         "family": "t2",
@@ -103,16 +103,6 @@ class TestReservations:
         "operating_system": "Linux",
         "size_flexible": True,
     }
-
-    def test_a_t2_medium_covers_half_of_a_t2_large(self) -> None:
-        bill = rate(np.array([[1.0]]), [meter("t2.large", 0.4)], [plan(RESERVED, 0.12, [0.24], **self.FLEXIBLE)])
-        assert bill.covered[0].quantity == pytest.approx(0.5)
-        assert bill.on_demand.sum() == pytest.approx(0.2)
-
-    def test_a_t2_medium_covers_two_t2_small(self) -> None:
-        bill = rate(np.array([[2.0]]), [meter("t2.small", 0.1)], [plan(RESERVED, 0.12, [0.06], **self.FLEXIBLE)])
-        assert bill.on_demand.sum() == pytest.approx(0.0)
-        assert bill.unused.sum() == pytest.approx(0.0)
 
     def test_the_smallest_machine_is_covered_first(self) -> None:
         meters = [meter("t2.large", 0.4), meter("t2.micro", 0.05)]
@@ -247,13 +237,6 @@ class TestFocusSpecification:
 
 N1 = Tiers(frozenset({"Compute Engine"}), frozenset({"n1"}), ((0.25, 1.0), (0.5, 0.8), (0.75, 0.6), (1.0, 0.4)))
 """Google Cloud documentation, "Sustained use discounts for Compute Engine": N1 at 100, 80, 60, 40 % a quarter of the month."""
-
-
-@pytest.mark.parametrize(("share", "discount"), [(0.25, 0.0), (0.5, 0.10), (0.75, 0.20), (1.0, 0.30)])
-def test_sustained_use_as_published(share: float, discount: float) -> None:
-    usage = np.zeros(720)
-    usage[: int(720 * share)] = 4.0
-    assert sustained(usage, N1) / usage.sum() == pytest.approx(1 - discount)
 
 
 def test_the_part_of_a_price_that_sustained_use_leaves() -> None:
