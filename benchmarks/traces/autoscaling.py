@@ -40,13 +40,13 @@ MEDIAN_COST, HIGHEST_COST, LESS_THAN_TRACKING = 1.20, 1.60, 0.85
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """An unbroken series: `load` in units by step of `seconds`, `times` of the steps."""
+    """An unbroken series: `load` in units by step of `seconds`, `times` of the steps (moments, or counted from the first)."""
 
     dataset: str
     name: str
     load: Floats
     seconds: float
-    times: list[str]
+    times: list[int | str]
 
     @property
     def half(self) -> int:
@@ -216,7 +216,8 @@ def _minutes(dataset: str, times: pd.Series) -> Stretch:
 
 def _stretch(dataset: str, name: str, values: pd.Series, seconds: float, times: pd.Series) -> Stretch:
     load = values.to_numpy(dtype=np.float64)
-    return Stretch(dataset, name, load * P99_UNITS / float(np.quantile(load, 0.99)), seconds, [str(t) for t in times])
+    stamps = [t if isinstance(t, int) else str(t) for t in times.tolist()]
+    return Stretch(dataset, name, load * P99_UNITS / float(np.quantile(load, 0.99)), seconds, stamps)
 
 
 READERS: dict[str, Callable[[Path], Iterator[Stretch]]] = {

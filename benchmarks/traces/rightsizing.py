@@ -43,8 +43,8 @@ class Trace:
 
     name: str
     machines: Sequence[Machine]
-    cut: str
-    last: str
+    cut: int | str
+    last: int | str
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +109,7 @@ def _day(path: Path) -> Trace:
     fit = 192
     rows = zip(table["vm"], table["cpu_pct"], strict=True)
     machines = [Machine(vm, np.array(load[:fit], float), np.array(load[fit:], float)) for vm, load in rows]
-    return Trace(path.stem, machines, f"step {fit}", f"step {fit - 1}")
+    return Trace(path.stem, machines, fit, fit - 1)
 
 
 Rule = Callable[[FloatArray], float]
