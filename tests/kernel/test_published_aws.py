@@ -20,7 +20,7 @@ USUAL, RESERVED = 0.05, 0.03
 
 
 def units(name: str) -> int:
-    return FACTORS[name.rpartition(".")[2]]
+    return next(FACTORS[part] for part in name.split(".") if part in FACTORS)
 
 
 def machine(name: str, account: str = "A", zone: str = "us-east-1a", service: str = EC2, zones: int = 1) -> PricedMeter:
@@ -97,6 +97,30 @@ class TestReservedDatabases:
     def test_sizes_and_zones(self, bought: str, used: str, zones: int, running: int, share: float) -> None:
         bill = rated({machine(used, service=RDS, zones=zones): [float(running)]}, [reserved(bought, 1)])
         assert covered(bill) == pytest.approx({(0, 0): running * share} if share else {})
+
+
+@pytest.mark.parametrize(
+    ("name", "service", "zone"),
+    [
+        ("m5.large", EC2, "us-east-1a"),
+        ("db.m1.xlarge", RDS, ""),
+        ("cache.r3.large", "Amazon ElastiCache", ""),
+        ("m4.large.elasticsearch", "Amazon OpenSearch Service", ""),
+    ],
+)
+def test_five_of_nine_in_an_organization(name: str, service: str, zone: str) -> None:
+    """AWS Cost Management User Guide, "Billing examples for specific services" (consolidatedbilling-other; awsdocs 07d0122).
+
+    Susan has five reservations and uses three, Bob uses six: five are billed as reserved, four as usual. Those that are bought
+    for a zone cover none of Bob's in another.
+    """
+    susan, bob = (machine(name, account, zone, service) for account in ("Susan", "Bob"))
+    bill = rated({bob: [6.0], susan: [3.0]}, [reserved(name, 5, "Susan", zone)])
+    assert covered(bill) == pytest.approx({(0, 1): 3.0, (0, 0): 2.0})
+    assert bill.on_demand.sum() == pytest.approx(4 * USUAL * units(name))
+    if zone:
+        elsewhere = rated({machine(name, "Bob", "us-east-1b"): [6.0], susan: [3.0]}, [reserved(name, 5, "Susan", zone)])
+        assert covered(elsewhere) == pytest.approx({(0, 1): 3.0})
 
 
 def plan(instrument: str, hourly: float, paid: float, account: str = "A") -> Bought:
