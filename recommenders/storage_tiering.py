@@ -78,7 +78,7 @@ class StorageTiering:
     restore_hours: Annotated[bool, Field(description="Allow classes whose objects take hours to restore.")] = False
     keep_last: Annotated[int, Field(ge=1, le=100, description="Checkpoints of a run that stay.")] = 3
     unread_share: Annotated[
-        float, Field(ge=0, le=1, description="Reads of an object and month below which checkpoints of an age count as unread.")
+        float, Field(ge=0, le=1, description="Times read whole a month up to which checkpoints of an age count as unread.")
     ] = 0.05
     read_doubt: Annotated[
         float, Field(ge=1, le=10, description="Times as many reads as seen, for which the low end of a saving stands.")

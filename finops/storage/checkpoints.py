@@ -24,8 +24,8 @@ class Folder:
 
     @classmethod
     def of(cls, prefix: str, bands: Sequence[Band], unread_share: float) -> Folder:
-        """`unread_share`: reads of an object and month below which a band counts as unread."""
-        return cls(prefix, tuple(bands), tuple(band for band in bands if band.reads <= unread_share * band.objects))
+        """`unread_share`: times a month that a band may be read whole and still count as unread."""
+        return cls(prefix, tuple(bands), tuple(band for band in bands if band.read_share <= unread_share))
 
     @property
     def newest_only(self) -> bool:
@@ -77,7 +77,8 @@ class Steps:
     def why(self) -> str:
         if len(self.folders) == 1:
             youngest = self.folders[0].stale[0].day_from
-            return f"steps older than {youngest} days are not read: the newest of a run and the best are enough"
+            what = f"steps older than {youngest} days are not read" if youngest else "none of its steps is read"
+            return f"{what}: the newest of a run and the best are enough"
         proven = sum(1 for folder in self.folders if folder.proven)
         return (
             f"of {len(self.folders)} runs only the newest steps are read, of {proven} for a month at least:"

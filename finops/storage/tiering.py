@@ -60,6 +60,12 @@ class Band:
     def mean_kib(self) -> float:
         return self.gigabytes * GIB / KIB / self.objects if self.objects else 0.0
 
+    @property
+    def read_share(self) -> float:
+        """How often a month it is read whole, by its objects or by its bytes: the counter that says more counts."""
+        counters = ((self.reads, self.objects), (self.read_gigabytes, self.gigabytes))
+        return max((read / held for read, held in counters if held), default=0.0)
+
 
 @dataclass(frozen=True, slots=True)
 class Tariff:
@@ -118,7 +124,7 @@ def _idle_price(band: Band, idle: Sequence[tuple[int, float]]) -> float:
     behaves so, and everything else is cheaper. Objects that nobody reads are idle since they were written.
     """
     last = float(band.day_to if band.day_to is not None else band.day_from + 365)
-    gap = DAYS_PER_MONTH * band.gigabytes / band.read_gigabytes if band.read_gigabytes > 0 else float("inf")
+    gap = DAYS_PER_MONTH / band.read_share if band.read_share > 0 else float("inf")
     start, end = (float(band.day_from), last) if gap >= last else (0.0, gap)
     ends = [*(float(days) for days, _ in idle[1:]), float("inf")]
     spans = [max(0.0, min(end, b) - max(start, a)) * price for (a, price), b in zip(idle, ends, strict=True)]

@@ -11,6 +11,10 @@ from finops.storage.buckets import Bucket
 from finops.storage.checkpoints import Folder
 from finops.storage.tiering import KIB, Band, Basis, Path, Tariff
 
+READS = "coalesce(reads_per_month, read_bytes_per_month * object_count / nullif(objects.bytes, 0), 0)"
+READ_BYTES = "coalesce(read_bytes_per_month, reads_per_month * objects.bytes / nullif(object_count, 0), 0)"
+"""As `tiering.known_reads` has them."""
+
 
 def tiering_sql(
     bands: Sequence[Band], path: Path, tariffs: Mapping[str, Tariff], row: Mapping[str, Any], basis: Basis, as_of: date
@@ -42,8 +46,8 @@ priced as (
     select
         objects.bytes / {basis.bytes_per_gb!r} * a_gb
         + object_count / 1000 * a_thousand_objects
-        + coalesce(reads_per_month, 0) / 1000 * a_thousand_reads
-        + coalesce(read_bytes_per_month, 0) / {basis.bytes_per_gb!r} * a_gb_read as saved
+        + {READS} / 1000 * a_thousand_reads
+        + {READ_BYTES} / {basis.bytes_per_gb!r} * a_gb_read as saved
     from {_listing(as_of)} as objects
     inner join differences
         on coalesce(objects.age_days_from, 0) = differences.age_days_from
@@ -93,7 +97,7 @@ def unread_sql(
     """The unread bytes less what is read of them, at each class's price, in the bucket of `row`."""
     priced = ",\n".join(
         f"    ({quoted(folder.prefix)}, {band.day_from}, {quoted(band.storage_class)},"
-        f" {tariffs[band.storage_class].gb_month(band)!r})"
+        f" {tariffs[band.storage_class].gb_month(band) * (1 - band.read_share if band.assumed else 1)!r})"
         for folder, band in stale
     )
     return f"""with unread (prefix, age_days_from, storage_class, gb_month) as (
@@ -101,8 +105,10 @@ def unread_sql(
 {priced}
 )
 select
-    cast(sum((objects.bytes - coalesce(read_bytes_per_month, 0)) / {per_gb!r} * gb_month) * {scale!r} as decimal(38, 2))
-        as monthly_saving
+    cast(
+        sum((objects.bytes - {READ_BYTES}) / {per_gb!r} * gb_month)
+        * {scale!r} as decimal(38, 2)
+    ) as monthly_saving
 from {_listing(as_of)} as objects
 inner join unread
     on coalesce(objects.prefix, '') = unread.prefix

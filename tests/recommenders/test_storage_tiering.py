@@ -342,6 +342,24 @@ def test_checkpoints_that_are_read_at_any_age_stay() -> None:
     assert why(plan_of(bucket(*rows, cost=60.0), "storage_tiering")).startswith("no class is cheaper")
 
 
+@pytest.mark.parametrize(("reads", "times"), [(12, 12.0), (12 * 5500, 0.0)])
+def test_checkpoints_that_either_counter_says_are_read_stay(reads: float, times: float) -> None:
+    """Reads of one object, where the row's are meant; and parts of objects, read often and of few bytes."""
+    rows = (CHECKPOINTS[0], (*CHECKPOINTS[1][:6], reads, times * CHECKPOINTS[1][5]))
+    plan = plan_of(bucket(*rows, cost=60.0), "storage_tiering")
+    assert not [r for r in plan.recommendations if "expire" in act_of(r.finding).action.target]
+
+
+@pytest.mark.parametrize(("reads", "read_bytes"), [(55, None), (None, 0.55 * TIB)])
+def test_a_counter_that_is_missing_follows_from_the_other(reads: float | None, read_bytes: float | None) -> None:
+    """A hundredth is read. The statements of evidence, which `plan_of` runs, take it so too."""
+    rows = (CHECKPOINTS[0], (*CHECKPOINTS[1][:6], reads, read_bytes))
+    plan = plan_of(bucket(*rows, cost=60.0), "storage_tiering")
+    assert only(plan) == ("Reconfigure", "expire (keep last 3)", Decimal(str(round(0.99 * 55 * 1024 * 0.023, 2))))
+    moved = [("data/x/", *row[1:]) for row in rows]
+    assert only(plan_of(bucket(*moved, cost=60.0), "storage_tiering"))[1] == "STANDARD_IA 30 d, GLACIER_IR 90 d"
+
+
 def test_the_prefixes_of_a_bucket_are_judged_apart() -> None:
     estate = bucket(
         ("cold/", "STANDARD", 120, None, 1000, 10 * TIB, 0, 0),

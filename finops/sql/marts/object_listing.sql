@@ -24,7 +24,7 @@ days as (
         bucket_key,
         x_source,
         listed_on,
-        bool_or(reads_per_month is not null) as knows_reads
+        bool_or(coalesce(reads_per_month, read_bytes_per_month) is not null) as knows_reads
     from listed
     group by bucket_key, x_source, listed_on
 
