@@ -22,6 +22,7 @@ from finops.activity.streaks import (
     quiet_period,
     since_use,
 )
+from finops.activity.uses import CACHE, CPU, GPU_VM, READS, REQUESTS, USES, VM, WATCHED_CACHE, WRITES, ByUse
 from finops.kinds import kind_of
 from finops.model import Act, Change, Delete, Effect, Estimate, Evidence, Fact, Finding, Keep, Saving, Stop, Unknown, Verdict
 from finops.money import cents
@@ -30,40 +31,6 @@ from finops.profile import Profile, profile_of_row, standby
 from finops.recommend import Context, Row
 from finops.sizing.estimate import range_share
 from finops.sizing.machines import hourly, hourly_lines
-
-# Compute Optimizer and Cost Explorer call ≤ 5 % at peak idle (2023). A backup computes for up to two hours a night, at most at
-# 30 %; patches and virus scans take three hours on few days.
-CPU = Signal("cpu_utilization", 5.0, "%", "level", far=30.0, quiet_hours=2, upkeep_hours=3)
-# Google's idle VM rule: rx < 2000 B/s, tx < 1000 B/s (2024). Backups send; what is received for an hour is a patch or a visit.
-RECEIVED = Signal("network_in_bytes", 2000.0, "B/s", "rate", upkeep_hours=1, upkeep=Grade.TOUCH)
-SENT = Signal("network_out_bytes", 1000.0, "B/s", "rate", quiet_hours=2, upkeep_hours=3)
-SM = Signal("gpu_sm_active", 5.0, "%", "level")  # below 5 % a GPU waits (DCGM guidance); held memory is not work
-GPU = Signal("gpu_utilization", 5.0, "%", "level")
-DUTY = Signal("tpu_duty_cycle", 1.0, "%", "level")
-UNITS = Signal("ptu_utilization", 0.0, "% of its units", "highest")  # of provisioned throughput; any use is a request
-REQUESTS = Signal("requests", 0.0, "requests a day")
-KERNELS = Signal("kernels_active", 0.0, "kernels", "highest")
-JOBS = Signal("jobs_running", 0.0, "jobs", "highest")
-QUERIES = Signal("queries", 0.0, "queries a day")
-CONNECTIONS = Signal("connections", 3.0, "connections", "steady")  # a monitor keeps one to three open, always
-FLOWS = Signal("connections", 0.0, "connections", "highest")
-READS = Signal("disk_read_ops", 0.0, "operations a day")
-WRITES = Signal("disk_write_ops", 0.0, "operations a day")
-BYTES_IN = Signal("network_in_bytes", 0.0, "bytes a day")
-BYTES_OUT = Signal("network_out_bytes", 0.0, "bytes a day")
-
-
-@dataclass(frozen=True, slots=True)
-class ByUse:
-    """Idle by what its metrics show: of each group of `needs` one must be there; all present, `also` too, must be idle."""
-
-    needs: tuple[tuple[Signal, ...], ...]
-    action: Literal["Delete", "Stop"]
-    also: tuple[Signal, ...] = ()
-
-    @property
-    def signals(self) -> list[Signal]:
-        return [signal for group in (*self.needs, self.also) for signal in group]
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,33 +80,13 @@ def _no_targets(one: Candidate) -> str | Unknown | None:
     return "it has no targets" if targets in (None, 0.0) and none_before else None
 
 
-VM = ByUse(((CPU,), (RECEIVED,), (SENT,)), "Stop", (CONNECTIONS, REQUESTS))
-GPU_VM = ByUse(((SM, GPU), (CPU,), (RECEIVED, SENT)), "Stop", (JOBS, KERNELS, REQUESTS))
-ENDPOINT = ByUse(((REQUESTS,),), "Delete")
-THROUGHPUT = ByUse(((REQUESTS, UNITS),), "Delete")
-NOTEBOOK = ByUse(((KERNELS, JOBS, SM, GPU, CPU),), "Stop")
-TPU = ByUse(((DUTY,),), "Delete", (JOBS,))
-DATABASE = ByUse(((CONNECTIONS,), (CPU,)), "Delete", (RECEIVED, QUERIES))
-WAREHOUSE = ByUse(((QUERIES, CONNECTIONS),), "Delete")
-GATEWAY = ByUse(((BYTES_OUT,), (BYTES_IN,)), "Delete", (FLOWS,))
 VOLUME = ByState(_unattached, "orphan_days", (READS, WRITES), snapshot=True)
 SNAPSHOT = ByState(_image_gone, "orphan_days")
 ADDRESS = ByState(_unattached, "at_once")
 BALANCER = ByState(_no_targets, "at_once", (REQUESTS,))
 
 RULES: dict[str, ByUse | ByState] = {
-    "machine": VM,
-    "endpoint": ENDPOINT,
-    "throughput": THROUGHPUT,
-    "model_deployment": THROUGHPUT,
-    "tpu": TPU,
-    "ml_compute": NOTEBOOK,
-    "notebook": NOTEBOOK,
-    "notebook_machine": NOTEBOOK,
-    "database": DATABASE,
-    "database_always_on": DATABASE,
-    "warehouse": WAREHOUSE,
-    "nat_gateway": GATEWAY,
+    **USES,
     "volume": VOLUME,
     "snapshot": SNAPSHOT,
     "address": ADDRESS,
@@ -147,7 +94,9 @@ RULES: dict[str, ByUse | ByState] = {
 }
 
 SIGNALS = tuple(
-    s for rule in (*RULES.values(), GPU_VM) for s in (rule.signals if isinstance(rule, ByUse) else rule.contradicted_by)
+    signal
+    for rule in (*RULES.values(), GPU_VM, WATCHED_CACHE)
+    for signal in (rule.signals if isinstance(rule, ByUse) else rule.contradicted_by)
 )
 LAG_DAYS = 3  # metrics come late: a series that ends so long before the window's end is complete
 WHOLE_MONTH = 32  # days without which nobody has seen whether an older machine works at the month's end
@@ -178,6 +127,10 @@ class Candidate:
 
     def grades(self, signals: Sequence[Signal]) -> dict[date, Grade]:
         return grades(self.measured, signals, CPU.metric)
+
+    def connected(self, within: int, as_of: date) -> bool:
+        """Whether anything, a monitor included, held a connection in the last days."""
+        return any(day.highest > 0 for day in self.measured.get("connections", ()) if (as_of - day.day).days < within)
 
 
 def candidate_of_row(row: Row) -> Candidate:
@@ -224,6 +177,8 @@ class Idle:
             return  # paid by tokens: without requests it costs nothing
         if rule is VM and (profile.properties.get("gpu_model") or profile.property("gpu_count")):
             rule = GPU_VM
+        if rule is CACHE and one.connected(self.idle_days, context.as_of):
+            rule = WATCHED_CACHE
         verdict, facts = self._verdict(one, rule, context)
         yield finding(one, verdict, tuple(facts), context)
 
@@ -359,6 +314,8 @@ def _needed_by(profile: Profile, days: int) -> str | None:
     commitment = str(profile.properties.get("commitment") or "").lower()
     if commitment not in ("", "none", "no", "no_commitment", "nocommitment"):
         return f"idle for {days} days, but bought for a term ({commitment}): it is paid until that ends"
+    if kind_of(profile.resource_type) == "cache" and profile.attached_to:
+        return f"idle for {days} days, but a node of {profile.attached_to}, which goes as a whole"
     if profile.properties.get("only_egress_of_vpc") in (True, "true", 1):
         return f"idle for {days} days, but the only way out of its network"
     return None

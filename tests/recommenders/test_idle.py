@@ -443,6 +443,56 @@ def test_a_database_that_nobody_connects_to_goes_whoever_sells_it(resource_type:
         assert bool(plan_of(estate, "idle").recommendations) is acts
 
 
+def of_kind(resource_type: str, *, unlike: Any = None, **measured: float) -> Estate:
+    """A service `c` for 45 days; `unlike` is (metric, hours that differ)."""
+    estate = Estate().charge("c", 6.0).resource("c", resource_type)
+    for metric, level in measured.items():
+        statistic = "sum" if metric in ("requests", "queries", "network_in_bytes") else "avg"
+        hours(estate, "c", metric, level, statistic=statistic, **(unlike[1] if unlike and unlike[0] == metric else {}))
+    return estate
+
+
+@pytest.mark.parametrize(
+    ("resource_type", "measured"),
+    [
+        ("AWS::ElastiCache::CacheCluster", {"connections": 0, "cpu_utilization": 0.6, "network_in_bytes": 900}),
+        ("Microsoft.Cache/Redis", {"connections": 5, "cpu_utilization": 0.6, "requests": 0}),
+        ("memorystore.googleapis.com/Instance", {"connections": 0, "cpu_utilization": 0.6}),
+        ("AWS::MemoryDB::Cluster", {"connections": 0, "cpu_utilization": 0.6}),
+        ("AWS::MSK::Cluster", {"connections": 0, "network_in_bytes": 3600 * 50}),
+        ("Microsoft.EventHub/namespaces", {"connections": 0, "network_in_bytes": 0}),
+        ("AWS::OpenSearchService::Domain", {"queries": 0, "cpu_utilization": 2}),
+        ("Microsoft.Search/searchServices", {"queries": 0, "requests": 0}),
+    ],
+)
+def test_caches_brokers_and_search_go_by_two_signals(resource_type: str, measured: dict[str, float]) -> None:
+    assert only(plan_of(of_kind(resource_type, **measured), "idle"))[0] == "Delete"
+    first = next(iter(measured))
+    weekly = {f"d{back}h10": 1e9 for back in range(2, 45, 7)}
+    assert why(plan_of(of_kind(resource_type, unlike=(first, weekly), **measured), "idle")).startswith(("in use", "watch"))
+    assert why(plan_of(of_kind(resource_type, **{first: measured[first]}), "idle")).startswith("unknown")
+
+
+@pytest.mark.parametrize(
+    ("measured", "properties", "reason"),
+    [
+        ({"connections": 2, "cpu_utilization": 1}, {}, "unknown requests"),  # a client that asks little holds one as well
+        ({"connections": 2, "cpu_utilization": 1, "requests": 60}, {}, "in use"),
+        ({"connections": 0, "cpu_utilization": 1}, {"tags": {"role": "standby"}}, "standby"),
+        ({"connections": 0, "cpu_utilization": 1}, {"read_replica": True}, "standby"),
+        ({"connections": 0, "cpu_utilization": 1}, {"attached_to": "group-1"}, "idle for 45 days, but a node of group-1"),
+        ({}, {}, "unknown"),
+    ],
+)
+def test_a_cache_stays_where_it_waits_or_use_is_not_known(
+    measured: dict[str, float], properties: dict[str, Any], reason: str
+) -> None:
+    estate = of_kind("AWS::ElastiCache::CacheCluster", **measured)
+    estate._rows["resources"] = []
+    estate.resource("c", "AWS::ElastiCache::CacheCluster", **properties)
+    assert why(plan_of(estate, "idle")).startswith(reason)
+
+
 def test_a_snapshot_saves_what_the_bill_counts_of_it_and_says_what_others_share() -> None:
     estate = Estate().charge("snap", 9.0, PricingUnit="GB-Months", SkuMeter="snapshots", quantity=180.0)
     plan = plan_of(estate.resource("snap", "AWS::EC2::Snapshot", image_id="ami-1", image_state="deregistered"), "idle")
