@@ -152,7 +152,9 @@ class Estate:
             self._made |= {table.name for table in CORE}
             for table in CORE:
                 self._create(table.name)
-        for name in sorted(set(WORD.findall(sql)) & MODELS.keys() - self._made):
+        for name in sorted(set(WORD.findall(sql)) & MODELS.keys()):
+            if name in self._made:  # by one that reads it
+                continue
             self._made.add(name)
             model = MODELS[name]
             self._prepare(" ".join(model.reads))
