@@ -96,15 +96,21 @@ def test_nothing_there_is_no_error_and_a_replay_changes_nothing(nothing: Cloud, 
 
 
 @every_stream
-def test_keys_are_unique_required_columns_are_there_and_a_replay_changes_nothing(
-    cloud: Cloud, warehouse: Warehouse, stream: str
+def test_keys_are_unique_and_neither_a_replay_nor_throttles_and_broken_connections_change_a_row(
+    cloud: Cloud, warehouse: Warehouse, tmp_path: Path, stream: str
 ) -> None:
-    assert fetched(warehouse, cloud.make(stream)).failures == ()
-    table, found = tables.table(of(cloud, stream).table), held(warehouse, cloud, stream)
+    operations, found = first(cloud, stream, tmp_path)
+    table = tables.table(of(cloud, stream).table)
     assert found
     assert all(row[column] is not None for row in found for column in table.required)
     keys = [tuple(row[column] for column in table.key) for row in found]
     assert not table.key or len(set(keys)) == len(keys)
+    cloud.forget()
+    for operation in operations:
+        cloud.fail(operation, *FAULTS)
+    assert fetched(warehouse, cloud.make(stream)).failures == ()
+    assert not cloud.waiting()
+    assert held(warehouse, cloud, stream) == found
     assert fetched(warehouse, cloud.make(stream)).failures == ()
     assert held(warehouse, cloud, stream) == found
 
@@ -169,18 +175,6 @@ def test_a_denial_lands_nothing(cloud: Cloud, warehouse: Warehouse, stream: str,
     for secret in cloud.secrets():
         assert secret not in repr(report)
         assert secret.encode() not in kept
-
-
-@every_stream
-def test_throttles_and_broken_connections_are_survived(cloud: Cloud, tmp_path: Path, stream: str) -> None:
-    operations, found = first(cloud, stream, tmp_path)
-    cloud.forget()
-    for operation in operations:
-        cloud.fail(operation, *FAULTS)
-    warehouse = Warehouse.open(str(tmp_path / "again"))
-    assert fetched(warehouse, cloud.make(stream)).failures == ()
-    assert not cloud.waiting()
-    assert held(warehouse, cloud, stream) == found
 
 
 @every_stream
