@@ -105,7 +105,12 @@ def _why_not_gpu(price: Price, current: Price, needs: Needs) -> str | None:
 def binding(needs: Needs, size: Size) -> str:
     cpu = needs.cpu.amount / size.vcpu if needs.cpu is not None else 0.0
     memory = needs.memory.amount / size.memory_gib
-    return f"CPU needs {cpu:.0%} of it, memory {memory:.0%}"
+    text = f"CPU needs {cpu:.0%} of it, memory {memory:.0%}"
+    if needs.gpus is None or not size.gpus:
+        return text
+    share = needs.gpu_memory.amount / size.gpu_memory_gib if needs.gpu_memory is not None and size.gpu_memory_gib else None
+    held = "" if share is None else f", {share:.0%} of their memory"
+    return f"{text}, accelerators {needs.gpus.amount:g} of {size.gpus:g}{held}"
 
 
 def cpu_need(profile: Profile, vcpu: float, risk: float, recent: float, as_of: date) -> Need:
