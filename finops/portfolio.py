@@ -192,7 +192,7 @@ class Sequencer:
 
     def _choose(self, acts: Sequence[Proposed]) -> tuple[list[Proposed], dict[str, tuple[str, ...]]]:
         """One of each group that excludes one another; the others become its rejected alternatives."""
-        ranked = sorted(acts, key=lambda p: (_deletes(p.act), p.alone.net, p.finding.id), reverse=True)
+        ranked = sorted(acts, key=lambda p: (_deletes(p.act), p.alone.net, _holds(p.finding), p.finding.id), reverse=True)
         chosen: list[Proposed] = []
         rejected: dict[str, tuple[str, ...]] = {}
         for proposed in ranked:
@@ -201,8 +201,7 @@ class Sequencer:
             if winner is None:
                 chosen.append(proposed)
                 continue
-            text = f"{proposed.finding.kind}: {_words(proposed.act)} would save {cents(proposed.alone.net)} alone"
-            rejected[winner.finding.id] = (*rejected.get(winner.finding.id, ()), text)
+            rejected[winner.finding.id] = (*rejected.get(winner.finding.id, ()), *_instead(winner, proposed))
         return sorted(chosen, key=_turn), rejected
 
     def _apply(self, proposed: Proposed, rejected: tuple[str, ...]) -> None:
@@ -291,7 +290,7 @@ class Sequencer:
     ) -> Recommendation:
         finding = taken.finding
         beside = [kept for kept in left.get(finding.bill_key, ()) if kept.finding.kind != finding.kind]
-        others = [f"{kept.finding.kind}: {kept.why}" for kept in beside]
+        others = dict.fromkeys(f"{kept.finding.kind}: {kept.why}" for kept in beside)
         evidence = finding.evidence
         if not evidence.sql:
             sql = saving_sql(self.before, finding.bill_key, taken.act.effect, taken.alone, finding)
@@ -318,6 +317,20 @@ def _turn(proposed: Proposed) -> tuple[int, Decimal, bool, str]:
     """Whose turn it is: by kind, then by saving; of equal ones those first that leave commitments where they are."""
     alone = proposed.alone
     return ORDER.index(proposed.finding.kind), -cents(alone.net), alone.gained != 0, proposed.finding.id
+
+
+def _holds(finding: Finding) -> bool:
+    """Whether the bill names another than what is acted on: of a provider's own machine its holder's command is the one."""
+    return finding.bill_key != finding.scope.resource.lower()
+
+
+def _instead(winner: Taken | Proposed, other: Proposed) -> tuple[str, ...]:
+    """The other action in words; none where it is the same one on the same bill, which two things of the inventory share."""
+    action, resource = other.act.action, other.finding.scope.resource
+    if winner.act.action == action and winner.finding.bill_key == other.finding.bill_key:
+        return ()
+    of = "" if resource == winner.finding.scope.resource else f" of {resource}"
+    return (f"{other.finding.kind}: {type(action).__name__} → {action.target}{of} would save {cents(other.alone.net)} alone",)
 
 
 def _excludes(winner: Taken | Proposed, other: Proposed) -> bool:
@@ -350,10 +363,6 @@ def _smaller_of_counted(one: Taken | Proposed, other: Taken | Proposed) -> bool:
 def _renews(act: Act) -> bool:
     """Whether it keeps what today's bill has: it saves nothing of that bill, and has a date."""
     return isinstance(act.action, Commit) and act.saving.effective_monthly.expected == 0
-
-
-def _words(act: Act) -> str:
-    return f"{type(act.action).__name__} → {act.action.target}"
 
 
 def _unproven(saving: Saving) -> str:
