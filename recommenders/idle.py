@@ -231,11 +231,11 @@ class Idle:
         facts = [Fact("state", profile.state, "", "resources"), Fact("unchanged", profile.unchanged_days, "days", "resources")]
         if isinstance(orphan, Unknown):
             return orphan, facts
-        if orphan is None:
-            return Keep("in use: attached, or it serves something"), facts
         signals = [s for s in rule.contradicted_by if one.measured.get(s.metric)]
         facts += [_fact(one, signal, context.as_of) for signal in signals]
         run = since_use(one.grades(signals), context.as_of)
+        if orphan is None:
+            return Keep(_held(profile, run, self.orphan_days)), facts
         wait = self.orphan_days if rule.min_days == "orphan_days" else self.idle_days
         age = profile.age_days(context.as_of)
         if signals and run < wait:
@@ -307,6 +307,16 @@ def finding(one: Candidate, verdict: Verdict, facts: tuple[Fact, ...], context: 
         billed_as=profile.bill_key,
         reversible=isinstance(verdict, Act) and isinstance(verdict.action, Stop),
     )
+
+
+def _held(profile: Profile, unused: int, long: int) -> str:
+    """Why what something holds stays; `unused`: days without reads and writes, where they are measured."""
+    if not profile.attached_to:
+        return "in use: attached, or it serves something"
+    holder = profile.attached_to.rsplit("/", 1)[-1]
+    if unused < long:
+        return f"in use: attached to {holder}"
+    return f"attached to {holder}, with which it goes or stays; not used for {unused} days"
 
 
 def _needed_by(profile: Profile, days: int) -> str | None:

@@ -107,6 +107,34 @@ def test_a_workspace_s_compute_is_billed_as_the_machine_of_its_name(group: str, 
     assert [r.finding.scope.resource for r in plan.recommendations] == ([compute] if acts else [])
 
 
+def test_of_a_managed_machine_its_workspace_s_compute_is_stopped() -> None:
+    """Both are listed, and the bill names the machine: its provider starts it anew unless the workspace stops it."""
+    where = "/subscriptions/s1/resourceGroups"
+    compute = f"{where}/ml/providers/Microsoft.MachineLearningServices/workspaces/ws1/computes/ci-ann"
+    machine = f"{where}/managed/providers/Microsoft.Compute/virtualMachines/ci-ann-vm"
+    known: dict[str, Any] = {"provider": "Microsoft Azure", "sku": "Standard_NC24ads_A100_v4"}
+    estate = Estate().charge(machine, 80.0, x_instance_type="Standard_NC24ads_A100_v4", ProviderName="Microsoft Azure")
+    estate.resource(compute, "Microsoft.MachineLearningServices/workspaces/computes", **known)
+    estate.resource(machine, "Microsoft.Compute/virtualMachines", attached_to=compute, **known)
+    estate.metric(compute, "kernels_active", 0.0).metric(machine, "cpu_utilization", 1.0)
+    for metric in ("network_in_bytes", "network_out_bytes"):
+        estate.metric(machine, metric, 10.0, statistic="sum")
+    (found,) = plan_of(estate, "idle", "schedule").recommendations
+    assert found.finding.scope.resource == compute
+    assert found.finding.patch == "az ml compute stop --resource-group ml --workspace-name ws1 --name ci-ann"
+    assert found.rejected == ("schedule: not used at all of late: nothing to schedule",)
+
+
+@pytest.mark.parametrize(
+    ("moved", "reason"), [(0.0, "attached to i-off, with which it goes or stays"), (50.0, "in use: attached to i-off")]
+)
+def test_a_disk_stays_with_what_holds_it(moved: float, reason: str) -> None:
+    estate = Estate().charge("vol", 2.0).resource("vol", "AWS::EC2::Volume", state="in-use", attached_to="i-off")
+    hours(estate, "vol", "disk_read_ops", moved, statistic="sum")
+    hours(estate, "vol", "disk_write_ops", 0.0, statistic="sum")
+    assert why(plan_of(estate, "idle")).startswith(reason)
+
+
 def test_metrics_that_end_early_or_have_gaps_prove_nothing() -> None:
     estate = Estate().charge("tpu", 72.0).resource("tpu", "tpu.googleapis.com/Node", state="READY")
     estate.metric("tpu", "tpu_duty_cycle", 0.0)
