@@ -34,12 +34,6 @@ def machine_lines(lines: Iterable[Line], *, accelerators: bool = True) -> list[L
     return timed if accelerators else [line for line in timed if not ACCELERATOR.search(line.meter)] or timed
 
 
-def accelerators_apart(profile: Profile, current: Price, context: Context) -> bool:
-    """Whether its accelerators have meters of their own, and its list price none of them: they go along to another host."""
-    lines = machine_lines(context.bill.lines(profile.bill_key))
-    return not current.spec("gpu_count") and any(ACCELERATOR.search(line.meter) for line in lines)
-
-
 def own_lines(profile: Profile, current: Price, context: Context) -> list[Line]:
     """The lines that the machine's list price stands for: it includes the accelerators, or they are sold apart."""
     return machine_lines(context.bill.lines(profile.bill_key), accelerators=bool(current.spec("gpu_count")))

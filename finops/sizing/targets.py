@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
 
 from finops.commitment.levels import family
@@ -14,7 +14,7 @@ from finops.profile import Profile
 from finops.recommend import Context
 from finops.sizing.capacity import Needs, Size, why_not
 from finops.sizing.machines import generation_of, rises_and_falls
-from finops.sizing.meters import accelerators_apart, month_share, own_lines, part_paid, resized
+from finops.sizing.meters import month_share, own_lines, part_paid, resized
 
 UNMEASURED = 0.5
 """Share of a machine's processors that may be needed where its cores are unknown: one of another family may do half as much
@@ -74,8 +74,6 @@ def fitting_machines(
     def paid(price: Price) -> Decimal:
         return price.amount * part_paid(price.key.sku, lines, share, context.bill)
 
-    apart = needs.gpus is not None and accelerators_apart(profile, current, context)
-    host = replace(needs, gpus=None, gpu_memory=None) if apart else needs
     machines = _machines(context.prices.choices(current.key, context.at))
     for price in sorted(machines, key=lambda p: (paid(p), *_preference(p, current))):
         if paid(price) >= paid(current) or price.currency != current.currency or price.unit != current.unit:
@@ -83,8 +81,7 @@ def fitting_machines(
         why = (
             rises_and_falls(price, current)
             or _older(price, current)
-            or (_other_host(price, current) if apart else None)
-            or why_not(price, current, host)
+            or why_not(price, current, needs)
             or _no_smaller(price, current, size)
         )
         if why:
@@ -160,11 +157,6 @@ def _same_family(price: Price, current: Price) -> bool:
     """Names that differ in their size alone: `m5.large`, `n2-standard-8`, `Standard_D8s_v3`, `GP_Gen5_8`."""
     own, other = current.key.sku, price.key.sku
     return family(own) == family(other) or re.sub(r"(?<=_)\d+$", "", own) == re.sub(r"(?<=_)\d+$", "", other)
-
-
-def _other_host(price: Price, current: Price) -> str | None:
-    """What is attached to one machine can be to others of its family; of any other nobody says so."""
-    return None if _same_family(price, current) else "another family, to which its accelerators may not be attached"
 
 
 def _no_smaller(price: Price, current: Price, size: Size) -> str | None:
