@@ -98,6 +98,7 @@ SIGNALS = tuple(
     for rule in (*RULES.values(), GPU_VM, WATCHED_CACHE)
     for signal in (rule.signals if isinstance(rule, ByUse) else rule.contradicted_by)
 )
+OFF = ("stopped", "terminated", "deallocated", "deleted", "deleting", "completed", "failed", "succeeded")
 LAG_DAYS = 3  # metrics come late: a series that ends so long before the window's end is complete
 WHOLE_MONTH = 32  # days without which nobody has seen whether an older machine works at the month's end
 COVERAGE = 0.75  # share of the idle days that must have data: a gap may hide work
@@ -171,6 +172,8 @@ class Idle:
         profile = one.profile
         kind = kind_of(profile.resource_type)
         rule = RULES.get(kind)
+        if candidate.get("unnamed") and rule is not None and profile.state.lower() not in OFF:
+            yield finding(one, Unknown(("resource ids",)), (), context)
         if profile.monthly_cost <= 0 or (rule is None and (profile.in_inventory or not profile.billed_machine)):
             return  # what the inventory knows and no rule names is another recommender's
         if kind == "model_deployment" and not hourly_lines(profile, context):

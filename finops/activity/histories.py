@@ -22,9 +22,43 @@ FORGOTTEN_DAYS = 28
 
 
 QUERY = """
-with profiles as materialized (
+with unnamed as (
 
-    select * from resource_profile($as_of)
+    -- accounts whose bill names no resource at all (an export without them): what each costs nobody knows
+    select
+        coalesce(provider, '') as provider,
+        coalesce(account_id, billing_account_id, '') as account_id,
+        currency
+    from resource_daily
+    where charge_category = 'Usage' and charge_date <= $as_of and charge_date > $as_of::date - 30
+    group by all
+    having count(nullif(resource_id, '')) = 0
+
+),
+
+profiles as materialized (
+
+    select
+        *,
+        false as unnamed
+    from resource_profile($as_of)
+    union all by name
+    select
+        resources.resource_id,
+        resources.provider,
+        resources.account_id,
+        resources.region,
+        resources.resource_type,
+        resources.sku,
+        resources.state,
+        unnamed.currency,
+        true as unnamed
+    from resources
+    inner join unnamed on resources.provider = unnamed.provider and resources.account_id = unnamed.account_id
+    where resources.observed_at < $as_of::date + 4
+    qualify row_number() over (
+        partition by lower(resources.resource_id), unnamed.currency order by resources.observed_at desc
+    ) = 1
 
 ),
 

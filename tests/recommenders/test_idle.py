@@ -521,6 +521,22 @@ def test_a_cache_stays_where_it_waits_or_use_is_not_known(
     assert why(plan_of(estate, "idle")).startswith(reason)
 
 
+@pytest.mark.parametrize("named", [False, True])
+def test_what_a_bill_without_resource_ids_pays_is_unknown(named: bool) -> None:
+    """Google's standard export: the TPU is listed and measured, and no line says what it costs."""
+    place: dict[str, Any] = {"provider": "Google Cloud", "account_id": "p1"}
+    estate = Estate().charge("other" if named else "", 40.0, ProviderName="Google Cloud", SubAccountId="p1")
+    if not named:
+        estate._rows["charges"] = [row | {"ResourceId": None} for row in estate.charges]
+    estate.resource("tpu", "tpu.googleapis.com/Node", state="READY", **place)
+    estate.resource("off", "tpu.googleapis.com/Node", state="STOPPED", **place)
+    plan = plan_of(estate.metric("tpu", "tpu_duty_cycle", 0.0), "idle", "schedule")
+    assert not plan.recommendations
+    assert [(m.missing, m.ids, m.spend_at_stake) for m in plan.unknowns if "tpu" in m.ids] == (
+        [] if named else [("resource ids", ("tpu",), Decimal("0.00"))]
+    )
+
+
 def test_a_snapshot_saves_what_the_bill_counts_of_it_and_says_what_others_share() -> None:
     estate = Estate().charge("snap", 9.0, PricingUnit="GB-Months", SkuMeter="snapshots", quantity=180.0)
     plan = plan_of(estate.resource("snap", "AWS::EC2::Snapshot", image_id="ami-1", image_state="deregistered"), "idle")
