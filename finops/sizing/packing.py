@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from finops.pricing import Price, number
-from finops.profile import NEGATIONS, Profile
+from finops.profile import NEGATIONS, STALE_DAYS, Profile
 from finops.sizing.capacity import Size
 
 SLOWER = 1.1
@@ -144,7 +144,10 @@ seen as (
         max(list_max(list_transform(entry.days, lambda day: day.highest))) as highest,
         max(list_max(list_transform(entry.days, lambda day: day.rate))) as rate
     from profiles, unnest(metrics) as entries (entry)
-    where lower(resource_type) in ({listed})
+    where
+        lower(resource_type) in ({listed})
+        and coalesce(list_max(list_transform(entry.days, lambda day: day.day)) >= last_billed - {stale_days}, true)
+        and lower(coalesce(billed_as, resource_id)) not in (select key from resource_end($as_of))
     group by all
 ),
 small as (
@@ -200,4 +203,4 @@ order by profiles.provider, profiles.account_id, profiles.resource_id
 def candidates_with_peers(listed: str, rate: float, groups: str) -> str:
     """Every profile; beside one of the types `listed` (`finops.kinds.listed`) with at most `rate` requests a second, its like
     that could share, and beside a group, its machines."""
-    return CANDIDATES.format(listed=listed, rate=rate, groups=groups)
+    return CANDIDATES.format(listed=listed, rate=rate, groups=groups, stale_days=STALE_DAYS)

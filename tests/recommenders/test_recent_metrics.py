@@ -8,6 +8,7 @@ from finops.runner import plans
 from tests.estate import AS_OF, Estate, _day
 from tests.recommenders.test_modernize import volume
 from tests.recommenders.test_plan import machine, priced, why
+from tests.recommenders.test_rightsizing import tenants
 
 
 def blind(estate: Estate, since: int, *metrics: str) -> Estate:
@@ -52,3 +53,14 @@ def test_what_was_off_as_long_as_it_was_unseen_is_judged_by_what_it_did() -> Non
     estate.charge("other", 1.0, days=90)
     (plan,) = plans(estate, AS_OF, kinds=("rightsizing",))
     assert not plan.unknowns
+
+
+def test_an_endpoint_that_is_unseen_or_gone_shares_no_machine() -> None:
+    estate = tenants()
+    names = sorted({row["resource_id"] for row in estate._rows["resources"]})
+    estate._rows["metrics"] = [
+        row for row in estate._rows["metrics"] if row["resource_id"] != names[0] or row["timestamp"] < _day(22)
+    ]
+    estate.charges[:] = [row for row in estate.charges if row["ResourceId"] != names[1] or row["ChargePeriodStart"] < _day(8)]
+    (plan,) = plans(estate, AS_OF, kinds=("rightsizing",))
+    assert {r.finding.scope.resource for r in plan.recommendations} == set(names[2:])
