@@ -34,6 +34,7 @@ class Model:
                  ('', 0) where all are
     parameter    of a table macro; '' where the model is stored
     kept         a macro that many statements of a run ask for the same day: evaluated once
+    portable     a macro that statements of evidence name, and so every database that they are to run in has
     """
 
     name: str

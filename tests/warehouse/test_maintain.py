@@ -40,6 +40,8 @@ def test_compaction_keeps_the_sums_and_vacuum_what_is_young(tmp_path: Path) -> N
         assert reader.rows(cost) == [{"cost": Decimal("13.5")}]  # (4 + 1 + 4) × 1.5
     with duckdb.connect(str(tmp_path / DERIVED), read_only=True) as derived:
         assert derived.execute("select count(*) from charges").fetchone() == (9,)
+        for macro, rows in (("object_listing", 0), ("commitment_spans", 0), ("demand_placed", 9)):  # named by evidence
+            assert derived.execute(f"select count(*) from {macro}(date '2026-01-31')").fetchone() == (rows,), macro
 
 
 def test_a_table_of_more_parts_than_files_allowed_is_left_as_it_is(tmp_path: Path) -> None:

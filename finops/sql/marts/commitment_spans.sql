@@ -2,6 +2,7 @@
 -- reads: resource_daily, commitments
 -- grain: commitment_id
 -- macro: commitment_spans(as_of)
+-- portable: yes
 -- `begun` is the hour of a first day within the last 30: null where it is older, or where the bill is no older than it and no
 -- inventory tells its term. `ended` is true where it covers nothing any more: by its term, else because it is not on the bill.
 with resource_daily as (

@@ -1,6 +1,7 @@
 -- demand_placed: demand_hourly with the machines of lines longer than an hour in hours of those lines.
 -- reads: demand_hourly, metrics, runs
 -- macro: demand_placed(as_of)
+-- portable: yes
 -- Where a resource's runs or hourly metrics say when it ran, it is placed there. Else a day's line of q machine-hours is of
 -- floor(q / 24) machines all day, which is certain of single machines, and a rest that is taken to be in the same first hours
 -- as everyone's: of all arrangements that leaves a constant level the least to cover. `assumed` is the share of a row's usage

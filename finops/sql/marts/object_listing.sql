@@ -2,6 +2,7 @@
 -- reads: objects
 -- grain: bucket, prefix, storage_class, state, age_days_from, bytes
 -- macro: object_listing(as_of)
+-- portable: yes
 -- A bucket's listings are states of it, never parts: of several sources the one that knows reads counts, then the newest;
 -- of several days of that source the newest. One without a day counts where no other is.
 -- A folder that is one of a series (a date, a number, a hash, `key=value`) is no prefix of its own: a rule is written for what
