@@ -35,7 +35,7 @@ HOW = {
     "history": "load earlier days of the metrics and of the inventory; the verdict follows when there is enough",
     "recent metrics": "its metrics end more than a week before its bill does: load those of the newest days",
     "inventory of resources": "load a file with the columns of `resources` (resource_id, provider, resource_type, state, …)",
-    "resource ids": "export the bill with them (Google: the detailed usage cost; Amazon: INCLUDE_RESOURCES), and load it",
+    "resource ids": "export the bill with resource ids (a detailed export has them), and load it",
     "objects": "load an object inventory: a file with the columns of `objects` (bucket, storage_class, bytes, …)",
     "share of objects that change a day": "give the bucket a property changed_share, or load `objects` with bands of days",
     "status of runs": "load a file with the columns of `runs` (run_id, status, started_at, billed_s, …)",

@@ -11,7 +11,7 @@ from finops.activity.streaks import Grade, Signal
 # Compute Optimizer and Cost Explorer call ≤ 5 % at peak idle (2023). A backup computes for up to two hours a night, at most at
 # 30 %; patches and virus scans take three hours on few days.
 CPU = Signal("cpu_utilization", 5.0, "%", "level", far=30.0, quiet_hours=2, upkeep_hours=3)
-# Google's idle VM rule: rx < 2000 B/s, tx < 1000 B/s (2024). Backups send; what is received for an hour is a patch or a visit.
+# Idle machines, by a provider: rx < 2000 B/s, tx < 1000 B/s (2024). Backups send; an hour of receiving is a patch or a visit.
 RECEIVED = Signal("network_in_bytes", 2000.0, "B/s", "rate", upkeep_hours=1, upkeep=Grade.TOUCH)
 SENT = Signal("network_out_bytes", 1000.0, "B/s", "rate", quiet_hours=2, upkeep_hours=3)
 SM = Signal("gpu_sm_active", 5.0, "%", "level")  # below 5 % a GPU waits (DCGM guidance); held memory is not work
