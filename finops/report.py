@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 from finops import queries
 from finops.config import Config
 from finops.errors import ConfigError
-from finops.intake.reconcile import PROVISIONAL_DAYS, Trust, trust
+from finops.intake.reconcile import Trust, trust
 from finops.plans import Instrument, PlanView, gated, instrument_first, replayed_bills, shown_plans
 from finops.queries import configured
+from finops.window import PROVISIONAL_DAYS
 
 if TYPE_CHECKING:
     from finops.warehouse.warehouse import Reader

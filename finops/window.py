@@ -6,7 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
-KNOWN_DAYS = 4
+PROVISIONAL_DAYS = 3
+"""Providers restate the last three days as usage arrives late (their documentation says 24 to 72 hours)."""
+
+KNOWN_DAYS = PROVISIONAL_DAYS + 1
 """A bill trails what happened by three days, and its replay acts three days after `as_of`: who decides on the bill up to
 `as_of` knows what was observed, and which prices were in force, before `as_of` + 4.
 Live inventory is always newer than the bill."""

@@ -14,10 +14,11 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from finops.intake.reconcile import PROVISIONAL_DAYS, Row, Unit
+from finops.intake.reconcile import Row, Unit
 from finops.money import CENT
 from finops.tables import CHARGES, PROVIDER_TOTALS
 from finops.warehouse.checks import own_totals, spent_by_day
+from finops.window import PROVISIONAL_DAYS
 
 if TYPE_CHECKING:
     from finops.warehouse.warehouse import Writer

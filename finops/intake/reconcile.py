@@ -22,14 +22,13 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from finops.money import CENT
+from finops.queries.reads import as_of as last_complete
+from finops.window import PROVISIONAL_DAYS
 
 if TYPE_CHECKING:
     from finops.queries import Reads
 
 BRIDGES = ("tax", "support", "credit")
-PROVISIONAL_DAYS = 3
-"""Providers restate the last three days as usage arrives late (their documentation says 24 to 72 hours)."""
-
 CLOSING_DAY = 5
 """A billing period counts as closed on the fifth of the next month where the provider does not say."""
 
@@ -189,7 +188,7 @@ class Trust:
 
 
 def trust(reader: Reads, as_of: date | None = None, *, sources: Iterable[str] = ()) -> Trust:
-    """The worst of the scope (all sources where none is named), up to `as_of` (default: the last day with charges)."""
+    """The worst of the scope (all sources where none is named), up to `as_of` (default: all that is loaded)."""
     chosen = list(sources)
     rows = reader.rows(
         "select x_source, billing_account_id, x_billing_period, currency, level, against, total_loaded, residual, status, note"
@@ -271,17 +270,18 @@ def _notes(rows: list[dict[str, Any]]) -> list[str]:
 
 
 def provisional(reader: Reads, as_of: date | None = None, sources: Sequence[str] = ()) -> list[str]:
-    """What may still change: the billing period that is not closed at `as_of`, and the last three days."""
+    """What may still change: the billing period that is not closed at `as_of` (default: the last complete loaded day), and
+    the last three days. Fees and taxes are charged to the end of their month: their days are no usage, and not asked."""
+    day = as_of or last_complete(reader)
+    if day is None:
+        return []
     chosen = list(sources)
     rows = reader.rows(
-        "select x_source, max(unit) as period, cast(max(window_end) as date) as last_day from coverage"
-        " where stream = 'charges' and ($every or list_contains($sources, x_source)) group by x_source order by x_source",
-        {"every": not chosen, "sources": chosen},
+        "select x_source, max(unit) as period from coverage where stream = 'charges' and unit <= strftime($day::date, '%Y-%m')"
+        " and ($every or list_contains($sources, x_source)) group by x_source order by x_source",
+        {"day": day, "every": not chosen, "sources": chosen},
     )
-    # a coverage window ends where the next day begins, and so does `as_of`
-    end = as_of + timedelta(days=1) if as_of else max((row["last_day"] for row in rows if row["last_day"]), default=None)
-    if end is None:
-        return []
+    end = day + timedelta(days=1)
     notes = []
     for row in rows:
         year, month = int(row["period"][:4]), int(row["period"][5:7])

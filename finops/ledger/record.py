@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 from finops import CALCULATION_VERSION, queries
 from finops.config import Config
 from finops.errors import ConfigError, DataError, FinopsError
-from finops.intake.reconcile import PROVISIONAL_DAYS
 from finops.ledger import kept
 from finops.ledger.bill import Usage, lines_of, seen_on_bill
 from finops.ledger.entries import Entry, History, PlanRun, Verb
@@ -25,6 +24,7 @@ from finops.plans import PlanView, make_plans
 from finops.runner import recommenders
 from finops.table import Table
 from finops.warehouse.records import record_select
+from finops.window import PROVISIONAL_DAYS
 
 if TYPE_CHECKING:
     from finops.warehouse.warehouse import Reader, Warehouse

@@ -14,9 +14,9 @@ from finops.anomaly import LEAST_DAYS, WINDOW, Span, unusual
 from finops.money import cents
 from finops.queries.changes import Item, explain
 from finops.queries.costs import METRIC_COLUMNS, Condition, CostMetric, column_name, condition_test, expression
-from finops.queries.month_end import PROVISIONAL_DAYS
 from finops.queries.reads import Reads
 from finops.queries.teams import DAILY_WITH_TAGS
+from finops.window import PROVISIONAL_DAYS
 
 DAYS = 30
 """How far back unusual days are looked for: a billing month."""

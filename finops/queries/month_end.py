@@ -15,9 +15,7 @@ from finops.money import cents
 from finops.queries.costs import METRIC_COLUMNS, Condition, CostMetric, condition_test, expression
 from finops.queries.reads import Reads
 from finops.queries.teams import DAILY_WITH_TAGS
-
-PROVISIONAL_DAYS = 3
-"""The last days whose lines may still be late (connector contract)."""
+from finops.window import PROVISIONAL_DAYS
 
 HISTORY_DAYS = 180
 """What a forecast is made from: its forecasters look back eight weeks, its interval at sixty origins before that."""

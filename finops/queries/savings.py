@@ -12,8 +12,8 @@ from finops.ledger import kept
 from finops.ledger.entries import Entry, Standing, Status
 from finops.ledger.realised import Realised, realised, realised_commitment
 from finops.money import cents
-from finops.queries.month_end import PROVISIONAL_DAYS
 from finops.queries.reads import Reads, as_of
+from finops.window import PROVISIONAL_DAYS
 
 ZERO = Decimal("0.00")
 

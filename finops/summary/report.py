@@ -9,7 +9,6 @@ from decimal import Decimal
 from typing import Any
 
 from finops.charts import Bar, Point
-from finops.intake.reconcile import PROVISIONAL_DAYS
 from finops.model import Recommendation
 from finops.money import cents
 from finops.portfolio import Plan, Step, waterfall_bars
@@ -24,6 +23,7 @@ from finops.summary.report_followed import anomaly_section, followed_section, ml
 from finops.summary.status import PERIODS, period_rows, recent, source_row
 from finops.summary.teams import UNTAXED, month_row, unowned_words
 from finops.summary.trust import trust_words
+from finops.window import PROVISIONAL_DAYS
 
 ROWS, TEAMS = 10, 20
 """Changes and recommendations, and teams that a reader sees; the command below lists them all."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -74,6 +75,31 @@ def test_a_missing_month_and_the_open_one_are_named(warehouse: Warehouse, tmp_pa
         notes = "; ".join(trust(reader).notes)
     assert "focus:acc-1 acc-1: no bill of 2026-08" in notes
     assert "2026-09 is open until 2026-10-05" in notes
+
+
+@pytest.mark.parametrize("as_of", [None, date(2026, 9, 17)])
+def test_fees_and_taxes_to_the_end_of_the_month_make_no_later_day_provisional(
+    as_of: date | None, warehouse: Warehouse, tmp_path: Path
+) -> None:
+    bill = tmp_path / "bill.csv"
+    month = {"ChargePeriodStart": "2026-09-01T00:00:00Z", "ChargePeriodEnd": "2026-10-01T00:00:00Z"}
+    day = {"ChargePeriodStart": "2026-09-17T00:00:00Z", "ChargePeriodEnd": "2026-09-18T00:00:00Z"}
+    bill.write_text(text(day, month | {"ChargeCategory": "Tax"}, month | {"ChargeCategory": "Purchase"}))
+    deliver(warehouse, bill)
+    with warehouse.reader() as reader:
+        notes = trust(reader, as_of).notes
+    assert "focus:acc-1: 2026-09 is open until 2026-10-05; the days from 2026-09-15 are provisional" in notes
+
+
+def test_a_plan_of_an_earlier_day_names_the_period_that_was_open_then(warehouse: Warehouse, tmp_path: Path) -> None:
+    for month in ("08", "09"):
+        path = tmp_path / f"{month}.csv"
+        start: dict[str, Any] = dict.fromkeys(("BillingPeriodStart", "ChargePeriodStart"), f"2026-{month}-01T00:00:00Z")
+        path.write_text(text(ChargePeriodEnd=f"2026-{month}-02T00:00:00Z", **start))
+        deliver(warehouse, path)
+    with warehouse.reader() as reader:
+        notes = trust(reader, date(2026, 8, 20)).notes
+    assert "focus:acc-1: 2026-08 is open until 2026-09-05; the days from 2026-08-18 are provisional" in notes
 
 
 SIGNS = {

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from finops.queries import Condition, anomalies
-from finops.queries.month_end import PROVISIONAL_DAYS
+from finops.window import PROVISIONAL_DAYS
 from tests.estate import AS_OF, Estate
 
 SETTLED = AS_OF - timedelta(days=PROVISIONAL_DAYS)
