@@ -183,7 +183,18 @@ def loaded(reader: Reader) -> date:
 
 def compared(reader: Reader, first: date | None, last: date | None) -> tuple[date, date]:
     """The days asked for, as far as they are loaded: the others would look like a drop. By default the last complete month.
-    Raises ConfigError where none of them is."""
+    Says which bill begins later than what they are compared with. Raises ConfigError where none of them is loaded."""
+    from finops import queries
+
+    begin, end = _loaded_days(reader, first, last)
+    before = queries.previous(begin, end)
+    for currency, began in queries.first_days(reader).items():
+        if before[0] < began <= end:
+            say(f"the bill in {currency} begins on {began}: what {before[0]} to {before[1]} cost before it is not known")
+    return begin, end
+
+
+def _loaded_days(reader: Reader, first: date | None, last: date | None) -> tuple[date, date]:
     from datetime import timedelta
 
     end = loaded(reader)

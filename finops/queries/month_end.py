@@ -39,6 +39,7 @@ class MonthEnd:
     actual    billed days up to `as_of`, exactly, provisional ones as they stand
     nowcast   what the provisional days are expected to gain yet
     expected  actual + nowcast + forecast of the days left; `low` … `high` in four months of five
+    previous  the month before; None where no source of the scope has that billing period loaded
     exceeds   how likely the budget is exceeded, 0 … 1; None without a budget or without past errors
     """
 
@@ -51,7 +52,7 @@ class MonthEnd:
     expected: Decimal | None
     low: Decimal | None
     high: Decimal | None
-    previous: Decimal
+    previous: Decimal | None
     budget: Decimal | None
     exceeds: float | None
 
@@ -65,8 +66,8 @@ def month_ends(
     reads: Reads, as_of: date, *, metric: CostMetric = "effective", where: Sequence[Condition] = (), name: str = "all"
 ) -> list[MonthEnd]:
     """The month of `as_of`, one row a currency. Raises ConfigError for an unknown column."""
-    series = _daily(reads, as_of, metric, where)
-    return [_month_end(name, currency, as_of, days, None) for currency, days in sorted(series.items())]
+    series, known = _daily(reads, as_of, metric, where), _month_before_known(reads, as_of, where)
+    return [_month_end(name, currency, as_of, days, currency in known) for currency, days in sorted(series.items())]
 
 
 def budgets(reads: Reads, as_of: date, wanted: Sequence[Budget]) -> list[MonthEnd]:
@@ -74,7 +75,8 @@ def budgets(reads: Reads, as_of: date, wanted: Sequence[Budget]) -> list[MonthEn
     result = []
     for budget in wanted:
         days = _daily(reads, as_of, budget.metric, budget.where).get(budget.currency, {})
-        result.append(_month_end(budget.name, budget.currency, as_of, days, budget.amount))
+        known = budget.currency in _month_before_known(reads, as_of, budget.where)
+        result.append(_month_end(budget.name, budget.currency, as_of, days, known, budget.amount))
     return result
 
 
@@ -127,12 +129,35 @@ def _daily(reads: Reads, as_of: date, metric: CostMetric, where: Sequence[Condit
     return series
 
 
-def _month_end(name: str, currency: str, as_of: date, days: dict[date, Decimal], budget: Decimal | None) -> MonthEnd:
+def _month_before_known(reads: Reads, as_of: date, where: Sequence[Condition]) -> set[str]:
+    """Currencies of which a source of the scope has the billing period before that of `as_of` loaded."""
+    before = as_of.replace(day=1) - timedelta(days=1)
+    params: dict[str, object] = {"as_of": as_of, "first": as_of - timedelta(days=HISTORY_DAYS), "before": f"{before:%Y-%m}"}
+    tests = " and ".join(condition_test(condition, True, params) for condition in where)
+    rows = reads.rows(
+        f"""
+        with daily as ({DAILY_WITH_TAGS}),
+        mine as (
+            select distinct x_source, currency from daily
+            where charge_date <= $as_of and charge_date > $first {f"and {tests}" if tests else ""}
+        )
+        select distinct mine.currency from mine
+        inner join spend_monthly on mine.x_source = spend_monthly.x_source and mine.currency = spend_monthly.currency
+        where spend_monthly.x_billing_period = $before
+        """,
+        params,
+    )
+    return {row["currency"] for row in rows}
+
+
+def _month_end(
+    name: str, currency: str, as_of: date, days: dict[date, Decimal], before_known: bool, budget: Decimal | None = None
+) -> MonthEnd:
     first, end = as_of.replace(day=1), _month_s_end(as_of)
     before = (first - timedelta(days=1)).replace(day=1)
     actual = sum((amount for day, amount in days.items() if day >= first), Decimal(0))
     outlook = _outlook(days, as_of, end) if days else None
-    previous = sum((amount for day, amount in days.items() if before <= day < first), Decimal(0))
+    previous = sum((amount for day, amount in days.items() if before <= day < first), Decimal(0)) if before_known else None
     unknown = MonthEnd(
         name, currency, f"{first:%Y-%m}", as_of, actual, Decimal(0), None, None, None, previous, budget, exceeds=None
     )

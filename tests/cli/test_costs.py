@@ -91,6 +91,22 @@ def test_days_that_are_not_loaded_are_not_compared(finops: Call, company: Path) 
     assert finops(*compare, "--from", "2026-11-01", "--to", "2026-11-30").code == 2
 
 
+def test_a_bill_that_begins_later_than_what_it_is_compared_with_says_so(finops: Call, company: Path) -> None:
+    (began,) = json.loads(
+        finops(
+            "sql",
+            "select min(charge_date) as day from resource_daily where currency = 'USD'",
+            "--warehouse",
+            company,
+            "--format",
+            "json",
+        ).out
+    )
+    ran = finops("costs", "--compare", "--from", began["day"], "--to", "2026-10-31", "--warehouse", company)
+    assert f"the bill in USD begins on {began['day']}: what " in ran.err
+    assert "begins on" not in finops("costs", "--compare", "--from", "2026-10-01", "--warehouse", company).err
+
+
 @pytest.mark.parametrize("command", ["forecast", "allocate", "anomalies", "ml"])
 def test_a_column_that_daily_spend_does_not_keep_is_named(finops: Call, company: Path, command: str) -> None:
     ran = finops(command, "--where", "InvoiceId=1", "--warehouse", company)

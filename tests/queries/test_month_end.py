@@ -77,3 +77,19 @@ def test_a_month_that_is_over_has_exceeded_its_budget_or_not() -> None:
     wanted = [Budget("more", Decimal(309), "USD"), Budget("less", Decimal(311), "USD")]
     found = budgets(Estate().charge("i", 10.0, days=120), date(2026, 10, 31), wanted)
     assert [row.exceeds for row in found] == [1.0, 0.0]
+
+
+def test_a_month_that_is_not_loaded_is_unknown_and_not_nothing() -> None:
+    """Of one source the month before is loaded; of the other it is not."""
+    estate = Estate().charge("i", 10.0, days=50).charge("j", 90.0, days=20, x_source="t", RegionId="eu-west-1")
+    as_of = date(2026, 10, 31)
+    regions = ("us-east-1", "eu-west-1")
+    found = [month_ends(estate, as_of, where=(Condition("region", (region,)),)) for region in regions]
+    assert [month.previous for months in found for month in months] == [Decimal(190), None]
+    assert month(Estate().charge("i", 10.0, days=20), date(2026, 10, 31)).previous is None
+
+
+def test_a_scope_that_began_this_month_cost_nothing_in_the_one_before() -> None:
+    estate = Estate().charge("i", 10.0, days=50).charge("j", 90.0, days=20, RegionId="eu-west-1")
+    (found,) = month_ends(estate, date(2026, 10, 31), where=(Condition("region", ("eu-west-1",)),))
+    assert found.previous == 0
