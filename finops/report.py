@@ -19,6 +19,7 @@ from finops.window import PROVISIONAL_DAYS
 if TYPE_CHECKING:
     from finops.warehouse.warehouse import Reader
 
+BEFORE_TAX = queries.Condition("charge", ("Tax",), negated=True)
 WEEK_DAYS = 7
 DAILY_DAYS = 56
 """Days of the daily line: eight weeks, so that each weekday stands beside its own kind."""
@@ -31,6 +32,7 @@ class Weekly:
 
     begins       the first day of the loaded bill, by currency
     first, last  the last seven days that no provider restates any more (inclusive)
+    totals, changes, daily  before tax, which falls on one day of its month
     daily        spend a day, the provisional days included
     teams        the month of `as_of` up to that day
     ahead        what ends within a year, with what it holds off the bill
@@ -85,7 +87,8 @@ def weekly(reader: Reader, config: Config, where: Sequence[str] = ()) -> Weekly:
     last = day - timedelta(days=PROVISIONAL_DAYS)
     plans = tuple(shown_plans(reader, config, day))
     ml = queries.ml(reader, day, configured.allocation(config), conditions)
-    week = queries.CostQuery((), first=last - timedelta(days=WEEK_DAYS - 1), last=last, where=conditions)
+    untaxed = (*conditions, BEFORE_TAX)
+    week = queries.CostQuery((), first=last - timedelta(days=WEEK_DAYS - 1), last=last, where=untaxed)
     return Weekly(
         as_of=day,
         first=last - timedelta(days=WEEK_DAYS - 1),
@@ -96,7 +99,7 @@ def weekly(reader: Reader, config: Config, where: Sequence[str] = ()) -> Weekly:
         begins=queries.first_days(reader),
         totals=tuple(queries.changes(reader, week)),
         changes=tuple(queries.changes(reader, replace(week, by=("service",)))),
-        daily=_daily(reader, day, conditions),
+        daily=_daily(reader, day, untaxed),
         months=tuple(queries.month_ends(reader, day, where=conditions)),
         budgets=tuple(queries.budgets(reader, day, configured.budgets(config))),
         plans=plans,

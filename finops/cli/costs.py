@@ -29,7 +29,8 @@ def costs(
     last: Annotated[str | None, typer.Option("--to", help="Last day, included.", metavar="DATE")] = None,
     where: WhereOption = None,
     compare: Annotated[
-        bool, typer.Option("--compare", help="Against the period before, split into usage, mix, price and exchange rate.")
+        bool,
+        typer.Option("--compare", help="Against the period before: usage, mix, price, exchange rate, fees and tax."),
     ] = False,
     currency: Annotated[
         str | None, typer.Option("--currency", help="Convert each day at its loaded rate (default: separate totals).")

@@ -1,4 +1,4 @@
-"""Why spend changed between two periods: usage, mix, price and exchange rate, which sum to the change exactly."""
+"""Why spend changed between two periods: usage, mix, price, exchange rate, fees and tax, which sum to the change exactly."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 from finops.queries.costs import METRIC_COLUMNS, CostQuery, column_name, condition_test, expression, in_daily
 from finops.queries.month_end import outstanding
@@ -14,6 +14,9 @@ from finops.queries.reads import Reads
 
 ZERO = Decimal(0)
 PLACES = Decimal("0.000000000001")
+
+
+Kind: TypeAlias = Literal["used", "fees", "tax"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,16 +27,19 @@ class Item:
     quantity: tuple[Decimal, Decimal]
     cost: tuple[Decimal, Decimal]
     priced: tuple[Decimal, Decimal]
+    kind: Kind = "used"
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One group: before + usage + mix + price + exchange = after, exactly.
+    """One group: before + usage + mix + price + exchange + fees + tax = after, exactly.
 
     usage     more or less of the same, at the average price before; things that began or ended
     mix       dearer or cheaper things of the same unit, at their prices before
     price     other prices for the same things, in the currency that they are priced in
     exchange  the same amounts at another rate
+    fees      purchases, and what is charged for more days than are compared: all of it is on its first day
+    tax       on whatever days the provider puts it
     """
 
     keys: tuple[object, ...]
@@ -44,6 +50,8 @@ class Change:
     mix: Decimal
     price: Decimal
     exchange: Decimal
+    fees: Decimal = ZERO
+    tax: Decimal = ZERO
 
     @property
     def change(self) -> Decimal:
@@ -98,20 +106,39 @@ def changes(reads: Reads, query: CostQuery) -> list[Change]:
         raise ValueError("a comparison needs its first and last day")
     before = previous(query.first, query.last)
     groups: dict[tuple[tuple[object, ...], str], list[Item]] = {}
-    for row in reads.rows(*_items(query, before, daily=_is_in_daily(reads, query))):
+    for row in reads.rows(*_items(query, before, daily=_is_in_daily(reads, query, before))):
         keys = tuple(row[f"k{i}"] for i in range(len(query.by)))
         groups.setdefault((keys, row["currency"]), []).append(_item(row))
     found = [explain(keys, currency, items) for (keys, currency), items in groups.items()]
     return sorted(found, key=lambda c: (c.currency, -abs(c.change), str(c.keys)))
 
 
-def _is_in_daily(reads: Reads, query: CostQuery) -> bool:
-    """Whether the daily mart tells the same: its grain keeps every price apart, but not the currency that it is priced in."""
+KIND = """
+    case when {category} = 'Tax' then 'tax' when {category} = 'Purchase' or {longer} then 'fees' else 'used' end
+"""
+
+
+def _longer(first: date, last: date) -> str:
+    """SQL of whether a charge is for more days than these. One month is up to three days longer than another."""
+    days = (last - first).days + 1
+    return f"coalesce(ChargePeriodEnd > ChargePeriodStart + to_days({days + 3 if days >= SHORTEST_MONTH else days}), false)"
+
+
+SHORTEST_MONTH = 28
+
+
+def _is_in_daily(reads: Reads, query: CostQuery, before: tuple[date, date]) -> bool:
+    """Whether the daily mart tells the same: its grain keeps every price apart, but not the currency that it is priced in,
+    nor for how long usage is charged."""
     names = [column_name(name) for name in (*query.by, *(condition.column for condition in query.where))]
     if not all(in_daily(name) for name in names):
         return False
     priced = "select 1 from charges where PricingCurrency is distinct from BillingCurrency and PricingCurrency is not null"
-    return not reads.rows(f"{priced} limit 1")
+    if reads.rows(f"{priced} limit 1"):
+        return False
+    days = {"from": before[0], "last": query.last}
+    dated = f"select 1 from charges where {expression('day', False)} between $from and $last"
+    return not reads.rows(f"{dated} and ChargeCategory not in ('Tax', 'Purchase') and {_longer(*before)} limit 1", days)
 
 
 OF_DAILY = {"SkuPriceId": "sku_price_id", "PricingUnit": "pricing_unit", "PricingQuantity": "pricing_quantity"}
@@ -139,6 +166,7 @@ def _items(query: CostQuery, before: tuple[date, date], *, daily: bool) -> tuple
     named = {name: column if daily else name for name, column in OF_DAILY.items()}
     item = ("RegionId", "SkuId", "SkuPriceId", "SkuMeter", "PricingCategory", "ChargeCategory")
     items = ", ".join(named.get(name) or expression(name, daily) for name in item)
+    kind = KIND.format(category=expression("ChargeCategory", daily), longer="false" if daily else _longer(*before))
     priced = f"coalesce({cost}, 0)" if daily else PRICED.format(cost=cost)
     sums = ", ".join(
         f"sum({what}) filter (where period = {number})::decimal(38, 12) as {name}{number}"
@@ -155,13 +183,14 @@ def _items(query: CostQuery, before: tuple[date, date], *, daily: bool) -> tuple
                 {"currency" if daily else "BillingCurrency"} as currency,
                 coalesce({named["PricingUnit"]}, '') as unit,
                 concat_ws('/', {items}) as item,
+                {kind} as kind,
                 coalesce({named["PricingQuantity"]}, 0) as quantity,
                 coalesce({cost}, 0) as cost,
                 {priced} as priced
             from {"resource_daily" if daily else "charges"}
             where {" and ".join(tests)}
         )
-        select {by} currency, unit, item, {sums} from lines group by {by} currency, unit, item
+        select {by} currency, unit, item, kind, {sums} from lines group by {by} currency, unit, item, kind
         """,
         params,
     )
@@ -169,7 +198,7 @@ def _items(query: CostQuery, before: tuple[date, date], *, daily: bool) -> tuple
 
 def _item(row: Mapping[str, Any]) -> Item:
     pairs = {name: (row[f"{name}0"] or ZERO, row[f"{name}1"] or ZERO) for name in ("quantity", "cost", "priced")}
-    return Item(row["unit"], **pairs)
+    return Item(row["unit"], **pairs, kind=row["kind"])
 
 
 def explain(keys: tuple[object, ...], currency: str, items: Sequence[Item]) -> Change:
@@ -177,13 +206,15 @@ def explain(keys: tuple[object, ...], currency: str, items: Sequence[Item]) -> C
     before = sum((item.cost[0] for item in items), ZERO)
     after = sum((item.cost[1] for item in items), ZERO)
     price = exchange = usage = ZERO
-    for item in items:
+    used = [item for item in items if item.kind == "used"]
+    for item in used:
         mine = _price_and_exchange(item)
         price, exchange = price + mine[0], exchange + mine[1]
-    for unit in dict.fromkeys(item.unit for item in items):
-        usage += _usage([item for item in items if item.unit == unit])
-    mix = after - before - usage - price - exchange
-    return Change(keys, currency, before, after, usage, mix, price, exchange)
+    for unit in dict.fromkeys(item.unit for item in used):
+        usage += _usage([item for item in used if item.unit == unit])
+    fees, tax = (sum((i.cost[1] - i.cost[0] for i in items if i.kind == kind), ZERO) for kind in ("fees", "tax"))
+    mix = after - before - usage - price - exchange - fees - tax
+    return Change(keys, currency, before, after, usage, mix, price, exchange, fees, tax)
 
 
 def _price_and_exchange(item: Item) -> tuple[Decimal, Decimal]:

@@ -33,11 +33,11 @@ def costs_text(reader: Reader, query: queries.CostQuery, fmt: render.Format) -> 
 
 
 def change_rows(found: Sequence[queries.Change], by: Sequence[str]) -> list[dict[str, object]]:
-    """One row a group: before, after, and what of the change is usage, mix, price and exchange rate."""
+    """One row a group: before, after, and what of the change is usage, mix, price, exchange rate, fees and tax."""
     return [
         {**dict(zip(by, change.keys, strict=True)), "currency": change.currency, "before": change.before}
         | {"after": change.after, "change": change.change, "usage": change.usage, "mix": change.mix}
-        | {"price": change.price, "exchange": change.exchange}
+        | {"price": change.price, "exchange": change.exchange, "fees": change.fees, "tax": change.tax}
         for change in found
     ]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import date, timedelta
@@ -14,7 +15,7 @@ from finops.money import cents
 from finops.portfolio import Plan, Step, waterfall_bars
 from finops.queries import EXPIRY_DAYS, Change, TeamRow, unowned
 from finops.render import amount, plain
-from finops.report import DAILY_DAYS, Weekly
+from finops.report import BEFORE_TAX, DAILY_DAYS, Weekly
 from finops.summary.blocks import BarChart, Block, Command, Document, LineChart, Paragraph, Row, Section, TableOf, first_of
 from finops.summary.costs import change_rows
 from finops.summary.ml import ml_tables
@@ -58,7 +59,7 @@ def _spend(report: Weekly) -> Section:
     before = report.before
     blocks: list[Block] = [
         Paragraph(
-            f"{report.first} to {report.last} against {before[0]} to {before[1]}, effective cost. "
+            f"{report.first} to {report.last} against {before[0]} to {before[1]}, effective cost before tax. "
             f"The {PROVISIONAL_DAYS} days after it are provisional, and left out: they would look like a drop."
         )
     ]
@@ -77,7 +78,9 @@ def _spend(report: Weekly) -> Section:
 
 
 def _compared(report: Weekly) -> str:
-    return f"finops costs --by service --compare --from {report.first} --to {report.last}"
+    return (
+        f"finops costs --by service --compare --from {report.first} --to {report.last} --where {shlex.quote(str(BEFORE_TAX))}"
+    )
 
 
 def _said(change: Change, report: Weekly) -> Paragraph:
@@ -85,6 +88,7 @@ def _said(change: Change, report: Weekly) -> Paragraph:
         return Paragraph(f"{change.currency}: the bill begins after {report.before[0]}, so the weeks cannot be compared.", True)
     share = f" ({change.change / change.before:+.1%})" if change.before > 0 else ""
     parts = {"usage": change.usage, "mix": change.mix, "price": change.price, "exchange rate": change.exchange}
+    parts |= {"fees": change.fees}
     why = ", ".join(f"{name} {cents(part):+,}" for name, part in parts.items() if cents(part))
     return Paragraph(
         f"{change.currency}: {amount(change.after)} after {amount(change.before)}, {cents(change.change) + 0:+,}{share}"

@@ -79,7 +79,7 @@ def test_late_lines_are_no_drop(finops: Call, company: Path) -> None:
     (month,) = json.loads(finops("forecast", *scope).out)["rows"]
     assert [row["after"] for row in compared if row["service"] == "(not billed yet)"] == [month["nowcast"]]
     for row in compared:
-        parts = sum(Decimal(row[name]) for name in ("usage", "mix", "price", "exchange"))
+        parts = sum(Decimal(row[name]) for name in ("usage", "mix", "price", "exchange", "fees", "tax"))
         assert Decimal(row["before"]) + parts == Decimal(row["after"])
 
 

@@ -161,7 +161,7 @@ def test_its_numbers_are_those_of_the_questions(company: Path, folder: Path) -> 
         teams[row["currency"]] = teams.get(row["currency"], Decimal(0)) + Decimal(row["total"])
     assert teams == month
     for row in report["spend"]:
-        parts = sum((Decimal(row[part]) for part in ("usage", "mix", "price", "exchange")), Decimal(0))
+        parts = sum((Decimal(row[part]) for part in ("usage", "mix", "price", "exchange", "fees", "tax")), Decimal(0))
         assert Decimal(row["before"]) + parts == Decimal(row["after"])
 
 

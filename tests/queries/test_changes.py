@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -11,34 +11,38 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from finops.queries import NOT_BILLED, Condition, CostQuery, changes, days_of, month_ends, pending, previous
-from finops.queries.changes import Change, Item, explain
+from finops.queries.changes import Change, Item, Kind, explain
 from tests.estate import Estate
 
 
-def item(q: tuple[str, str], c: tuple[str, str], p: tuple[str, str] | None = None, unit: str = "Hours") -> Item:
+def item(
+    q: tuple[str, str], c: tuple[str, str], p: tuple[str, str] | None = None, unit: str = "Hours", kind: Kind = "used"
+) -> Item:
     def pair(values: tuple[str, str]) -> tuple[Decimal, Decimal]:
         return Decimal(values[0]), Decimal(values[1])
 
-    return Item(unit, pair(q), pair(c), pair(p or c))
+    return Item(unit, pair(q), pair(c), pair(p or c), kind)
 
 
 def parts(*items: Item) -> tuple[Decimal, ...]:
     found = explain((), "EUR", items)
-    return found.usage, found.mix, found.price, found.exchange
+    return found.usage, found.mix, found.price, found.exchange, found.fees, found.tax
 
 
 @pytest.mark.parametrize(
     ("items", "expected"),
     [
-        ([item(("10", "15"), ("20", "30"))], (10, 0, 0, 0)),
-        ([item(("10", "10"), ("20", "25"))], (0, 0, 5, 0)),
-        ([item(("10", "10"), ("20", "22"), ("20", "20"))], (0, 0, 0, 2)),
-        ([item(("10", "0"), ("10", "0")), item(("10", "20"), ("30", "60"))], (0, 20, 0, 0)),
-        ([item(("0", "5"), ("0", "10"))], (10, 0, 0, 0)),
-        ([item(("5", "0"), ("10", "0"))], (-10, 0, 0, 0)),
-        ([item(("0", "0"), ("4", "7"), unit="")], (3, 0, 0, 0)),
+        ([item(("10", "15"), ("20", "30"))], (10, 0, 0, 0, 0, 0)),
+        ([item(("10", "10"), ("20", "25"))], (0, 0, 5, 0, 0, 0)),
+        ([item(("10", "10"), ("20", "22"), ("20", "20"))], (0, 0, 0, 2, 0, 0)),
+        ([item(("10", "0"), ("10", "0")), item(("10", "20"), ("30", "60"))], (0, 20, 0, 0, 0, 0)),
+        ([item(("0", "5"), ("0", "10"))], (10, 0, 0, 0, 0, 0)),
+        ([item(("5", "0"), ("10", "0"))], (-10, 0, 0, 0, 0, 0)),
+        ([item(("0", "0"), ("4", "7"), unit="")], (3, 0, 0, 0, 0, 0)),
+        ([item(("1", "1"), ("4", "7"), kind="fees"), item(("10", "15"), ("20", "30"))], (10, 0, 0, 0, 3, 0)),
+        ([item(("1", "1"), ("4", "0"), ("5", "0"), kind="tax")], (0, 0, 0, 0, 0, -4)),
     ],
-    ids=["more of the same", "a dearer price", "another rate", "a dearer thing instead", "begun", "ended", "a fee"],
+    ids=["more of the same", "dearer", "another rate", "a dearer thing instead", "begun", "ended", "no quantity", "fee", "tax"],
 )
 def test_one_cause(items: list[Item], expected: tuple[int, ...]) -> None:
     assert parts(*items) == tuple(Decimal(value) for value in expected)
@@ -47,8 +51,9 @@ def test_one_cause(items: list[Item], expected: tuple[int, ...]) -> None:
 MONEY = st.decimals(0, 10_000, places=6, allow_nan=False)
 ITEMS = st.lists(
     st.builds(
-        lambda q0, q1, c0, c1, p0, p1, unit: Item(unit, (q0, q1), (c0, c1), (p0, p1)),
+        lambda q0, q1, c0, c1, p0, p1, unit, kind: Item(unit, (q0, q1), (c0, c1), (p0, p1), kind),
         MONEY, MONEY, MONEY, MONEY, MONEY, MONEY, st.sampled_from(["Hours", "GB", ""]),
+        st.sampled_from(["used", "fees", "tax"]),
     ),
     min_size=1, max_size=6,
 )  # fmt: skip
@@ -57,7 +62,8 @@ ITEMS = st.lists(
 @given(ITEMS)
 def test_the_parts_sum_to_the_change(items: list[Item]) -> None:
     found = explain((), "USD", items)
-    assert found.before + found.usage + found.mix + found.price + found.exchange == found.after
+    parts = found.usage + found.mix + found.price + found.exchange + found.fees + found.tax
+    assert found.before + parts == found.after
 
 
 @pytest.mark.parametrize(
@@ -86,11 +92,52 @@ def test_exchange_rates_are_read_off_the_bill() -> None:
     assert found == Change(("AWS",), "EUR", Decimal(9), Decimal("9.3"), Decimal(0), Decimal(0), Decimal(0), Decimal("0.3"))
 
 
+def week_of(estate: Estate, by: str = "provider") -> Change:
+    """8 to 14 October against the week before it."""
+    (found,) = changes(estate, CostQuery((by,), first=date(2026, 10, 8), last=date(2026, 10, 14)))
+    return found
+
+
+@pytest.mark.parametrize(
+    ("columns", "months", "parts"),
+    [
+        ({"ChargeCategory": "Tax"}, True, (0, 0, -300)),
+        ({"ChargeCategory": "Purchase"}, True, (0, -300, 0)),
+        ({"ChargeCategory": "Purchase"}, False, (0, -300, 0)),  # of one day, as many exports date it
+        ({"SkuMeter": "hosted zone"}, True, (0, -300, 0)),
+        ({"SkuMeter": "hosted zone"}, False, (-300, 0, 0)),
+    ],
+    ids=["tax", "fee", "fee of one day", "usage of a month", "usage of a day"],
+)
+@pytest.mark.parametrize("by", ["provider", "ChargeFrequency"])  # from daily spend, and from charges
+def test_what_is_charged_for_a_month_is_no_less_usage_a_week_later(
+    columns: dict[str, Any], months: bool, parts: tuple[int, ...], by: str
+) -> None:
+    estate = Estate().charge("i", 10.0, days=60)
+    month = dict(estate.charges[30], ChargePeriodStart=datetime(2026, 10, 1, tzinfo=UTC))
+    month["ChargePeriodEnd"] = datetime(2026, 11, 1, tzinfo=UTC) if months else datetime(2026, 10, 2, tzinfo=UTC)
+    estate.add("charges", **(month | {"EffectiveCost": 300.0, "ResourceId": "m"} | columns))
+    found = week_of(estate, by)
+    assert (found.before, found.after) == (370, 70)
+    assert (found.usage + found.mix + found.price, found.fees, found.tax) == parts
+
+
+def test_a_months_charge_is_usage_where_months_are_compared() -> None:
+    """February against January: 28 days and 31."""
+    estate = Estate()
+    for start in (datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 2, 1, tzinfo=UTC), datetime(2026, 3, 1, tzinfo=UTC)):
+        day = dict(Estate().charge("i", 10.0, days=1).charges[0], ChargePeriodStart=start)
+        estate.add("charges", **(day | {"ChargePeriodEnd": (start + timedelta(days=31)).replace(day=1)}))
+    for month in (date(2026, 2, 28), date(2026, 3, 31)):
+        (found,) = changes(estate, CostQuery(("provider",), first=month.replace(day=1), last=month))
+        assert (found.before, found.after, found.fees) == (10, 10, 0)
+
+
 def late(*, where: tuple[Condition, ...] = (), last: date = date(2026, 10, 20)) -> tuple[list[Change], Estate]:
     """A hundred days of 10 USD, of which the last three have billed a third so far, as of 20 October."""
     estate = Estate().charge("i", 10.0, days=120)
     for charge in estate.charges[11:14]:
-        charge["EffectiveCost"] = 3.0
+        charge |= {"EffectiveCost": 3.0, "PricingQuantity": 7.2}
     query = CostQuery(("service", "region"), first=date(2026, 10, 1), last=last, where=where)
     return pending(estate, date(2026, 10, 20), query), estate
 
