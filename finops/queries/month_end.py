@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from decimal import Decimal
 
@@ -13,6 +13,7 @@ from finops.commitment.levels import Floats
 from finops.forecast import Forecast, fees, fees_ahead, forecast, without_fees
 from finops.money import cents
 from finops.queries.costs import METRIC_COLUMNS, Condition, CostMetric, condition_test, expression
+from finops.queries.late import COMPLETE_SERVICES
 from finops.queries.reads import Reads
 from finops.queries.teams import DAILY_WITH_TAGS
 from finops.window import PROVISIONAL_DAYS
@@ -74,7 +75,7 @@ def budgets(reads: Reads, as_of: date, wanted: Sequence[Budget]) -> list[MonthEn
     """Each budget with the month of its scope. Other currencies than the budget's are not counted against it."""
     result = []
     for budget in wanted:
-        days = _daily(reads, as_of, budget.metric, budget.where).get(budget.currency, {})
+        days = _daily(reads, as_of, budget.metric, budget.where).get(budget.currency, _Days())
         known = budget.currency in _month_before_known(reads, as_of, budget.where)
         result.append(_month_end(budget.name, budget.currency, as_of, days, known, budget.amount))
     return result
@@ -97,35 +98,50 @@ def outstanding(
     return found
 
 
-def _late_by(days: dict[date, Decimal], as_of: date, begin: date, end: date) -> float:
-    """What the days after `begin` up to `end` lack, by the forecast of the month."""
+def _late_by(days: _Days, as_of: date, begin: date, end: date) -> float:
+    """What the days after `begin` up to `end` lack, of the services that may lack lines."""
     settled = as_of - timedelta(days=PROVISIONAL_DAYS)
-    ahead = _ahead(days, settled, (_month_s_end(as_of) - settled).days)
+    ahead = _ahead(days.open, settled, PROVISIONAL_DAYS)
     if ahead is None:
         return 0.0
     first, last = (begin - settled).days, (end - settled).days
-    return _late(ahead.plain, _standing(days, settled, last)[first:], ahead.daily[first:last])
+    return _late(ahead.plain, _standing(days.open, settled, last)[first:], ahead.daily[first:last])
 
 
 def _month_s_end(day: date) -> date:
     return (day.replace(day=1) + timedelta(days=31)).replace(day=1) - timedelta(days=1)
 
 
-def _daily(reads: Reads, as_of: date, metric: CostMetric, where: Sequence[Condition]) -> dict[str, dict[date, Decimal]]:
+@dataclass(slots=True)
+class _Days:
+    """Spend a day. `open` is that of the services that may still lack lines of the provisional days."""
+
+    billed: dict[date, Decimal] = field(default_factory=dict)
+    open: dict[date, Decimal] = field(default_factory=dict)
+
+
+def _daily(reads: Reads, as_of: date, metric: CostMetric, where: Sequence[Condition]) -> dict[str, _Days]:
     params: dict[str, object] = {"as_of": as_of, "first": as_of - timedelta(days=HISTORY_DAYS)}
     tests = ["charge_date <= $as_of", "charge_date > $first", "charge_category != 'Tax'"]
     tests += [condition_test(condition, True, params) for condition in where]
     rows = reads.rows(
         f"""
-        with daily as ({DAILY_WITH_TAGS})
-        select currency, charge_date, sum({expression(METRIC_COLUMNS[metric], True)})::decimal(38, 12) as amount
+        with daily as ({DAILY_WITH_TAGS}),
+        complete as ({COMPLETE_SERVICES})
+        select
+            currency, charge_date,
+            (x_source, coalesce(service, '')) in (select (x_source, coalesce(service, '')) from complete) as is_complete,
+            sum({expression(METRIC_COLUMNS[metric], True)})::decimal(38, 12) as amount
         from daily where {" and ".join(tests)} group by all order by all
         """,
         params,
     )
-    series: dict[str, dict[date, Decimal]] = {}
+    series: dict[str, _Days] = {}
     for row in rows:
-        series.setdefault(row["currency"], {})[row["charge_date"]] = row["amount"] or Decimal(0)
+        days, day, amount = series.setdefault(row["currency"], _Days()), row["charge_date"], row["amount"] or Decimal(0)
+        days.billed[day] = days.billed.get(day, Decimal(0)) + amount
+        if not row["is_complete"]:
+            days.open[day] = amount
     return series
 
 
@@ -151,15 +167,16 @@ def _month_before_known(reads: Reads, as_of: date, where: Sequence[Condition]) -
 
 
 def _month_end(
-    name: str, currency: str, as_of: date, days: dict[date, Decimal], before_known: bool, budget: Decimal | None = None
+    name: str, currency: str, as_of: date, days: _Days, before_known: bool, budget: Decimal | None = None
 ) -> MonthEnd:
     first, end = as_of.replace(day=1), _month_s_end(as_of)
     before = (first - timedelta(days=1)).replace(day=1)
-    actual = sum((amount for day, amount in days.items() if day >= first), Decimal(0))
-    outlook = _outlook(days, as_of, end) if days else None
-    previous = sum((amount for day, amount in days.items() if before <= day < first), Decimal(0)) if before_known else None
+    actual = sum((amount for day, amount in days.billed.items() if day >= first), Decimal(0))
+    outlook = _outlook(days, as_of, end)
+    previous = sum((amount for day, amount in days.billed.items() if before <= day < first), Decimal(0))
+    known = previous if before_known else None
     unknown = MonthEnd(
-        name, currency, f"{first:%Y-%m}", as_of, actual, Decimal(0), None, None, None, previous, budget, exceeds=None
+        name, currency, f"{first:%Y-%m}", as_of, actual, Decimal(0), None, None, None, known, budget, exceeds=None
     )
     if outlook is None:
         return unknown
@@ -200,6 +217,8 @@ class _Ahead:
 
 def _ahead(days: dict[date, Decimal], settled: date, count: int) -> _Ahead | None:
     """`count` days ahead of `settled`; None with too little history."""
+    if not days:
+        return None
     start = min(days)
     length = (settled - start).days + 1
     if length <= 0:
@@ -216,15 +235,15 @@ def _standing(days: dict[date, Decimal], settled: date, count: int) -> Floats:
     return np.array([float(days.get(settled + timedelta(days=n), 0)) for n in range(1, count + 1)])
 
 
-def _outlook(days: dict[date, Decimal], as_of: date, end: date) -> _Outlook | None:
+def _outlook(days: _Days, as_of: date, end: date) -> _Outlook | None:
     """From the days before the provisional ones: those may gain yet, and would pull the forecast down."""
     settled = as_of - timedelta(days=PROVISIONAL_DAYS)
     count = (end - settled).days
-    ahead = _ahead(days, settled, count)
+    ahead = _ahead(days.billed, settled, count)
     if ahead is None:
         return None
     found = ahead.found
-    late = _late(ahead.plain, _standing(days, settled, PROVISIONAL_DAYS), ahead.daily[:PROVISIONAL_DAYS])
+    late = _late_by(days, as_of, settled, as_of)
     rest = ahead.daily[PROVISIONAL_DAYS:]
     if not rest.size:
         return _Outlook(late, late, late if late == 0 else 0.0, late, np.zeros(0))

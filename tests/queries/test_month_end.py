@@ -31,9 +31,58 @@ def test_the_last_day_is_the_month() -> None:
 def test_late_lines_are_nowcast_and_no_drop() -> None:
     estate = Estate().charge("i", 10.0, days=120)
     for charge in estate.charges[11:14]:  # the 18th to the 20th, of which a third has come
-        charge["EffectiveCost"] = 3.0
+        charge |= {"EffectiveCost": 3.0, "PricingQuantity": 7.2}
     found = month(estate, date(2026, 10, 20))
     assert (found.actual, found.nowcast, found.expected) == (Decimal(179), Decimal(21), Decimal("310.00"))
+
+
+def fleet(ended: int = 0) -> Estate:
+    """Six meters of one service as of 31 October, 10 USD each; so many of them have no line of the last three days."""
+    estate = Estate()
+    for number in range(6):
+        estate.charge(f"i-{number}", 10.0, days=120, SkuMeter=f"machine-{number}")
+    provisional = {date(2026, 10, day) for day in (29, 30, 31)}
+    gone = {f"i-{number}" for number in range(ended)}
+    estate.charges[:] = [
+        c for c in estate.charges if c["ResourceId"] not in gone or c["ChargePeriodStart"].date() not in provisional
+    ]
+    return estate
+
+
+@pytest.mark.parametrize(("ended", "nowcast"), [(0, 0), (1, 0), (2, 0), (3, 90), (6, 180)])
+def test_an_end_of_use_is_no_late_line(ended: int, nowcast: int) -> None:
+    """Where the other meters of the service are billed whole, one that is not has ended; a service that lacks half is late."""
+    assert month(fleet(ended).charge("b", 1.0, days=120, ServiceName="storage"), date(2026, 10, 31)).nowcast == nowcast
+
+
+def test_the_end_of_a_short_burst_is_no_late_line() -> None:
+    """Sixty hours of a gang, whose last day is the last settled one, beside a complete bill."""
+    burst = Estate().charge("gang", 1000.0, days=6, SkuMeter="gang").charges[3:]
+    estate = fleet()
+    for charge in burst:
+        estate.add("charges", **charge)
+    found = month(estate, date(2026, 10, 31))
+    assert (found.actual, found.nowcast, found.expected) == (Decimal(4860), Decimal(0), Decimal("4860.00"))
+
+
+def test_what_became_cheaper_is_no_late_line() -> None:
+    """A commitment or a promotional credit that begins lowers what is billed, and no quantity."""
+    estate = fleet()
+    for charge in estate.charges:
+        if charge["ChargePeriodStart"].date() > date(2026, 10, 28):
+            charge["EffectiveCost"] = 4.0
+    assert month(estate, date(2026, 10, 31)).nowcast == 0
+
+
+def test_late_lines_of_office_hours_are_told_from_quiet_days() -> None:
+    """31 October 2026 is a Saturday: machines that are off on weekends lack nothing on it, but they do on a Friday."""
+    estate = fleet()
+    weekend = [charge for charge in estate.charges if charge["ChargePeriodStart"].weekday() >= 5]
+    estate.charges[:] = [charge for charge in estate.charges if charge not in weekend]
+    assert month(estate, date(2026, 10, 31)).nowcast == 0
+    estate = fleet(6)
+    estate.charges[:] = [charge for charge in estate.charges if charge["ChargePeriodStart"].weekday() < 5]
+    assert month(estate, date(2026, 10, 31)).nowcast == pytest.approx(Decimal(120), abs=Decimal(5))
 
 
 def test_two_weeks_are_the_least() -> None:
