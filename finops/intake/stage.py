@@ -29,6 +29,7 @@ from finops.warehouse.raw import canonical_headers, create_raw, header_of, vocab
 from finops.warehouse.staging import (
     TAG_SETS_SELECT,
     Netted,
+    beyond,
     charges_select,
     create_staged,
     create_tag_ids,
@@ -84,7 +85,7 @@ class Ready:
     landing: Landing
     remarks: tuple[tuple[str, str, str, bool], ...] = ()  # (account, period, sentence, whether it limits trust)
     netted: Netted = field(default_factory=dict)
-    lost: tuple[str, ...] = ()
+    lost: tuple[str, ...] = ()  # values that are missing, or cannot be what they are called
     units: tuple[tuple[str, int], ...] = ()  # of a table other than charges, with their rows
     invoices: tuple[InvoiceLine, ...] = ()
 
@@ -126,7 +127,7 @@ def accept(writer: Writer, naming: Naming, ready: Ready, into: Outcome) -> None:
         writer.take(ready.landing)
     into.invoices += ready.invoices
     source = naming.source or ready.group.fmt.name
-    into.staged += [Staged(ready.group, Unit(source, "", unit), rows) for unit, rows in ready.units]
+    into.staged += [Staged(ready.group, Unit(source, "", unit), rows, remarks=ready.lost) for unit, rows in ready.units]
 
 
 def _lacking(group: Group, name: str) -> InputError:
@@ -365,4 +366,14 @@ def _rows_ready(writer: Writer, naming: Naming, group: Group, connection: Connec
         invoices = [InvoiceLine(*row) for row in staged_invoices(connection)] if target.name == "invoices" else []
         units = staged_units(connection, target)
         landing = writer.land(connection, target, [(source, "", unit) for unit, _ in units], rows_select(source, target))
-    return Ready(connection, group, landing, units=tuple(units), invoices=tuple(invoices))
+        odd = _odd(connection, group) if target.name == "metrics" else []
+    return Ready(connection, group, landing, lost=tuple(odd), units=tuple(units), invoices=tuple(invoices))
+
+
+def _odd(connection: Connection, group: Group) -> list[str]:
+    """Percentages that are none."""
+    names = {file.raw.scan: file.shown for file in group.files}
+    return [
+        f"{names[scan]}: {metric} is outside 0 to 100 % in {rows:,} row(s) ({least:,g} to {most:,g}), first row {first:,}"
+        for scan, metric, rows, least, most, first in beyond(connection)
+    ]

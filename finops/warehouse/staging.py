@@ -167,6 +167,31 @@ def remarks(connection: duckdb.DuckDBPyConnection, fmt: Format) -> list[tuple[st
     return connection.execute(f"{_text(fmt, fmt.remarks)} order by all").fetchall() if fmt.remarks else []
 
 
+PERCENTAGES = (
+    "cpu_utilization",
+    "memory_utilization",
+    "gpu_utilization",
+    "gpu_memory_utilization",
+    "gpu_sm_active",
+    "gpu_dram_active",
+)
+"""Metrics in per cent. What bursts, or is summed over cores, may be above 100: it is told, and kept."""
+
+ROUNDED = 1
+"""By how much a meter may round above 100."""
+
+
+def beyond(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, str, int, float, float, int]]:
+    """Of rows of `metrics` outside 0 to 100 per cent, by file and metric: how many, least, most, and the first one's row."""
+    listed = ", ".join(literal(name) for name in PERCENTAGES)
+    return connection.execute(
+        f"""
+        select x_file, metric::varchar, count(*), min(value), max(value), min(x_row) + 1 from raw
+        where metric in ({listed}) and (value < 0 or value > {100 + ROUNDED}) group by all order by all
+        """
+    ).fetchall()
+
+
 Netted: TypeAlias = Mapping[tuple[str, str, str], tuple[int, Decimal]]
 """(account, period, currency) → delivered lines that are no charge, and what the bill has beside the total of all lines."""
 

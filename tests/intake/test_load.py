@@ -42,6 +42,29 @@ def test_one_line_a_source(warehouse: Warehouse, tmp_path: Path) -> None:
     assert billed(warehouse) == {SEPTEMBER: Decimal("12.5")}
 
 
+def test_percentages_that_are_none_are_named_and_kept(warehouse: Warehouse, tmp_path: Path) -> None:
+    """100.4 is 100 as a meter rounds it; counters have no bounds."""
+    header = "resource_id,timestamp,period_s,metric,statistic,value\n"
+    values = {
+        "cpu_utilization": (12, 4200, -5),
+        "gpu_sm_active": (100.4, 0),
+        "memory_utilization": (130,),
+        "requests": (5000, -1),
+    }
+    rows = [
+        f"i-1,2026-09-0{1 + hour % 2}T0{hour}:00:00Z,3600,{metric},avg,{value}\n"
+        for metric, listed in values.items()
+        for hour, value in enumerate(listed)
+    ]
+    path = _file(tmp_path, "m.csv", header + "".join(rows))
+    (line,) = deliver(warehouse, path).lines
+    assert line.notes == (
+        f"{path}: cpu_utilization is outside 0 to 100 % in 2 row(s) (-5 to 4,200), first row 2",
+        f"{path}: memory_utilization is outside 0 to 100 % in 1 row(s) (130 to 130), first row 6",
+    )
+    assert line.rows == len(rows)
+
+
 def test_loading_twice_changes_nothing(warehouse: Warehouse, tmp_path: Path) -> None:
     path = _file(tmp_path, "bill.csv", text({}, {"ResourceId": "vm-2"}))
     contents, changed = [], []
