@@ -142,9 +142,10 @@ def test_credits_pay_until_their_last_day_and_the_forecast_has_the_cliff(
     with Warehouse.open(str(company)).reader() as reader:
         (paid,) = reader.rows(
             "select -sum(promotional_credit) * 730 / 720 as amount from resource_daily"
-            " where charge_date between date '2026-09-29' and date '2026-10-28' and provider = 'Google Cloud'"
+            " where charge_date > date '2026-10-01' and provider = 'Google Cloud'"
         )
-    assert Decimal(cliff["monthly"]) == Decimal(paid["amount"]).quantize(Decimal("0.01"))
+    late = Decimal(told(11, "list cost not yet in the export")) * 730 / 720
+    assert abs(Decimal(cliff["monthly"]) - Decimal(paid["amount"]) - late) < late / 20
     mine = [r for r in plan["recommendations"] if r["provider"] == "Google Cloud"]
     saved = sum((Decimal(r["saving"]["expected"]) * 12 for r in mine), Decimal(0))
     cash = sum(Decimal(r["saving"]["cash_12m"]) for r in mine)

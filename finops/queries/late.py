@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from finops.window import PROVISIONAL_DAYS
 
-WEEKS = 4
-"""Weeks before, of which each has billed a meter on the same weekday: more is asked of no meter."""
+WEEKS, LEAST_WEEKS = 4, 2
+"""Weeks before, of whose same weekdays the least counts, and of which the last have to have billed a meter: more is asked of
+none."""
 
 WHOLE = 0.9
 """Months differ by a tenth (28 to 31 days), and so do a day's quantities of what is metered by the month."""
@@ -35,7 +36,7 @@ COMPLETE_SERVICES = f"""
         from days
         inner join metered on charge_date <= day and (day - charge_date) % 7 = 0
         group by all
-        having count(*) filter (where charge_date < day and quantity > 0) = {WEEKS}
+        having count(*) filter (where day - charge_date between 1 and {7 * LEAST_WEEKS} and quantity > 0) = {LEAST_WEEKS}
     ),
     shares as (
         select x_source, service, day, avg(case when standing < least * {WHOLE} then 1 else 0 end) as lacking
@@ -43,5 +44,5 @@ COMPLETE_SERVICES = f"""
     )
     select x_source, service from shares group by all having max(lacking) <= {MOST_ENDED}
 """
-"""Services of a source of which most meters bill on each of the provisional days what they billed on the same weekday in
-each of the four weeks before. One without such meters is not among them: nobody can tell."""
+"""Services of a source of which most meters bill on each of the provisional days what they billed at least on the same weekday
+of the four weeks before. One without meters that can be asked is not among them: nobody can tell."""

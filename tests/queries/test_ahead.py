@@ -60,7 +60,7 @@ def test_what_a_commitment_covers_costs_as_the_uncovered_does(contracted: float,
     [
         (datetime(2026, 10, 22, tzinfo=UTC), 30, 1),  # used before its term: one of the same id went before
         (datetime(2026, 10, 22, tzinfo=UTC), 10, 1),
-        (datetime(2026, 10, 15, tzinfo=UTC), 10, 0.5),  # in force for 14 days before the provisional ones, and used on seven
+        (datetime(2026, 10, 12, tzinfo=UTC), 10, 0.5),  # in force for 20 days, and used on ten
         (datetime(2026, 10, 30, tzinfo=UTC), 2, 1),  # of provisional days alone: nothing else is known
     ],
 )
@@ -70,16 +70,16 @@ def test_it_is_held_from_its_term_or_its_first_use(started: datetime, days: int,
 
 
 def test_late_lines_of_the_last_days_hold_no_less() -> None:
-    """The last three days bill a third so far, of what a commitment covers and of what credits pay."""
-    estate = held(Estate().charge("i", 10.0, **COVERED)).charge("c", 0.0, x_promotional_credit=-9.0)
-    whole = [e.monthly for e in endings(estate, AS_OF)]
-    estate = held(Estate().charge("i", 10.0, days=33, **COVERED)).charge("c", 0.0, days=33, x_promotional_credit=-9.0)
-    for charge in estate.charges:
-        if charge["ChargePeriodStart"].date() > AS_OF - timedelta(days=3):
-            charge |= {"x_promotional_credit": (charge.get("x_promotional_credit") or 0) / 3, "EffectiveCost": 0.0}
-            charge |= {"ContractedCost": 0.0, "ListCost": 0.0}
-    assert [e.monthly for e in endings(estate, AS_OF)] == [cents(amount * 30 * MONTH_PER_WINDOW) for amount in (4, 9)]
-    assert whole == [cents(amount * 30 * MONTH_PER_WINDOW) for amount in (4, 9)]  # of 27 days that are known and settled
+    """The last three days bill a third of everything so far; where quantities are whole, credits have ended."""
+    for quantity, credits in ((8.0, Decimal(9)), (24.0, Decimal("8.4"))):
+        estate = held(Estate().charge("i", 10.0, days=60, **COVERED)).charge("c", 0.0, days=60, x_promotional_credit=-9.0)
+        for charge in estate.charges:
+            if charge["ChargePeriodStart"].date() > AS_OF - timedelta(days=3):
+                charge |= {name: charge[name] / 3 for name in ("EffectiveCost", "ContractedCost", "ListCost")}
+                charge |= {"PricingQuantity": quantity, "x_promotional_credit": (charge.get("x_promotional_credit") or 0) / 3}
+        found = {e.what: e.monthly for e in endings(estate, AS_OF)}
+        assert found[CREDITS] == cents(credits * 30 * MONTH_PER_WINDOW)
+        assert found["reservation"] == cents(credits / 9 * 4 * 30 * MONTH_PER_WINDOW)
 
 
 def test_credits_end_by_whom_they_were_granted_to() -> None:
