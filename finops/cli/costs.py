@@ -32,6 +32,10 @@ def costs(
         bool,
         typer.Option("--compare", help="Against the period before: usage, mix, price, exchange rate, fees and tax."),
     ] = False,
+    prepaid: Annotated[
+        bool,
+        typer.Option("--prepaid", help="Instead what was paid ahead for commitments: opening + bought − amortised = closing."),
+    ] = False,
     currency: Annotated[
         str | None, typer.Option("--currency", help="Convert each day at its loaded rate (default: separate totals).")
     ] = None,
@@ -42,7 +46,7 @@ def costs(
     from dataclasses import replace
 
     from finops.queries import CostQuery
-    from finops.summary.costs import changes_text, costs_text
+    from finops.summary.costs import changes_text, costs_text, prepaid_text
 
     cost: CostMetric = metric
     query = CostQuery(
@@ -53,8 +57,12 @@ def costs(
         where=conditions(where),
         currency=currency,
     )
+    if prepaid and (compare or where):
+        raise ConfigError("--prepaid takes neither --compare nor --where", hint="finops costs --prepaid --from 2026-09-01")
     with reading(settings(context, warehouse)) as reader:
-        if compare:
+        if prepaid:
+            typer.echo(prepaid_text(reader, period(reader, query.first, query.last), fmt))
+        elif compare:
             start, end = compared(reader, query.first, query.last)
             typer.echo(changes_text(reader, replace(query, first=start, last=end), loaded(reader), fmt))
         else:

@@ -24,6 +24,7 @@ from finops.queries.ml_tokens import TokenRow
 from finops.queries.ml_units import EndpointRow, RunRow
 from finops.queries.month_end import Budget, MonthEnd, budgets, month_ends
 from finops.queries.pods import PodRow, pods
+from finops.queries.prepaid import PrepaidRow, prepaid
 from finops.queries.reads import Calculation, Reads, as_of, calculation
 from finops.queries.savings import SavingRow, SavingsReport, SavingTotal, savings
 from finops.queries.status import Reconciled, SourceStatus, first_days, reconciliation, sources, sources_by_currency
@@ -56,6 +57,7 @@ __all__ = [
     "MonthEnd",
     "OwnerRow",
     "PodRow",
+    "PrepaidRow",
     "Reads",
     "Reconciled",
     "RunRow",
@@ -88,6 +90,7 @@ __all__ = [
     "month_ends",
     "pending",
     "pods",
+    "prepaid",
     "previous",
     "reconciliation",
     "savings",

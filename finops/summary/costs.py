@@ -57,6 +57,21 @@ def changes_text(reader: Reader, query: queries.CostQuery, as_of: date, fmt: ren
     return render.rows(rows, fmt, title=named)
 
 
+def prepaid_text(reader: Reader, period: tuple[date, date], fmt: render.Format) -> str:
+    """One row a commitment and month: what was paid ahead at its begin, what came and what was used up."""
+    found = queries.prepaid(reader, *period)
+    rows: list[dict[str, object]] = [asdict(row) for row in found]
+    if fmt == "json":
+        return _document(reader, {"from": period[0], "to": period[1], "rows": rows})
+    if fmt == "csv":
+        return render.rows(rows, fmt)
+    if not rows:
+        return f"Nothing is paid ahead for a commitment from {period[0]} to {period[1]}."
+    unknown = any(row.opening is None for row in found)
+    note = "\n\nWithout an opening: bought before the bill that is loaded begins." if unknown else ""
+    return render.rows(rows, fmt, title="Paid ahead: opening + bought − amortised = closing") + note
+
+
 def anomaly_rows(found: Sequence[queries.Anomaly], by: Sequence[str]) -> list[dict[str, object]]:
     """One row an anomaly, with its group's names."""
     return [
