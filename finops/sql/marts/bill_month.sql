@@ -1,5 +1,5 @@
 -- bill_month: the last 30 complete days as the simulated bill sees them, one line a meter of a resource.
--- reads: resource_daily, resource_end, resources
+-- reads: resource_daily, resource_end, resources, used_days
 -- grain: currency, provider, account_id, region, service, resource_id, meter, pricing_unit, instance_type, operating_system,
 --   commitment_id, charge_category, charge_class, commitment_status
 -- macro: bill_month(as_of)
@@ -29,16 +29,7 @@ recent as (
 
 used as (
 
-    select distinct
-        coalesce(provider, '') as provider,
-        coalesce(account_id, billing_account_id, '') as account_id,
-        coalesce(service, '') as service,
-        lower(resource_id) as key,
-        charge_date
-    from daily
-    where
-        charge_date <= as_of and charge_category = 'Usage' and resource_id is not null
-        and (coalesce(effective_cost, 0) > 0 or coalesce(pricing_quantity, 0) > 0)
+    select * from used_days(as_of)
 
 ),
 

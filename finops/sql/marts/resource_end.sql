@@ -1,16 +1,10 @@
 -- resource_end: what no longer runs: its last day, how that is known, and whether something has taken its place.
--- reads: resource_daily, resources
+-- reads: resources, used_days
 -- grain: key
 -- macro: resource_end(as_of)
 -- kept: yes
 -- `as_of` is the last complete day; the last three days are provisional and prove nothing. Keys are ids in lower case.
-with daily as (
-
-    select * from resource_daily
-
-),
-
-resources as (
+with resources as (
 
     select * from resources
 
@@ -18,16 +12,8 @@ resources as (
 
 used as (
 
-    select distinct
-        coalesce(provider, '') as provider,
-        coalesce(account_id, billing_account_id, '') as account_id,
-        coalesce(service, '') as service,
-        lower(resource_id) as key,
-        charge_date
-    from daily
-    where
-        charge_date > as_of - 120 and charge_date <= as_of and charge_category = 'Usage' and resource_id is not null
-        and (coalesce(effective_cost, 0) > 0 or coalesce(pricing_quantity, 0) > 0)
+    select * from used_days(as_of)
+    where charge_date > as_of - 120
 
 ),
 
