@@ -34,6 +34,7 @@ READABLE = {
     "demand_placed",
     "bill_month",
     "commitment_spans",
+    "resource_end",
     "metric_daily",
     "metric_samples",
     "spend_monthly",
