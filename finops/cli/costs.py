@@ -32,10 +32,6 @@ def costs(
         bool,
         typer.Option("--compare", help="Against the period before: usage, mix, price, exchange rate, fees and tax."),
     ] = False,
-    prepaid: Annotated[
-        bool,
-        typer.Option("--prepaid", help="Instead what was paid ahead for commitments: opening + bought − amortised = closing."),
-    ] = False,
     currency: Annotated[
         str | None, typer.Option("--currency", help="Convert each day at its loaded rate (default: separate totals).")
     ] = None,
@@ -46,7 +42,7 @@ def costs(
     from dataclasses import replace
 
     from finops.queries import CostQuery
-    from finops.summary.costs import changes_text, costs_text, prepaid_text
+    from finops.summary.costs import changes_text, costs_text
 
     cost: CostMetric = metric
     query = CostQuery(
@@ -57,16 +53,27 @@ def costs(
         where=conditions(where),
         currency=currency,
     )
-    if prepaid and (compare or where):
-        raise ConfigError("--prepaid takes neither --compare nor --where", hint="finops costs --prepaid --from 2026-09-01")
     with reading(settings(context, warehouse)) as reader:
-        if prepaid:
-            typer.echo(prepaid_text(reader, period(reader, query.first, query.last), fmt))
-        elif compare:
+        if compare:
             start, end = compared(reader, query.first, query.last)
             typer.echo(changes_text(reader, replace(query, first=start, last=end), loaded(reader), fmt))
         else:
             typer.echo(costs_text(reader, query, fmt))
+
+
+@app.command()
+def prepaid(
+    context: typer.Context,
+    first: Annotated[str | None, typer.Option("--from", help="First day (default: of the last month).", metavar="DATE")] = None,
+    last: Annotated[str | None, typer.Option("--to", help="Last day; its month is included.", metavar="DATE")] = None,
+    warehouse: WarehouseOption = None,
+    fmt: FormatOption = "table",
+) -> None:
+    """Paid ahead for commitments, by month: opening + bought − amortised = closing."""
+    from finops.summary.costs import prepaid_text
+
+    with reading(settings(context, warehouse)) as reader:
+        typer.echo(prepaid_text(reader, period(reader, day(first), day(last)), fmt))
 
 
 @app.command()
