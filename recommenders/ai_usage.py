@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -14,12 +15,16 @@ from finops.model import WATCH, Change, Effect, Fact, Finding, Keep, Reconfigure
 from finops.money import MONTH_PER_WINDOW, cents
 from finops.profile import Profile, profile_of_row
 from finops.recommend import Context, Row
+from finops.sizing.estimate import beyond
 from finops.sizing.machines import ratio
 from finops.tokens import TokenPrices, Usage, by_account_sql, cache_writes, meter_of, nightly, usage_of_rows
 from finops.verdicts import Judged, act, finding_of, price_of
 
 TTL_MINUTES = 5.0
 """How long providers keep a prompt's prefix after its last use (prompt caching guides, read 2026-10-03)."""
+
+LEAST_DAYS = 14
+"""Two weekly cycles: how far use swings is not seen in less."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,7 +245,35 @@ class AiUsage:
         spill = "; its p99 is at its limit: what spills over is charged by token" if full else ""
         cheaper = "less" if by_token < paid else "more"
         why = f"{WATCH}: by token it would cost {by_token:,.2f} a month, {cheaper} than {paid:,.2f}"
+        mixed = _with_spill_over(profile, paid, by_token)
+        if mixed is not None:
+            facts = (*facts, Fact("with spill-over", round(mixed.cost, 2), "a month, list", "metric_daily, 90 days"))
+            spill += f"; {mixed.units:g} units with {mixed.spilled:.1%} of the work by token would cost {mixed.cost:,.2f}"
         return Judged(Keep(f"{why}; they break even at {even:,.0f} tokens a minute{spill}"), facts)
+
+
+@dataclass(frozen=True, slots=True)
+class Mixed:
+    """So many provisioned units, and the share of the work that is beyond them, charged by token."""
+
+    units: float
+    spilled: float
+    cost: float
+
+
+def _with_spill_over(profile: Profile, paid: float, by_token: float) -> Mixed | None:
+    """The cheapest number of units that are sold, what is beyond them by token; None where all or none of them cost less."""
+    units, step = profile.property("ptu"), profile.property("ptu_step")
+    use = profile.of("ptu_utilization", "avg", "p99", "max")
+    if not units or not step or not use or profile.lacks(("ptu_utilization",), LEAST_DAYS):
+        return None
+    fewer = (
+        step * number for number in range(math.ceil((profile.property("ptu_minimum") or step) / step), math.ceil(units / step))
+    )
+    shares = {held: max(beyond(series.buckets, 100 * held / units) for series in use) for held in fewer}
+    mixed = [Mixed(held, share, paid * held / units + by_token * share) for held, share in shares.items()]
+    best = min(mixed, key=lambda each: each.cost, default=None)
+    return best if best is not None and best.cost < min(paid, by_token) else None
 
 
 @dataclass(frozen=True, slots=True)

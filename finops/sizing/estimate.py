@@ -38,6 +38,13 @@ def quantile(counts: Mapping[int, int], q: float, highest: float) -> float:
     return highest
 
 
+def beyond(counts: Mapping[int, int], limit: float) -> float:
+    """The share of the sum of a histogram that is above a limit: 0 … 1. Values are the middles of their buckets."""
+    middles = {bucket: upper_edge(bucket) / math.sqrt(BUCKET_GROWTH) for bucket in counts}
+    whole = sum(samples * middles[bucket] for bucket, samples in counts.items())
+    return sum(samples * max(0.0, middles[bucket] - limit) for bucket, samples in counts.items()) / whole if whole else 0.0
+
+
 def median_above(counts: Mapping[int, int], least: float, highest: float) -> float | None:
     """The median of what lies above `least`, as the middle of its bucket; None where nothing does."""
     above = {bucket: samples for bucket, samples in counts.items() if upper_edge(bucket) > least}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -180,6 +181,20 @@ def test_provisioned_throughput_is_compared_with_tokens_and_left_to_its_owner() 
     )
     assert "spills over" not in text
     assert why(plan_of(provisioned(100.0), "ai_usage")).endswith("what spills over is charged by token")
+
+
+def test_fewer_units_are_priced_with_what_then_spills_over() -> None:
+    estate = provisioned(40.0)
+    for row in estate._rows["prices"]:
+        row["price"] *= 2
+    estate._rows["metrics"] = [row for row in estate._rows["metrics"] if row["metric"] != "ptu_utilization"]
+    estate.metric("gpt", "ptu_utilization", *[90.0 if back % 10 == 0 else 40.0 for back in range(90)])
+    text = why(plan_of(estate, "ai_usage"))
+    # 50 of 100 units: half of 73,000; of (9 × 40 + 90) / 10 = 45 % on average 4 are beyond 50 %, by token at 51,100
+    found = re.search(r"50 units with ([\d.]+)% of the work by token would cost ([\d,.]+)$", text)
+    assert found, text
+    assert float(found[1]) == pytest.approx(100 * 4 / 45, rel=0.05)
+    assert float(found[2].replace(",", "")) == pytest.approx(36_500 + 51_100 * 4 / 45, rel=0.02)
 
 
 @pytest.mark.parametrize(
