@@ -236,7 +236,7 @@ class AiUsage:
         if by_token <= 0:
             return None
         even = tokens * paid / by_token
-        facts = (
+        facts: tuple[Fact, ...] = (
             Fact("tokens", round(tokens, 1), "a minute, mean of 30 days", "metric_samples"),
             Fact("break-even", round(even, 1), "tokens a minute", "prices"),
             Fact("by token", round(by_token, 2), "a month, list", "prices"),
