@@ -12,7 +12,6 @@ import json
 import os
 import platform
 import shutil
-import socket
 import statistics
 import subprocess
 import sys
@@ -27,6 +26,7 @@ from pathlib import Path
 from playwright.sync_api import Page, sync_playwright
 
 from benchmarks import cur
+from tests.servers import free_port
 
 ROOT = Path(__file__).parents[1]
 REPORT = ROOT / "docs" / "dashboard-benchmarks.md"
@@ -62,9 +62,7 @@ def loaded(folder: Path, lines: int) -> Path:
 @contextmanager
 def served(warehouse: Path) -> Iterator[str]:
     """The dashboard as `finops dashboard` starts it."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     finops = str(Path(sys.executable).parent / "finops")
     command = [finops, "dashboard", "--port", str(port), "--warehouse", str(warehouse)]
     server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)

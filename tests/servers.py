@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import random
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 
 @contextmanager
@@ -34,9 +35,12 @@ def serving(command: Sequence[str], port: int, environment: Mapping[str, str] | 
 
 
 def free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
+    """A port that nobody listens on, below those that systems hand out by themselves until its server has begun."""
+    while True:
+        port = random.SystemRandom().randrange(10_000, 16_000)
+        with socket.socket() as free, suppress(OSError):
+            free.bind(("127.0.0.1", port))
+            return port
 
 
 def _listening(server: subprocess.Popen[bytes], port: int) -> None:

@@ -7,7 +7,6 @@ import json
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -22,6 +21,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from finops.render import amount
 from tests.conftest import Ran
+from tests.servers import free_port
 
 ROOT = Path(__file__).parents[2]
 SHOTS = ROOT / "build" / "screenshots"
@@ -50,9 +50,7 @@ def chromium() -> str:
 @pytest.fixture(scope="module")
 def address(company: Path) -> Iterator[str]:
     """The dashboard as `finops dashboard` starts it."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     code = "import sys; sys.argv[0] = 'finops'; from finops.cli import main; main()"
     command = [sys.executable, "-c", code, "dashboard", "--port", str(port), "--warehouse", str(company)]
     server = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)

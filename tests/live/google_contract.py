@@ -137,7 +137,7 @@ def google(roots: Path) -> Iterator[Google]:
     roots.write_bytes(public)
     server = grpc.server(futures.ThreadPoolExecutor(8), options=[("grpc.so_reuseport", 0)])
     server.add_generic_rpc_handlers((_Handler(state),))
-    port = server.add_secure_port("localhost:0", grpc.ssl_server_credentials([(secret, public)]))
+    port = server.add_secure_port("127.0.0.1:0", grpc.ssl_server_credentials([(secret, public)]))
     server.start()
     relay = _Relay(state, port)
     state.target = f"localhost:{relay.port}"
@@ -278,7 +278,7 @@ class _Relay:
                 client, _ = self.listener.accept()
             except OSError:
                 return
-            server = socket.create_connection(("localhost", self.upstream))
+            server = socket.create_connection(("127.0.0.1", self.upstream))
             self.open += [client, server]
             for pair in ((client, server, False), (server, client, True)):
                 threading.Thread(target=self._pump, args=pair, daemon=True).start()
