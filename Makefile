@@ -7,6 +7,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do "$$p" -c
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 SHARED ?= ../shared
+export PYTHONDONTWRITEBYTECODE := # where it is set, every process that a test starts compiles the packages anew
 
 TOGETHER := $(MAKE) --no-print-directory --output-sync=target
 

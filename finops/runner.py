@@ -8,6 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from functools import cache
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
@@ -120,12 +121,18 @@ def _configured(kind: str, recommender: type, settings: Mapping[str, Any]) -> Re
             hint = f"did you mean `{meant[0]}`?" if meant else f"thresholds: {', '.join(names)}"
             raise ConfigError(f"recommenders.{kind}.{name}: there is no such threshold", hint=hint)
     try:
-        made: Recommender | PortfolioRecommender = TypeAdapter(recommender).validate_python(dict(settings))
+        made: Recommender | PortfolioRecommender = _thresholds(recommender).validate_python(dict(settings))
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False, include_input=False)[0]
         place = ".".join(["recommenders", kind, *(str(part) for part in first["loc"])])
         raise ConfigError(f"{place}: {first['msg']}", hint=f"finops recommend --help {kind} lists the thresholds") from None
     return made
+
+
+@cache
+def _thresholds(recommender: type) -> TypeAdapter[Any]:
+    """Made once: a backtest configures the recommenders for every decision."""
+    return TypeAdapter(recommender)
 
 
 def plans(

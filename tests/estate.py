@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
+from functools import cached_property
 from typing import Any
 
 import duckdb
@@ -25,10 +26,15 @@ class Estate:
     """Add what exists, then read the marts. Days count back from AS_OF: day 0 is the last complete one."""
 
     def __init__(self) -> None:
-        self.connection = duckdb.connect()
-        self.connection.execute("set TimeZone = 'UTC'")
         self._rows: dict[str, list[dict[str, Any]]] = {}
         self._made: set[str] = set()
+
+    @cached_property
+    def connection(self) -> duckdb.DuckDBPyConnection:
+        """Opened when something is read first: many estates are made while tests are collected."""
+        opened = duckdb.connect()
+        opened.execute("set TimeZone = 'UTC'")
+        return opened
 
     def add(self, table: str, **values: Any) -> Estate:
         self._rows.setdefault(table, []).append(values)
