@@ -17,7 +17,7 @@ from finops.errors import ConfigError, InputError, Refused
 from finops.intake.mapping import mapping
 from finops.intake.provider import provider_rows
 from finops.intake.reconcile import Billed, InvoiceLine, Row, Tie, Unit, ties, unmatched
-from finops.intake.report import LoadReport, SourceLine
+from finops.intake.report import LoadReport, SourceLine, summed
 from finops.intake.stage import Naming, Others, Outcome, Ready, Staged, accept, prepare
 from finops.intake.strays import strays
 from finops.intake.take import Taken, Tell, take
@@ -370,7 +370,7 @@ def _line(source: str, table: str, title: str, version: str, several: list[Stage
         totals=tuple(Money(amount, currency) for currency, amount in sorted(sums.items())),
         reconciled="; ".join(dict.fromkeys(row.against for row in mine)),
         status=_status(mine),
-        notes=tuple(dict.fromkeys(note for staged in several for note in (*staged.notes, *staged.remarks))) + bridges,
+        notes=tuple(summed(note for staged in several for note in (*staged.notes, *staged.remarks))) + bridges,
     )
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from finops.money import Money, total
@@ -31,6 +33,16 @@ class SourceLine:
             return ""
         first, last = min(self.periods), max(self.periods)
         return first if first == last else f"{first} to {last}"
+
+
+def summed(notes: Iterable[str]) -> list[str]:
+    """Notes that begin with a count (one a month, say) as one note with the sum of them all; any other once."""
+    counts: dict[str, int] = {}
+    for note in notes:
+        match = re.fullmatch(r"([\d,]+) (.*)", note, re.DOTALL)
+        said, count = (match[2], int(match[1].replace(",", ""))) if match else (note, 0)
+        counts[said] = counts.get(said, 0) + count
+    return [f"{count:,} {said}" if count else said for said, count in counts.items()]
 
 
 @dataclass(frozen=True, slots=True)

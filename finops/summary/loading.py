@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
@@ -34,7 +32,7 @@ def load_text(report: LoadReport, fmt: render.Format) -> str:
     text = render.rows(rows, fmt)
     if fmt == "csv":
         return text
-    notes = [*report.notes, *(f"{line.source}: {note}" for line in report.lines for note in summed(line.notes))]
+    notes = [*report.notes, *(f"{line.source}: {note}" for line in report.lines for note in line.notes)]
     if report.passed_over:
         notes.append(
             f"passed over {len(report.passed_over)} files: " + "; ".join(f"{n} ({w})" for n, w in report.passed_over[:5])
@@ -52,16 +50,6 @@ def api_text(api: ApiCalls) -> list[str]:
     listed = ", ".join(f"{operation} {count:,}" for operation, count in api.calls)
     spent, before = (" and ".join(map(str, amounts)) or "nothing" for amounts in (api.spent, api.estimated))
     return [f"{sum(count for _, count in api.calls):,} calls for {spent} at list price ({before} estimated): {listed}"]
-
-
-def summed(notes: Iterable[str]) -> list[str]:
-    """Notes that differ in the count that they begin with (one a month, say) as one note with the sum."""
-    counts: dict[str, int] = {}
-    for note in notes:
-        match = re.fullmatch(r"([\d,]+) (.*)", note, re.DOTALL)
-        said, count = (match[2], int(match[1].replace(",", ""))) if match else (note, 0)
-        counts[said] = counts.get(said, 0) + count
-    return [f"{count:,} {said}" if count else said for said, count in counts.items()]
 
 
 def _short(reconciled: str, most: int = 3) -> str:

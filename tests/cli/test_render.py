@@ -14,7 +14,6 @@ import pytest
 from finops import render
 from finops.summary.blocks import first_of
 from finops.summary.html_table import html_table
-from finops.summary.loading import summed
 
 ROWS: list[dict[str, object]] = [
     {"service": "Object store", "day": date(2026, 10, 31), "cost": Decimal("1234567.895"), "lines": 12},
@@ -74,11 +73,6 @@ def test_markup_of_the_table_library_is_text() -> None:
 @pytest.mark.parametrize("fmt", ["table", "json", "csv", "md"])
 def test_no_rows_are_no_error(fmt: render.Format) -> None:
     render.rows([], fmt)
-
-
-def test_notes_that_differ_in_their_count_are_summed() -> None:
-    notes = ["1,200 rows are derived", "costs are net", "30 rows are derived", "4 lines are netted"]
-    assert summed(notes) == ["1,230 rows are derived", "costs are net", "4 lines are netted"]
 
 
 def test_a_list_of_two_currencies_leaves_none_out() -> None:

@@ -153,3 +153,14 @@ def test_what_the_mapping_did_is_said(case: str, warehouse: Warehouse, tmp_path:
         (row,) = reader.rows("select notes from coverage")
     assert (sentence in "; ".join(report.lines[0].notes)) is said
     assert (sentence in "; ".join(json.loads(row["notes"]))) is said
+
+
+def test_months_with_equal_counts_are_each_counted(warehouse: Warehouse, tmp_path: Path) -> None:
+    october = PLAN_FEE | {
+        "bill/BillingPeriodStartDate": "2026-10-01T00:00:00Z",
+        "bill/BillingPeriodEndDate": "2026-11-01T00:00:00Z",
+        "lineItem/UsageStartDate": "2026-10-05T00:00:00Z",
+        "lineItem/UsageEndDate": "2026-10-05T01:00:00Z",
+    }
+    report = deliver(warehouse, *_cur(tmp_path, PLAN_FEE, october))
+    assert report.lines[0].notes == ("2 rows are derived (unused or covered commitment, residual)",)
