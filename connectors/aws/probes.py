@@ -11,6 +11,7 @@ from typing import Any
 
 from connectors.aws import hub, optimizer
 from connectors.aws.benefits import RESERVED
+from connectors.aws.brokers import LIST_CLUSTERS
 from connectors.aws.explorer import EXPLORER, MACHINES, PLANS, TERMS
 from connectors.aws.exports import first_manifest, location
 from connectors.aws.failures import OptInError
@@ -44,6 +45,7 @@ CALLS: Mapping[str, tuple[str, str, Mapping[str, Any]]] = {
         "GetMetricData",
         {"MetricDataQueries": [{"Id": "m0", "MetricStat": METRIC}], **HOUR},
     ),
+    LIST_CLUSTERS: ("kafka", "ListClustersV2", {"MaxResults": 1}),
     "ec2:DescribeRegions": ("ec2", "DescribeRegions", {}),
     "ec2:DescribeInstances": ("ec2", "DescribeInstances", {"MaxResults": 5}),
     "ec2:DescribeInstanceTypes": ("ec2", "DescribeInstanceTypes", {"InstanceTypes": ["m5.large"]}),

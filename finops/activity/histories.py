@@ -118,7 +118,8 @@ days as (
         max(hours) as hours,
         sum(total) as total,
         max(highest) as highest,
-        min(lowest) as lowest,
+        -- of several nodes, each has a level of its own: what counts is how far one of them goes
+        max(highest) - max(highest - lowest) as lowest,
         max(above) as above,
         max(far) as far,
         max(highest_rate) as rate

@@ -40,7 +40,7 @@ KINDS = {kind.name: kind for kind in (*EC2, *SERVICES, *DATA)}
 ADVISORS = (("optimizer",), ("explorer",))
 PAGED = (
     "cloudwatch", "ec2", "rds", "sagemaker", "lambda", "elbv2", "autoscaling", "eks", "ecr", "redshift", "elasticache",
-    "application-autoscaling", "cost-optimization-hub", "pricing", "dynamodb", "bedrock", "memorydb", "opensearch",
+    "application-autoscaling", "cost-optimization-hub", "pricing", "dynamodb", "bedrock", "memorydb", "opensearch", "kafka",
 )  # fmt: skip
 ONE_PAGE = frozenset(
     (

@@ -39,8 +39,13 @@ def put_export_few(url: str) -> None:
 
 
 def put_metrics(url: str) -> None:
-    """Three hours of one machine."""
+    """Three hours of one machine, and a broker of a cluster that is gone."""
     cloudwatch = client(url, "cloudwatch")
+    broker = [{"Name": "Cluster Name", "Value": "gone"}, {"Name": "Broker ID", "Value": "1"}]
+    cloudwatch.put_metric_data(
+        Namespace="AWS/Kafka",
+        MetricData=[{"MetricName": "BytesInPerSec", "Dimensions": broker, "Timestamp": NOW, "Value": 1.0}],
+    )
     for hours in range(3):
         cloudwatch.put_metric_data(
             Namespace="AWS/EC2",

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from connectors.aws.utilization import STATISTICS, UTILIZATION, Series, batches, readings
+from connectors.aws.utilization import LISTS, STATISTICS, UTILIZATION, Series, batches, readings
 from finops.errors import ConfigError
 from finops.live.windows import lost
 from finops.warehouse.warehouse import Warehouse
@@ -96,7 +96,7 @@ WORDS = {
     "InstanceId": "i-1", "VolumeId": "vol-1", "DBInstanceIdentifier": "db", "FunctionName": "fn", "function_name": "fn",
     "EndpointName": "e", "Host": "job/algo-1", "BucketName": "lake", "LoadBalancerName": "old", "NatGatewayId": "nat-1",
     "TableName": "t", "ClusterIdentifier": "dw", "CacheClusterId": "cache", "ModelId": "m", "ClusterName": "c",
-    "ServiceName": "web", "notebook_instance_name": "lab",
+    "ServiceName": "web", "notebook_instance_name": "lab", "DomainName": "logs", "Cluster Name": "orders",
 }  # fmt: skip
 BALANCERS = {"AWS/ApplicationELB": "app/web/1", "AWS/NetworkELB": "net/web/1", "AWS/GatewayELB": "gwy/web/1"}
 CPU_MEMORY = {"cpu_utilization", "memory_utilization"}
@@ -124,9 +124,27 @@ EVERY = {
     "ec2:natgateway/nat-1": NETWORK | {"connections"},
     "dynamodb:table/t": {"consumed_read_units", "consumed_write_units", "provisioned_read_units", "provisioned_write_units"},
     "redshift:cluster/dw": {"cpu_utilization", "connections"},
-    "elasticache:cluster:cache": CPU_MEMORY | {"connections"},
+    "elasticache:cluster:cache": CPU_MEMORY | {"connections", "requests"},
+    "memorydb:cluster/c": CPU_MEMORY | {"connections", "requests"},
+    "kafka:cluster/orders/a1": NETWORK | {"connections"},
+    "kafka:cluster/open/b2": NETWORK,  # of clients that do not say who they are nothing is counted
+    "es:domain/logs": {"cpu_utilization", "queries", "requests"},
     "bedrock:foundation-model/m": {"requests", "tokens_input", "tokens_output", "tokens_cache_read", "tokens_cache_write"},
 }  # fmt: skip
+
+
+BROKERS = [
+    {
+        "ClusterName": "orders",
+        "ClusterArn": "arn:aws:kafka:us-east-1:123456789012:cluster/orders/a1",
+        "Provisioned": {"ClientAuthentication": {"Sasl": {"Iam": {"Enabled": True}}, "Unauthenticated": {"Enabled": False}}},
+    },
+    {
+        "ClusterName": "open",
+        "ClusterArn": "arn:aws:kafka:us-east-1:123456789012:cluster/open/b2",
+        "Provisioned": {"ClientAuthentication": {"Tls": {"Enabled": True}, "Unauthenticated": {"Enabled": True}}},
+    },
+]
 
 
 def _five(query: dict[str, Any]) -> dict[str, Any]:
@@ -144,11 +162,20 @@ def test_every_service_that_is_promised_is_measured(cloud: Aws, warehouse: Wareh
         if "*" in reading.dimensions:
             words["ImageId"] = "ami-1"
         put(cloud.url, reading.namespace, reading.name, 5, **words)
+        if reading.namespace == "AWS/Kafka":
+            for other in ({"Broker ID": "2"}, {"Cluster Name": "open"}, {"Cluster Name": "gone"}):
+                put(cloud.url, reading.namespace, reading.name, 5, **words | other)
+    cloud.answer("kafka:ListClustersV2", {"ClusterInfoList": BROKERS})
     cloud.answer(
         "cloudwatch:GetMetricData", lambda asked: {"MetricDataResults": [_five(q) for q in asked["MetricDataQueries"]]}
     )
     assert fetched(warehouse, metrics(cloud.url)).failures == ()
     found: dict[str, set[str]] = {}
+    assert {row[1:] for row in loaded(warehouse) if row[0].endswith("orders/a1")} == {
+        ("connections", None, "avg", 10.0),  # of two brokers
+        ("network_in_bytes", None, "sum", 36_000.0),
+        ("network_out_bytes", None, "sum", 36_000.0),
+    }
     for resource, metric, _, _, value in loaded(warehouse):
         assert value > 0
         parts = resource.split(":", 5)
@@ -302,6 +329,7 @@ def test_readings_fill_their_places() -> None:
     assert UTILIZATION.kept
     for reading in (reading for several in readings().values() for reading in several):
         known = {*(each.partition("=")[0] for each in reading.dimensions), "partition", "region", "account"}
+        known |= {"kafka", "closed"} if reading.namespace in LISTS else set()
         places = {place.split("}")[0] for place in reading.resource.split("{")[1:]}
         assert places <= known, reading
         assert set(reading.statistics) <= {*STATISTICS, "devices"}, reading
