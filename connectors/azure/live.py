@@ -14,6 +14,7 @@ from connectors.azure.opinions import ADVICE
 from connectors.azure.prices import PRICES
 from connectors.azure.probes import probe
 from connectors.azure.resources import inventory
+from connectors.azure.resources_caches import CACHES
 from connectors.azure.resources_compute import COMPUTE
 from connectors.azure.resources_ml import ML
 from connectors.azure.resources_services import HOSTED
@@ -25,8 +26,8 @@ from connectors.azure.utilization import UTILIZATION
 from finops.connect import Connector, Counts
 
 STREAMS = (
-    BILLING, TOTALS, INVOICES, UTILIZATION, inventory((*COMPUTE, *HOSTED, *ML)), OBJECTS, COMMITMENTS, BENEFITS, PRICES,
-    SPOT_BANDS, ADVICE,
+    BILLING, TOTALS, INVOICES, UTILIZATION, inventory((*COMPUTE, *HOSTED, *CACHES, *ML)), OBJECTS, COMMITMENTS, BENEFITS,
+    PRICES, SPOT_BANDS, ADVICE,
 )  # fmt: skip
 
 

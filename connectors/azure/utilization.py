@@ -3,6 +3,10 @@
 The batch API (`metrics:getBatch`; Microsoft Learn, "Migrate to the batch API", as of 2026-11) takes up to 50 resources of one
 subscription, region and type; values are kept for 93 days. Of metrics that are split by a dimension it gives so many series
 as `top` says, ten unless it is said, and does not say that there are more: a full answer is an error here.
+
+Names, dimensions and aggregations are those of Microsoft Learn, "Supported metrics with Azure Monitor", one page a type. Of a
+cache of Redis no metric counts commands: gets and sets leave out lists and what is published, and operations count those that
+watch it (Microsoft Learn, "Azure Cache for Redis monitoring data reference", as of 2026-11).
 """
 
 from __future__ import annotations
@@ -53,7 +57,7 @@ class Reading:
     resource    the id that values are for: {id}, {parent} (of a deployment), {a dimension}
     statistics  ours; `p99` is the average of the percentiles that Azure gives a minute
     scale       what a value is multiplied by; `rate`: per second, `minute`: per minute, of which the period's sum is made;
-                `left`: a percentage that is free
+                `left`: a percentage that is free; `samples`: a level of which Azure gives a sample a minute, added up
     dimensions  by which it is split; `where`: of these only the series with that value
     labels      name=dimension, or name=name (the resource's own name), of our `dimensions`
     """
@@ -73,6 +77,8 @@ class Reading:
     def aggregations(self) -> tuple[str, ...]:
         if self.scale in ("rate", "minute"):
             return ("Average",)
+        if self.scale == "samples":
+            return ("Total",)
         return tuple((OPPOSITE if self.scale == "left" else AGGREGATIONS)[statistic] for statistic in self.statistics)
 
     def value(self, statistic: str, point: Mapping[str, Any], period_s: int) -> float | None:
@@ -83,7 +89,7 @@ class Reading:
         given = float(point[number])
         if self.scale == "left":
             return 100.0 - given
-        by_period = {"rate": float(period_s), "minute": period_s / 60}
+        by_period = {"rate": float(period_s), "minute": period_s / 60, "samples": 60 / period_s}
         return given * (by_period[self.scale] if self.scale in by_period else float(self.scale))
 
 

@@ -55,7 +55,7 @@ WAREHOUSE = ByUse(((QUERIES, CONNECTIONS),), "Delete")
 GATEWAY = ByUse(((BYTES_OUT,), (BYTES_IN,)), "Delete", (FLOWS,))
 CACHE = ByUse(((FLOWS,), (CPU,)), "Delete", (RECEIVED, REQUESTS, QUERIES))
 WATCHED_CACHE = ByUse(((REQUESTS,), (WATCHED,), (CPU,)), "Delete", (RECEIVED, QUERIES))
-BROKER = ByUse(((FLOWS,), (RECEIVED,)), "Delete", (REQUESTS,))
+BROKER = ByUse(((FLOWS,), (RECEIVED, REQUESTS)), "Delete")
 SEARCH = ByUse(((QUERIES,), (REQUESTS, CPU)), "Delete", (RECEIVED,))
 
 USES: Mapping[str, ByUse] = {

@@ -114,6 +114,13 @@ OPERATIONS: dict[str, Operation] = {
         GROUP + r"/Microsoft\.Storage/storageAccounts/[^/]+/managementPolicies/default", "2023-01-01"
     ),
     "storage:BlobService": _published(GROUP + r"/Microsoft\.Storage/storageAccounts/[^/]+/blobServices/default", "2023-01-01"),
+    "cache:Databases": _published(GROUP + r"/Microsoft\.Cache/redisEnterprise/[^/]+/databases", "2024-02-01"),
+    "eventhub:DisasterRecoveryConfigs": _published(
+        GROUP + r"/Microsoft\.EventHub/namespaces/[^/]+/disasterRecoveryConfigs", "2024-01-01"
+    ),
+    "servicebus:DisasterRecoveryConfigs": _published(
+        GROUP + r"/Microsoft\.ServiceBus/namespaces/[^/]+/disasterRecoveryConfigs", "2021-11-01"
+    ),
     "authorization:Permissions": _published(
         r"/subscriptions/[0-9a-f-]{36}/providers/Microsoft\.Authorization/permissions", "2022-04-01"
     ),
@@ -135,6 +142,8 @@ TABLES: dict[str, tuple[str, ...]] = {
     "advisorresources": ("microsoft.advisor/recommendations",),
     "spotresources": ("microsoft.compute/skuspotevictionrate/location",),
     "resources": (
+        "microsoft.cache/redis",
+        "microsoft.cache/redisenterprise",
         "microsoft.cognitiveservices/accounts",
         "microsoft.compute/disks",
         "microsoft.compute/images",
@@ -146,6 +155,8 @@ TABLES: dict[str, tuple[str, ...]] = {
         "microsoft.databricks/workspaces",
         "microsoft.dbformysql/flexibleservers",
         "microsoft.dbforpostgresql/flexibleservers",
+        "microsoft.eventhub/clusters",
+        "microsoft.eventhub/namespaces",
         "microsoft.insights/autoscalesettings",
         "microsoft.keyvault/vaults",
         "microsoft.machinelearningservices/workspaces",
@@ -154,6 +165,8 @@ TABLES: dict[str, tuple[str, ...]] = {
         "microsoft.network/loadbalancers",
         "microsoft.network/natgateways",
         "microsoft.network/publicipaddresses",
+        "microsoft.search/searchservices",
+        "microsoft.servicebus/namespaces",
         "microsoft.sql/servers/databases",
         "microsoft.sql/servers/elasticpools",
         "microsoft.storage/storageaccounts",

@@ -297,3 +297,26 @@ def put_resources(azure: Azure) -> None:
     path = f"{GROUP}/Microsoft.Storage/storageAccounts/plain/blobServices/default".lower()
     plane.things[path] = {"properties": service}
     plane.put(thing("Microsoft.ContainerRegistry/registries", "images", sku={"name": "Basic"}))
+    put_services(azure)
+
+
+def put_services(azure: Azure) -> None:
+    """Caches, brokers and search services, some of them one of a pair."""
+    plane = azure.plane
+    premium = {"name": "Premium", "family": "P", "capacity": 1}
+    linked = {"sku": premium, "provisioningState": "Succeeded", "linkedServers": [{"id": "other"}]}
+    plane.put(thing("Microsoft.Cache/Redis", "pair", properties=linked))
+    plane.put(thing("Microsoft.Cache/Redis", "plain", properties={"sku": {"name": "Basic", "family": "C", "capacity": 0}}))
+    plane.put(thing("Microsoft.Cache/redisEnterprise", "fast", sku={"name": "Balanced_B5"}))
+    groups = {"geoReplication": {"groupNickname": "g", "linkedDatabases": [{"id": "other", "state": "Linked"}]}}
+    plane.lists[f"{GROUP}/Microsoft.Cache/redisEnterprise/fast/databases".lower()] = [{"properties": groups}]
+    hubs = {"sku": {"name": "Standard", "tier": "Standard", "capacity": 4}}
+    made = {"createdAt": "2026-01-02T03:04:05Z", "status": "Active"}
+    for name, role in (("events", "Primary"), ("second", "Secondary")):
+        plane.put(thing("Microsoft.EventHub/namespaces", name, properties=made, **hubs))
+        configs = f"{GROUP}/Microsoft.EventHub/namespaces/{name}/disasterRecoveryConfigs".lower()
+        plane.lists[configs] = [{"name": "alias", "properties": {"role": role}}]
+    plane.put(thing("Microsoft.EventHub/clusters", "dedicated", sku={"name": "Dedicated", "capacity": 1}))
+    plane.put(thing("Microsoft.ServiceBus/namespaces", "orders", sku={"name": "Premium", "capacity": 2}))
+    plane.put(thing("Microsoft.ServiceBus/namespaces", "small", sku={"name": "Basic"}))
+    plane.put(thing("Microsoft.Search/searchServices", "finder", sku={"name": "standard"}))

@@ -80,6 +80,18 @@ PUBLISHED: dict[str, Published] = {
         "AzureOpenAITimeToResponse",
         by=("ModelDeploymentName", "ModelName", "ModelVersion", "Region"),
     ),
+    "microsoft.cache/redis": _of(
+        "allconnectedclients", "allserverLoad", "allusedmemorypercentage", by=("ShardId", "Port", "Primary")
+    ),
+    "microsoft.cache/redisenterprise": _of(
+        "connectedclients", "percentProcessorTime", "usedmemorypercentage", by=("InstanceId",)
+    ),
+    "microsoft.eventhub/namespaces": _of("IncomingMessages", "IncomingBytes", "OutgoingBytes", by=("EntityName",))
+    | _of("ActiveConnections"),
+    "microsoft.eventhub/clusters": _of("ActiveConnections", "IncomingMessages", "IncomingBytes", "OutgoingBytes"),
+    "microsoft.servicebus/namespaces": _of("IncomingMessages", by=("EntityName",)) | _of("ActiveConnections"),
+    "microsoft.search/searchservices": _of("SearchQueriesPerSecond")
+    | _of("DocumentsProcessedCount", by=("DataSourceName", "Failed", "IndexerName", "IndexName", "SkillsetName")),
 }
 """Metrics by type, with their dimensions (Microsoft Learn, "Supported metrics with Azure Monitor", 2025-04 to 2026-07)."""
 

@@ -78,7 +78,8 @@ def _azure_loops(azure: Azure) -> dict[str, Looping]:
     lists = (
         "compute:Skus", "machinelearning:Computes", "cognitive:Deployments", "cognitive:Models", "capacity:Reservations",
         "billingbenefits:SavingsPlans", "costmanagement:BenefitUtilization", "costmanagement:BenefitRecommendations",
-        "billing:Invoices", "billing:Transactions",
+        "billing:Invoices", "billing:Transactions", "cache:Databases", "eventhub:DisasterRecoveryConfigs",
+        "servicebus:DisasterRecoveryConfigs",
     )  # fmt: skip
     query = f"{azure.url}/{SCOPE}/providers/Microsoft.CostManagement/query?api-version=2025-03-01&$skiptoken=again"
     empty = {"columns": COLUMNS, "rows": [], "nextLink": query}

@@ -81,6 +81,13 @@ def test_every_other_kind_of_thing(azure: Azure, warehouse: Warehouse) -> None:
     assert found["Microsoft.Storage/storageAccounts/shares"]["sku"] == "Premium_LRS"
     plain = found["Microsoft.Storage/storageAccounts/plain"]["properties"]
     assert plain == {"lifecycle_rules": [], "soft_delete_days": 7, "versioning": True}
+    waits = {name for name, row in found.items() if row["properties"].get("read_replica") is True}
+    assert waits == {
+        "Microsoft.Cache/Redis/pair", "Microsoft.Cache/redisEnterprise/fast", "Microsoft.EventHub/namespaces/second",
+    }  # fmt: skip
+    assert found["Microsoft.Cache/Redis/pair"]["sku"] == "Premium_P1"
+    assert found["Microsoft.EventHub/namespaces/events"]["properties"] == {"instances": 4}
+    assert {"Microsoft.ServiceBus/namespaces/orders", "Microsoft.Search/searchServices/finder"} < found.keys()
 
 
 def test_a_rule_of_some_blobs_declares_nothing_of_all(azure: Azure, warehouse: Warehouse) -> None:

@@ -161,4 +161,4 @@ def test_readings_are_metrics_that_there_are(azure: Azure) -> None:
             assert set(reading.dimensions) <= used | places, reading  # else two series would have one key
             assert places <= {"id", "parent", *reading.dimensions}, reading
             assert set(reading.statistics) <= set(AGGREGATIONS), reading
-            assert reading.scale in ("rate", "minute", "left") or float(reading.scale) > 0
+            assert reading.scale in ("rate", "minute", "left", "samples") or float(reading.scale) > 0
