@@ -247,6 +247,27 @@ def accelerator(asset: Asset, _: Known) -> Resource:
     )
 
 
+def cache(asset: Asset, _: Known) -> Resource:
+    """Memorystore, with what follows another cluster or instance in a second region."""
+    data = asset.data
+    roles = (
+        asset.at("crossClusterReplicationConfig", "clusterRole"),
+        asset.at("crossInstanceReplicationConfig", "instanceRole"),
+    )
+    return Resource(
+        type=asset.type,
+        sku=data.get("tier") or data.get("nodeType"),
+        state=data.get("state"),
+        created_at=when(data.get("createTime")),
+        tags=labels(data.get("labels")),
+        properties={
+            "version": data.get("redisVersion") or data.get("engineVersion"),
+            "size_gib": whole(data.get("memorySizeGb")),
+            "read_replica": True if "SECONDARY" in roles else None,
+        },
+    )
+
+
 SERVICES = (
     Kind("sqladmin.googleapis.com/Instance", database),
     Kind(BUCKET, bucket),
@@ -256,5 +277,8 @@ SERVICES = (
     Kind("aiplatform.googleapis.com/CustomJob", job),
     Kind("aiplatform.googleapis.com/HyperparameterTuningJob", job),
     Kind("notebooks.googleapis.com/Instance", notebook),
+    Kind("redis.googleapis.com/Instance", cache),
+    Kind("redis.googleapis.com/Cluster", cache),
+    Kind("memorystore.googleapis.com/Instance", cache),
     Kind("tpu.googleapis.com/Node", accelerator),
 )

@@ -2,6 +2,10 @@
 
 Cloud Asset says which projects hold what (names alone), `data/metrics.csv` which metrics that has and how they are called.
 Google aligns and reduces, so that a call answers one value a resource and hour. It is charged by the series that it answers.
+
+Memorystore counts calls by command (cloud.google.com/monitoring/api/metrics_gcp, "redis"; Memorystore for Valkey, "Supported
+monitoring metrics"; as of 2026-11): those of commands that touch no data, by which it is watched, are no requests. CPU seconds
+of a node's main thread become per cent of one core.
 """
 
 from __future__ import annotations
@@ -26,6 +30,17 @@ KEPT = ((86_401, 42),)
 """(seconds, days): six weeks, however coarse, for what Google itself measures (Cloud Monitoring, "Data retention")."""
 
 JOB, ONLY = "job:", "only:"
+COMMAND = "command"
+"""Of our dimensions: what a cache was asked."""
+
+WATCHING = frozenset((
+    "acl", "auth", "bgrewriteaof", "bgsave", "client", "cluster", "command", "config", "dbsize", "debug", "echo",
+    "failover", "hello", "info", "lastsave", "latency", "memory", "module", "monitor", "ping", "psync", "quit",
+    "readonly", "readwrite", "replconf", "replicaof", "reset", "role", "save", "script", "select", "shutdown", "slaveof",
+    "slowlog", "sync", "time", "wait", "waitaof",
+))  # fmt: skip
+"""Commands of Redis that read, write and publish nothing (redis.io/commands; `config|get` is one of `config`)."""
+
 PLACE = re.compile(r"\{([^}]+)\}")
 
 
@@ -36,7 +51,8 @@ class Reading:
     asset       what must be there for the metric to be asked for
     where       label=value of the metric, where only that is read
     id          with places: `resource.…` and `metric.…` labels, `system.…` and `user.…` metadata, `number` of the project;
-                `job:resource.…` alone: the asset whose name ends with the label (training is not measured by its whole name);
+                `job:resource.…` alone: the only asset whose name ends with the label (training and clusters are not measured
+                by their whole names);
                 `only:resource.…` alone: the asset that is the only one there (workers of a TPU do not say whose they are)
     statistics  ours:aligner:reducer
     """
@@ -91,7 +107,8 @@ class Held:
     def add(self, kind: str, name: str, by: Collection[str]) -> None:
         self.types[kind] += 1
         if JOB in by:
-            self.names[f"{JOB}{name.rpartition('/')[2]}"] = name
+            place = f"{JOB}{name.rpartition('/')[2]}"
+            self.names[place] = "" if self.names.get(place, name) != name else name
         if ONLY in by:
             place = f"{ONLY}{name.partition('/locations/')[2].partition('/')[0]}"
             self.names[place] = "" if place in self.names else name
@@ -135,13 +152,19 @@ def fetch(connection: Connection, part: Part, window: Window) -> Iterator[Rows]:
         for one in series(connection, number, of, how, window):
             if (key := _named(reading, number, one, names)) is None:
                 continue
+            scale = 0.0 if _watches(reading, one) else reading.scale
             for at, value in one.points:
                 if window.contains(at):
-                    rows.append((key[0], at, period, reading.name, key[1], statistic, value * reading.scale))
+                    rows.append((key[0], at, period, reading.name, key[1], statistic, value * scale))
             if len(rows) >= ROWS:
                 yield Rows(COLUMNS, rows)
                 rows = []
     yield Rows(COLUMNS, rows)
+
+
+def _watches(reading: Reading, one: Values) -> bool:
+    place = dict(reading.labels).get(COMMAND)
+    return place is not None and one.labels.get(place, "").lower().partition("|")[0] in WATCHING
 
 
 def _field(place: str) -> str:

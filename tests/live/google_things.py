@@ -205,4 +205,17 @@ THINGS = [
             },
         },
     ),
+    *(
+        asset(kind, f"//{kind.partition('/')[0]}/{ML}/locations/us-central1/{name}", data)
+        for kind, name, data in (
+            ("redis.googleapis.com/Instance", "instances/used", {"tier": "STANDARD_HA", "memorySizeGb": 5, "state": "READY"}),
+            ("redis.googleapis.com/Instance", "instances/left", {"tier": "BASIC"}),
+            (
+                "redis.googleapis.com/Cluster",
+                "clusters/shards",
+                {"crossClusterReplicationConfig": {"clusterRole": "SECONDARY"}},
+            ),
+            ("memorystore.googleapis.com/Instance", "instances/valkey", {"nodeType": "STANDARD_SMALL"}),
+        )
+    ),
 ]

@@ -489,6 +489,7 @@ def of_kind(resource_type: str, *, unlike: Any = None, **measured: float) -> Est
         ("AWS::MemoryDB::Cluster", {"connections": 0, "cpu_utilization": 0.6}),
         ("AWS::MSK::Cluster", {"connections": 0, "network_in_bytes": 3600 * 50}),
         ("Microsoft.EventHub/namespaces", {"connections": 0, "network_in_bytes": 0}),
+        ("Microsoft.ServiceBus/namespaces", {"connections": 0, "requests": 0}),
         ("AWS::OpenSearchService::Domain", {"queries": 0, "cpu_utilization": 2}),
         ("Microsoft.Search/searchServices", {"queries": 0, "requests": 0}),
     ],
