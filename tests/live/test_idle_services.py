@@ -41,7 +41,7 @@ def verdicts(warehouse: Warehouse, **billed: str) -> dict[str, str]:
     return found | {name: f"unknown {gap.missing}" for gap in plan.unknowns for name in gap.ids}
 
 
-COUNTED = {
+COUNTED: dict[str, dict[str, float]] = {
     # per namespace what each metric counts a day where nobody asks; what hosts, watchers and Kafka itself do is no use
     "AWS/ElastiCache": {
         "CPUUtilization": 40, "EngineCPUUtilization": 0.5, "CurrConnections": 5, "GetTypeCmds": 0, "PubSubBasedCmds": 0,
@@ -56,7 +56,7 @@ USED = {"GetTypeCmds": 900, "SetTypeCmds": 20, "ClientConnectionCount": 3, "Sear
 def _listed(asked: dict[str, Any]) -> dict[str, Any]:
     """CloudWatch's list of a namespace."""
     namespace = asked["Namespace"]
-    named = {
+    named: dict[str, list[dict[str, str]]] = {
         "AWS/ElastiCache": [{"CacheClusterId": name} for name in WHOSE],
         "AWS/MemoryDB": [{"ClusterName": name, "NodeName": node} for name in WHOSE for node in ("0001", "0002")],
         "AWS/Kafka": [{"Cluster Name": name, "Broker ID": "1"} for name in WHOSE],
@@ -108,7 +108,7 @@ def test_cloudwatch_tells_who_is_asked(cloud: Aws, warehouse: Warehouse) -> None
     }
 
 
-MONITORED = {
+MONITORED: dict[str, dict[str, tuple[float, float, str]]] = {
     # metric → value of what is left, of what is used, by aggregation
     "Microsoft.Cache/Redis": {"allconnectedclients": (0, 4, "average"), "allserverLoad": (1, 1, "average")},
     "Microsoft.EventHub/namespaces": {"ActiveConnections": (0, 2, "average"), "IncomingBytes": (0, 9e6, "total")},
@@ -130,8 +130,8 @@ def test_azure_monitor_tells_who_is_asked(azure: Azure, warehouse: Warehouse) ->
             azure.plane.put(document)
             expected[document["id"]] = "Delete" if name == "left" else "in use"
             for metric, (left, used, aggregation) in metrics.items():
-                points = [({}, day, {aggregation: used if name == "used" else left}) for day in DAYS]
-                azure.plane.measured[document["id"].lower(), metric.lower()] = points
+                value = {aggregation: used if name == "used" else left}
+                azure.plane.measured[document["id"].lower(), metric.lower()] = [({}, day, value) for day in DAYS]
     waits = thing("Microsoft.EventHub/namespaces", "waits", sku={"name": "Standard"})
     azure.plane.put(waits)
     azure.plane.lists[f"{waits['id']}/disasterRecoveryConfigs".lower()] = [{"properties": {"role": "Secondary"}}]
