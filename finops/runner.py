@@ -244,6 +244,7 @@ def line_of_row(row: Mapping[str, Any]) -> Line:
         on_demand=Decimal(row["on_demand_cost"]) * MONTH_PER_WINDOW,
         listed=Decimal(row["list_cost"]) * MONTH_PER_WINDOW,
         run_rate=Decimal(row["run_rate"]),
+        payer=row["billing_account_id"],
     )
 
 

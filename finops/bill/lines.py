@@ -37,6 +37,7 @@ class Line:
     lapsed     id of the commitment that covered it on the bill and has ended
     moved      a commitment covers it that an action has freed elsewhere: on the bill it is charged on demand
     steady     the share of its cost that goes on in as many hours as it did: actions take hours away
+    payer      the billing account that is charged; empty: the bill does not say
     """
 
     resource: str
@@ -59,6 +60,7 @@ class Line:
     moved: bool = False
     lapsed: str = ""
     steady: Decimal = Decimal(1)
+    payer: str = ""
 
     @property
     def at_run_rate(self) -> Line:

@@ -31,10 +31,11 @@ PRECEDENCES: tuple[Precedence, ...] = get_args(Precedence)
 
 @dataclass(frozen=True, slots=True)
 class PricedMeter(Meter):
-    """A meter at one price for a unit of it without commitments, and where it runs."""
+    """A meter at one price for a unit of it without commitments, where it runs, and the billing account that pays for it."""
 
     price: float
     zone: str = ""
+    payer: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +102,7 @@ class Holding:
     hourly  hours, or one number for all: currency per hour, amortised, whether used or not
     rates   index of a meter → currency per unit; meters without a rate are not covered
     seen    meters that a bill shows it to cover, whatever rule and scope say
+    payers  billing accounts that are charged for it, on which it is shared; empty: nobody knows
     """
 
     commitment: Commitment
@@ -108,11 +110,18 @@ class Holding:
     hourly: Floats | float
     rates: Mapping[int, float]
     seen: frozenset[int] = frozenset()
+    payers: frozenset[str] = frozenset()
 
     def rate(self, index: int, meter: PricedMeter) -> float:
         """What is paid for a unit of the meter at this index."""
         own = self.rates[index]
         return min(own, meter.price) if self.rule.lower and meter.price > 0 else own
+
+
+def is_shared_with(payers: frozenset[str], payer: str) -> bool:
+    """Whether a commitment that these are charged for may cover what another is: providers share within one billing account.
+    What is not known restricts nothing."""
+    return not payers or not payer or payer in payers
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,7 +215,8 @@ def _turns(stage: Sequence[int], meters: Sequence[PricedMeter], holdings: Sequen
         commitment, rule = holding.commitment, holding.rule
         for meter in holding.rates:
             price = holding.rate(meter, meters[meter])
-            if price <= 0 or not (meter in holding.seen or rule.admits(commitment, meters[meter])):
+            admitted = meter in holding.seen or rule.admits(commitment, meters[meter])
+            if price <= 0 or not admitted or not is_shared_with(holding.payers, meters[meter].payer):
                 continue
             ranks = {
                 "owner": float(meters[meter].account != commitment.account),

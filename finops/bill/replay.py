@@ -46,6 +46,7 @@ USAGE = f"""
         currency,
         coalesce(provider, '') as provider,
         coalesce(account_id, billing_account_id, '') as account_id,
+        coalesce(billing_account_id, '') as payer,
         coalesce(region, '') as region,
         coalesce(availability_zone, '') as zone,
         coalesce(service, '') as service,
@@ -83,6 +84,7 @@ UNUSED = f"""
             ),
             max(billing_account_id)
         ) as account_id,
+        list(distinct billing_account_id order by billing_account_id) filter (where billing_account_id is not null) as payers,
         lower(commitment_id) as commitment_id,
         max(coalesce(commitment_type, '')) as commitment_type,
         cast(coalesce(sum(effective_cost) filter (where commitment_status = 'Unused'), 0) as double) as unused,
@@ -197,7 +199,7 @@ Place = tuple[str, ...]
 
 
 def _place(row: Mapping[str, Any]) -> Place:
-    names = ("provider", "account_id", "region", "zone", "service", "instance_type", "operating_system", "sku_id")
+    names = ("provider", "account_id", "region", "zone", "service", "instance_type", "operating_system", "sku_id", "payer")
     return tuple(str(row[name]) for name in names)
 
 
@@ -218,8 +220,8 @@ def _meters(rows: Sequence[Mapping[str, Any]], tiers: Sequence[Tiers]) -> tuple[
     meters = []
     for place, (cost, amount, listed, covered) in sums.items():
         price = cost / amount if amount else listed / covered
-        provider, account, region, zone, service, machine, system, _ = place
-        meters.append(PricedMeter(provider, account, region, service, machine, system, price, zone))
+        provider, account, region, zone, service, machine, system, _, payer = place
+        meters.append(PricedMeter(provider, account, region, service, machine, system, price, zone, payer))
     return meters, {place: index for index, place in enumerate(sums)}
 
 
@@ -247,7 +249,8 @@ def _holding(
     rates = {index: price for index, price in paid.items() if price > 0}
     # without services of its own it is bought for one (a reservation of machines is none of databases): those that it covered
     rule = replace(rule, services=rule.services | {meters[index].service for index in rates})
-    return Holding(commitment, rule, hourly, rates | _derived(rates, meters, commitment, rule), frozenset(rates))
+    payers = frozenset(spare["payers"] or ())
+    return Holding(commitment, rule, hourly, rates | _derived(rates, meters, commitment, rule), frozenset(rates), payers)
 
 
 def _hourly(

@@ -13,7 +13,7 @@ from decimal import Decimal
 import numpy as np
 
 from finops.bill.lines import JOINT, ZERO, Line, Span, keys_of, micro, on_demand, standing, worth_of
-from finops.bill.rating import Holding, PricedMeter, Rule, Tiers, rate, rule_of
+from finops.bill.rating import Holding, PricedMeter, Rule, Tiers, is_shared_with, rate, rule_of
 from finops.commitment.levels import Commitment, Meter, family
 from finops.commitment.offers import ListedShare
 from finops.model import Change, Effect
@@ -46,6 +46,7 @@ class Bill:
         "_by_service",
         "_lines",
         "_listed",
+        "_payers",
         "_rates",
         "_rules",
         "_services",
@@ -70,6 +71,7 @@ class Bill:
         self.other = micro(other)
         self._rules, self._tiers, self._listed = tuple(rules), tuple(tiers), listed
         self._services: dict[str, set[str]] = {}
+        self._payers: dict[str, frozenset[str]] = {}
         self._rates: dict[str, dict[str, tuple[Decimal, Decimal]]] = {}
         self._by_service: dict[str, list[str]] = {}
         self.billed = self.other
@@ -77,6 +79,8 @@ class Bill:
         for line in lines:
             self.billed += micro(line.cost)
             grouped.setdefault(line.resource, []).append(line.at_run_rate)
+            if line.commitment and line.payer:
+                self._payers[line.commitment] = self._payers.get(line.commitment, frozenset()) | {line.payer}
             if line.commitment and line.category == "Usage":
                 self._services.setdefault(line.commitment, set()).add(line.service)
         for resource in sorted(grouped):
@@ -120,6 +124,7 @@ class Bill:
         other.billed = self.billed
         other._lines = dict(self._lines)
         other._services, other._by_service, other._rates = self._services, self._by_service, self._rates
+        other._payers = self._payers
         return other
 
     def value(self, resource: str, effect: Effect) -> Outcome:
@@ -175,6 +180,8 @@ class Bill:
         known = self.commitments.get(commitment)
         known_service = line.service in self._services.get(commitment, ())
         if known is None or not known_service or not line.instance_type:
+            return False
+        if not is_shared_with(self._payers.get(commitment, frozenset()), line.payer):
             return False
         return rule_of(known, "", self._rules).reaches(known, line)
 

@@ -24,8 +24,9 @@ def usage(
 ) -> dict[str, Any]:
     amount = float(len(hours))
     row = {
-        "x_source": "s", "currency": "USD", "provider": "AWS", "account_id": "1", "region": "r", "zone": "", "service": "EC2",
-        "instance_type": machine, "operating_system": "Linux", "sku_id": machine, "commitment_id": commitment,
+        "x_source": "s", "currency": "USD", "provider": "AWS", "account_id": "1", "payer": "1",
+        "region": "r", "zone": "", "service": "EC2", "instance_type": machine, "operating_system": "Linux",
+        "sku_id": machine, "commitment_id": commitment,
         "first_hour": START + timedelta(hours=min(hours)), "last_hour": START + timedelta(hours=max(hours) + 1),
         "hours": [START + timedelta(hours=hour) for hour in hours],
         "lengths": [1] * len(hours), "quantities": [1.0] * len(hours),
@@ -38,7 +39,7 @@ def spare(
     commitment: str, unused: float, word: str = "Reserved Instance", days: Sequence[int] = (), **more: Any
 ) -> dict[str, Any]:
     row = {
-        "x_source": "s", "currency": "USD", "provider": "AWS", "account_id": "1", "commitment_id": commitment,
+        "x_source": "s", "currency": "USD", "provider": "AWS", "account_id": "1", "payers": ["1"], "commitment_id": commitment,
         "commitment_type": word, "unused": unused, "days": [date(2026, 10, day) for day in days],
         "amounts": [unused / len(days)] * len(days) if days else [],
     }  # fmt: skip
@@ -73,6 +74,12 @@ def test_unused_hours_beside_uncovered_usage_are_no_provider_s_bill() -> None:
     found = replayed(rows, [spare("ri", 12 * 0.06, days=[1])])
     assert found.error == pytest.approx(-1.2 / (12 * 0.06 * 2 + 1.2))
     assert not found.reproduces
+
+
+def test_unused_hours_beside_uncovered_usage_of_another_billing_account_are_a_bill() -> None:
+    rows = [usage("m5.large", range(12), 0.1, "ri", 0.06), usage("m5.large", range(12, 24), 0.1, account_id="2", payer="2")]
+    assert replayed(rows, [spare("ri", 12 * 0.06, days=[1])]).reproduces
+    assert not replayed(rows, [spare("ri", 12 * 0.06, days=[1], payers=None)]).reproduces
 
 
 def test_a_commitment_that_the_bill_does_not_name_stays_as_it_is() -> None:

@@ -40,6 +40,17 @@ def test_a_freed_commitment_moves_first_and_strands_the_rest() -> None:
     assert (outcome.gross, outcome.gained, outcome.stranded, outcome.net, bill.total) == (70, 9, 49, 30, 70)
 
 
+def test_a_freed_commitment_stays_on_its_billing_account() -> None:
+    """Shared or not: of two equal machines on demand it takes the one that the same payer is charged for."""
+    covered, own, others = line("x", "70", "sp", "100"), line("y", "30"), line("z", "30")
+    lines = [replace(covered, payer="A"), replace(own, payer="A"), replace(others, payer="B")]
+    outcome = (bill := Bill(lines, [PLAN])).apply("x", Effect((Change(Decimal(0)),)))
+    assert (outcome.gained, outcome.stranded, bill.cost("y"), bill.cost("z")) == (9, 49, 21, 30)
+    assert bill.copy().value("y", Effect((Change(Decimal(0)),))).gained == 0
+    unknown = Bill([covered, *lines[1:]], [PLAN]).apply("x", Effect((Change(Decimal(0)),)))
+    assert (unknown.gained, unknown.stranded) == (18, 28)
+
+
 def test_what_has_moved_is_freed_again_when_its_new_user_goes() -> None:
     bill = Bill([line("x", "70", "sp"), line("y", "100")], [PLAN])
     assert bill.apply("x", Effect((Change(Decimal(0)),))).net == 70

@@ -1,7 +1,7 @@
 -- bill_month: the last 30 complete days as the simulated bill sees them, one line a meter of a resource.
 -- reads: resource_daily, resource_end, resources, used_days
--- grain: currency, provider, account_id, region, service, resource_id, meter, pricing_unit, instance_type, operating_system,
---   commitment_id, charge_category, charge_class, commitment_status
+-- grain: currency, provider, account_id, billing_account_id, region, service, resource_id, meter, pricing_unit,
+--   instance_type, operating_system, commitment_id, charge_category, charge_class, commitment_status
 -- macro: bill_month(as_of)
 -- kept: yes
 -- `as_of` is the last complete day. Costs are effective, gross of promotional credits, of 30 days: times 730/720 for a month.
@@ -404,6 +404,7 @@ final as (
         currency,
         coalesce(provider, '') as provider,
         coalesce(account_id, billing_account_id, '') as account_id,
+        coalesce(billing_account_id, '') as billing_account_id,
         coalesce(region, '') as region,
         coalesce(service, '') as service,
         lower(coalesce(resource_id, '')) as resource_id,
