@@ -195,6 +195,7 @@ class Commit:
 
     covers  region, machine and operating system of what a lock holds for; empty: all that the instrument has a price for
     holds   of what is sold by parts, how many of each `first` is
+    payer   the billing account that it is bought on and holds for, where the provider charges several
     """
 
     instrument: str
@@ -206,6 +207,7 @@ class Commit:
     first: Decimal = Decimal(0)
     covers: tuple[tuple[str, str, str], ...] = ()
     holds: tuple[tuple[str, int], ...] = ()
+    payer: str = ""
 
 
 Action: TypeAlias = Delete | Stop | Schedule | Resize | Reconfigure | Move | UseSpot | Scale | Commit

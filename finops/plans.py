@@ -49,14 +49,15 @@ class Selection:
     min_saving: float = 0.0
 
     def shows(self, recommendation: Recommendation) -> bool:
-        """A commitment names no account: it is in all of its provider's."""
-        scope = recommendation.finding.scope
+        """A commitment names no account: it is in all of its provider's, or of the billing account that it is bought on."""
+        scope, verdict = recommendation.finding.scope, recommendation.finding.verdict
+        shared = not scope.account or (isinstance(verdict, Act) and bool(getattr(verdict.action, "payer", "")))
         return (
             (not self.kinds or recommendation.finding.kind in self.kinds)
             and (not self.owners or recommendation.owner in self.owners)
             and (not self.statuses or recommendation.status in self.statuses)
             and (not self.providers or scope.provider.casefold() in {name.casefold() for name in self.providers})
-            and (not self.accounts or not scope.account or scope.account in self.accounts)
+            and (not self.accounts or shared or scope.account in self.accounts)
             and recommendation.saving.effective_monthly.expected >= Decimal(str(self.min_saving))
         )
 

@@ -27,6 +27,7 @@ from finops.commitment.lapses import Lapse, Later, lapses_of, later, later_lots
 from finops.commitment.levels import Meter
 from finops.commitment.lots import Bought, Limits, Lot, mixed, pools, sized
 from finops.commitment.offers import Offer, accelerated, offers, term_hours
+from finops.commitment.payers import payers_of
 from finops.commitment.policy import BLOCK_DAYS
 from finops.commitment.risk import successor
 from finops.model import WATCH, Finding, Keep, Scope, Unknown
@@ -77,6 +78,7 @@ class Commitments:
         terms = terms_of(today, touched)
         demand = after_plan(today, terms)
         providers = sorted({meter.provider for meter in demand})
+        payers = payers_of(candidates, context.before.every_line())
         estate = Estate(
             context,
             terms,
@@ -88,8 +90,10 @@ class Commitments:
         )
         automatic, again = kept_of_contracted(rows), renewed(context)
         for provider in providers:
-            meters = {meter: automatic.get(meter, 1.0) for meter in demand if meter.provider == provider}
-            yield from self._of_provider(provider, meters, estate, lapses_of(context, provider, again))
+            lapses = lapses_of(context, provider, again)
+            for part in payers.estates(provider, rows, estate):
+                meters = {meter: automatic.get(meter, 1.0) for meter in part.demand if meter.provider == provider}
+                yield from self._of_provider(provider, meters, part, payers.lapses(part.payer, lapses))
 
     @property
     def _limits(self) -> Limits:
@@ -98,7 +102,8 @@ class Commitments:
     def _of_provider(
         self, provider: str, meters: Mapping[Meter, float], estate: Estate, lapses: Sequence[Lapse]
     ) -> Iterable[Finding]:
-        """All instruments of a provider: what may be bought by itself, then the best mix of what shares usage."""
+        """All instruments of a provider on one billing account: what may be bought by itself, then the best mix of what shares
+        usage."""
         context = estate.context
         longest = term_hours(self.term)
         prices = [p for p in context.prices.every(context.at, provider=provider) if p.key.instrument]
@@ -147,7 +152,7 @@ class Commitments:
             offer = variants[0]
             cost = sum(float(estate.demand[meter].mean()) for meter in offer.discounts)
             why = "the automatic discounts of this usage are already larger than the commitment's"
-            return [], {}, [finding(offer.provider, offer.label, Keep(why), (), estate.context, cost=cost)]
+            return [], {}, [finding(offer.provider, offer.label, Keep(why), (), estate.context, cost=cost, payer=estate.payer)]
         found.sort(key=lambda lot: (-lot.alone, lot.offer.days, lot.offer.payment))
         passed = [lot for lot in found if lot.alone * HOURS_PER_MONTH >= self.min_saving]
         if passed:
@@ -184,7 +189,11 @@ class Commitments:
         cost = sum(float(estate.demand[meter].mean()) for meter in offer.discounts)
         said = [f"{', '.join(sorted(families))}: {reason}" for reason, families in reasons.items()]
         why = f"{ABSTAINS}: {'; '.join(said)}"
-        return lots, refused, [finding(offer.provider, offer.label, Keep(why), (), estate.context, cost=cost)]
+        return (
+            lots,
+            refused,
+            [finding(offer.provider, offer.label, Keep(why), (), estate.context, cost=cost, payer=estate.payer)],
+        )
 
     def _left(self, offer: Offer, meters: Sequence[Meter], estate: Estate) -> str:
         """Why this family is not to be relied on for a term; empty where nothing speaks against it."""
@@ -224,7 +233,8 @@ class Commitments:
             context,
             cost=cost,
             sql=_sql(one, estate),
-            scope=Scope(offer.provider, region=_region(lot), service=offer.label, resource=lot.key),
+            payer=estate.payer,
+            scope=Scope(offer.provider, estate.payer, region=_region(lot), service=offer.label, resource=lot.key),
             explanation=(
                 *dates(one, self._limits, context),
                 *(step.words(context.currency) for step in steps if step.lot.name == lot.name),
@@ -240,7 +250,9 @@ class Commitments:
         why = f"nothing to buy of it today; {words[0]}"
         cost = float(sum(estate.demand[meter].mean() for meter in lot.meters if meter in estate.demand))
         name = f"{lot.name} later"
-        return finding(lot.offer.provider, name, Keep(why), (), estate.context, cost=cost, explanation=words)
+        return finding(
+            lot.offer.provider, name, Keep(why), (), estate.context, cost=cost, payer=estate.payer, explanation=words
+        )
 
 
 def _nothing_sold(provider: str, prices: Sequence[Price], meters: Mapping[Meter, float], estate: Estate) -> Finding:
@@ -249,7 +261,7 @@ def _nothing_sold(provider: str, prices: Sequence[Price], meters: Mapping[Meter,
     used = ", ".join(dict.fromkeys(meter.instance_type for meter in sorted(costs, key=lambda meter: -costs[meter])[:3]))
     missing = Unknown((f"price of commitments of {provider} in {estate.context.currency}",))
     verdict = Keep(f"none of the price list's commitments is of what is used ({used})") if prices else missing
-    return finding(provider, "", verdict, (), estate.context, cost=sum(costs.values()))
+    return finding(provider, "", verdict, (), estate.context, cost=sum(costs.values()), payer=estate.payer)
 
 
 def _sql(one: Bought, estate: Estate) -> str:

@@ -16,6 +16,7 @@ from finops.commitment.levels import Floats, best_level, covered, evaluate
 from finops.commitment.levels import Meter as Usage
 from finops.commitment.mix import whole_units
 from finops.commitment.offers import Offer, offers, term_hours
+from finops.commitment.payers import UNKNOWN
 from finops.model import Commit
 from finops.pricing import PriceBook
 
@@ -43,6 +44,7 @@ with usage as (
     select
         currency,
         coalesce(provider, '') as provider,
+        coalesce(billing_account_id, '') as payer,
         coalesce(region, '') as region,
         instance_type,
         coalesce(operating_system, '') as operating_system,
@@ -64,6 +66,7 @@ with usage as (
 select
     currency,
     provider,
+    payer,
     region,
     instance_type,
     operating_system,
@@ -150,6 +153,11 @@ class Bought:
     account: str
     action: Commit
 
+    def is_beside(self, other: Bought) -> bool:
+        """Whether both were bought on one day for the same usage."""
+        mine, its = ((one.day, one.provider, one.action.payer) for one in (self, other))
+        return mine == its
+
 
 def purchase_days(first: date, last: date) -> list[date]:
     """Decision dates of a bill from `first` to `last`, in order: back from the newest whose term has passed, and from today."""
@@ -186,6 +194,13 @@ def demand_of_rows(rows: Sequence[Mapping[str, Any]]) -> Demand:
         {meter: min(1.0, cost / contracted) for meter, (cost, contracted) in sums.items() if cost > 0 and contracted > 0},
         {provider: contracted / all_listed for provider, (contracted, all_listed) in listed.items() if all_listed > 0},
     )
+
+
+def demands_of_rows(rows: Sequence[Mapping[str, Any]], payers: Iterable[str]) -> dict[str, Demand]:
+    """What each of these billing accounts has to cover, of the rows of `HISTORY` in one currency; empty: all of it."""
+    return {
+        payer: demand_of_rows([row for row in rows if payer in ("", row["payer"] or UNKNOWN)]) for payer in sorted(set(payers))
+    }
 
 
 def sold_of(demand: Demand, action: Commit, provider: str, prices: PriceBook, at: datetime) -> Offer | None:

@@ -13,7 +13,7 @@ from finops import queries
 from finops.backtest import commitments as commitment_replay
 from finops.backtest import verdicts as verdict_replay
 from finops.backtest.advice import level_rules, resource_rules
-from finops.backtest.commitments import Bought, Demand, demand_of_rows
+from finops.backtest.commitments import Bought, demands_of_rows
 from finops.backtest.summary import Decision, Summary, summarise
 from finops.backtest.verdicts import HORIZON_DAYS, LAG_DAYS, Key, Seen, Snapshot, decision_days
 from finops.bill.simulate import Bill
@@ -258,16 +258,15 @@ def _purchases(bench: Bench, kind: str, recommender: PortfolioRecommender) -> li
     days = commitment_replay.purchase_days(extent.bill, extent.last)
     held = bench.reads.rows("select * from commitments order by observed_at")
     begun = {row["commitment_id"].lower(): commitment_of_row(row).term_start for row in held}
-    demands = {
-        currency: demand_of_rows([row for row in rows if row["currency"] == currency])
-        for currency in sorted({row["currency"] for row in rows})
+    billed = {
+        currency: [row for row in rows if row["currency"] == currency] for currency in sorted({r["currency"] for r in rows})
     }
-    bought: dict[str, list[Bought]] = {currency: [] for currency in demands}
+    bought: dict[str, list[Bought]] = {currency: [] for currency in billed}
     for day in days:
         bench.tell(f"buying as of {day}")
         for currency, purchase in _advised(bench, kind, recommender, day):
             bought.setdefault(currency, []).append(purchase)
-    return [_record(bench, kind, currency, demands[currency], bought[currency], begun) for currency in demands]
+    return [_record(bench, kind, currency, billed[currency], bought[currency], begun) for currency in billed]
 
 
 def _advised(bench: Bench, kind: str, recommender: PortfolioRecommender, day: date) -> list[tuple[str, Bought]]:
@@ -290,16 +289,23 @@ def _advised(bench: Bench, kind: str, recommender: PortfolioRecommender, day: da
 
 
 def _record(
-    bench: Bench, kind: str, currency: str, demand: Demand, bought: Sequence[Bought], begun: Mapping[str, date | None]
+    bench: Bench,
+    kind: str,
+    currency: str,
+    rows: Sequence[Mapping[str, Any]],
+    bought: Sequence[Bought],
+    begun: Mapping[str, date | None],
 ) -> Summary:
     days = LAG_DAYS + commitment_replay.TERM_DAYS
     last = bench.extent.last
     ripe = [b for b in bought if b.day + timedelta(days=LAG_DAYS + commitment_replay.charged_days(b.action)) <= last]
+    demands = demands_of_rows(rows, {one.action.payer for one in ripe})
     decisions = []
     for one in ripe:
+        demand = demands[one.action.payer]
         held = demand.held(one.day, begun)
         prices = bench.book(one.day).of_currency(currency)
-        earlier = [b for b in bought[: bought.index(one)] if (b.day, b.provider) == (one.day, one.provider)]
+        earlier = [b for b in bought[: bought.index(one)] if b.is_beside(one)]
         decision = commitment_replay.replay(one, demand, prices, held, level_rules(), currency, earlier)
         if decision is not None:
             decisions.append(decision)

@@ -62,7 +62,7 @@ def acted(bought: Bought, limits: Limits, estate: Estate) -> tuple[Act, tuple[Fa
         ),
         *risk_facts(lot, currency),
     )
-    action = _order(bought, limits, currency)
+    action = _order(bought, limits, currency, estate.payer)
     early = level.commitment * offer.upfront * HOURS_PER_MONTH * max(0, round(offer.months) - 12)
     cash = monthly * 12 - cents(Decimal(repr(early)))
     saving = Saving(Estimate(low, monthly, monthly), cash, Decimal(0), currency, assumes=tuple(_assumes(lot, untold)))
@@ -99,21 +99,22 @@ def _worst(bought: Bought, limits: Limits, monthly: Decimal) -> Decimal:
     return cents(Decimal(repr(worst * bought.spend / lot.most)) * HOURS_PER_MONTH)
 
 
-def _order(bought: Bought, limits: Limits, currency: str) -> Commit:
+def _order(bought: Bought, limits: Limits, currency: str, payer: str) -> Commit:
     """What is ordered: whole machines, or money an hour."""
     lot, offer, amount = bought.lot, bought.lot.offer, bought.amount
-    prepaid = f", {offer.payment} upfront" if offer.upfront else ""
+    tail = f", {offer.payment} upfront" if offer.upfront else ""
+    tail += f", billing account {payer}" if payer else ""
     first = slices_of(bought, limits)[0]
     covers = tuple(sorted({(m.region, m.instance_type, m.operating_system) for m in lot.meters})) if offer.locks else ()
     payment = offer.payment or "none"
     if lot.unit:
-        target = f"{offer.instrument} {offer.term} {_machine(lot)} {amount}{prepaid}"
-        return Commit(offer.instrument, offer.term, payment, amount, _machine(lot), target, first, covers)
+        target = f"{offer.instrument} {offer.term} {_machine(lot)} {amount}{tail}"
+        return Commit(offer.instrument, offer.term, payment, amount, _machine(lot), target, first, covers, payer=payer)
     parts = parts_of(bought)
     holds = parts.of(first / amount).named if parts else ()
     what = f"{parts.of(Decimal(1)).words}, {amount}" if parts else f"{amount}"
-    target = f"{offer.instrument} {offer.term}, {what} {currency}/h{prepaid}"
-    return Commit(offer.instrument, offer.term, payment, amount, f"{currency}/h", target, first, covers, holds)
+    target = f"{offer.instrument} {offer.term}, {what} {currency}/h{tail}"
+    return Commit(offer.instrument, offer.term, payment, amount, f"{currency}/h", target, first, covers, holds, payer)
 
 
 def _machine(lot: Lot) -> str:
@@ -158,7 +159,15 @@ def kept(lot: Lot, why: str, estate: Estate, rejected: tuple[str, ...] = (), ste
     cost = float(np.sum([estate.demand[meter][-720:].mean() for meter in lot.meters]))
     facts = risk_facts(lot, estate.context.currency)
     return finding(
-        lot.offer.provider, lot.offer.label, Keep(why), facts, estate.context, cost=cost, rejected=rejected, explanation=steps
+        lot.offer.provider,
+        lot.offer.label,
+        Keep(why),
+        facts,
+        estate.context,
+        cost=cost,
+        payer=estate.payer,
+        rejected=rejected,
+        explanation=steps,
     )
 
 
@@ -203,6 +212,7 @@ def finding(
     *,
     cost: float,
     sql: str = "",
+    payer: str = "",
     scope: Scope | None = None,
     explanation: tuple[str, ...] = (),
     rejected: tuple[str, ...] = (),
@@ -211,7 +221,7 @@ def finding(
     return Finding(
         recommender="commitments",
         kind="commitments",
-        scope=scope or Scope(provider, service=instrument),
+        scope=scope or Scope(provider, payer, service=instrument),
         verdict=verdict,
         evidence=Evidence(facts, context.window, 1.0, sql),
         as_of=context.as_of,
@@ -220,7 +230,7 @@ def finding(
         effort="medium",
         reversible=False,
         resource_type=f"{provider} {instrument.partition('/')[0].split(' ')[0]}",
-        billed_as=f"\x1fcommitment {provider} {instrument}",
+        billed_as=f"\x1fcommitment {provider} {instrument} {payer}".rstrip(),
         explanation=explanation,
         rejected=rejected,
     )

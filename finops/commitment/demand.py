@@ -152,12 +152,29 @@ BEGUN = """begun as (
 """The first day of what runs now."""
 
 
+HOMES = """homes as (
+
+    select
+        currency,
+        coalesce(provider, '') as provider,
+        coalesce(account_id, billing_account_id, '') as account_id,
+        coalesce(max_by(billing_account_id, (charge_hour, billing_account_id)), '') as payer
+    from demand_hourly
+    where charge_hour < $as_of::date + 1
+    group by all
+
+),"""
+"""The billing account that pays for an account: of its newest usage, where it has moved from one to another."""
+
+
 METERS = f"""
 with {DEMAND}
 
 {HISTORY}
 
 {BEGUN}
+
+{HOMES}
 
 hourly as (
 
@@ -190,6 +207,7 @@ final as (
 
     select
         {METER},
+        payer,
         past,
         list(cast(hour as bigint) order by hour, hours) as starts,
         list(hours order by hour, hours) as hours,
@@ -199,6 +217,7 @@ final as (
         sum(assumed order by hour, hours) as assumed,
         null::varchar [] as resources
     from hourly
+    left join homes using (currency, provider, account_id)
     group by all
     union all
     select
@@ -209,6 +228,7 @@ final as (
         '' as service,
         '' as instance_type,
         '' as operating_system,
+        '' as payer,
         true as past,
         list(cast(epoch(first_day) // 3600 as bigint) order by resource_id) as starts,
         list(cast(0 as bigint) order by resource_id) as hours,
@@ -226,7 +246,7 @@ select * from final
 order by all
 """
 """One row a meter of the last 30 days, and one of its past: in which hour since 1970 it began, how many it lasted, its cost,
-and how much of that is placed in hours by assumption.
+how much of that is placed in hours by assumption, and who pays for it.
 One more row holds `resources`: what runs now, and in `starts` when it first ran."""
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 
@@ -75,6 +75,17 @@ class History:
     gone: Mapping[Meter, Floats]
     since: Mapping[str, int]
 
+    def part(self, meters: frozenset[Meter]) -> History:
+        """The history of these meters; the first day is the first of theirs."""
+        left, whole, gone = (
+            {meter: days for meter, days in part.items() if meter in meters} for part in (self.left, self.whole, self.gone)
+        )
+        since: dict[str, int] = {}
+        for meter, days in whole.items():
+            if days.any():
+                since[meter.provider] = min(since.get(meter.provider, len(days)), int(np.argmax(days > 0)))
+        return History(left, whole, gone, since)
+
 
 @dataclass(slots=True)
 class Estate:
@@ -85,6 +96,7 @@ class Estate:
     paid    provider → the negotiated share of list prices
     assumed  meter → its cost of those hours, and how much of it is in hours that nothing tells, before the plan
     accelerated  families whose machines have accelerators, as far as price lists say
+    payer   the billing account whose part it is, where its provider has several
     """
 
     context: Context
@@ -94,6 +106,17 @@ class Estate:
     paid: Mapping[str, float]
     assumed: Mapping[Meter, tuple[float, float]]
     accelerated: frozenset[str] = frozenset()
+    payer: str = ""
+
+    def part(self, meters: frozenset[Meter], payer: str, paid: Mapping[str, float]) -> Estate:
+        """What of it is of these meters."""
+        return replace(
+            self,
+            demand={meter: hours for meter, hours in self.demand.items() if meter in meters},
+            history=self.history.part(meters),
+            paid=paid,
+            payer=payer,
+        )
 
     def past(self, meters: Sequence[Meter], *, moving: bool) -> Floats:
         """The daily history of these meters together; `moving`: with the machines of the same services that came before them,
