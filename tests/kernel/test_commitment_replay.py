@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -15,6 +16,7 @@ from finops.backtest.commitments import (
     Demand,
     LevelRule,
     demand_of_rows,
+    demands_of_rows,
     discounts,
     purchase_days,
     replay,
@@ -113,23 +115,39 @@ def test_rules_read_their_own_windows() -> None:
     assert levels == pytest.approx({"last": 7.0, "floor": 2.8, "lower": 2.8})
 
 
+ROW = {
+    "provider": "Cloud",
+    "payer": "A",
+    "region": "r1",
+    "instance_type": "m.large",
+    "operating_system": "Linux",
+    "commitment_id": "",
+    "listed": 60.0,
+    "contracted": 48.0,
+    "starts": [480_000, 480_024],
+    "hours": [24, 24],
+    "costs": [24.0, 12.0],
+}
+
+
 def test_daily_rows_spread_over_their_hours() -> None:
-    row = {
-        "provider": "Cloud",
-        "region": "r1",
-        "instance_type": "m.large",
-        "operating_system": "Linux",
-        "commitment_id": "",
-        "listed": 60.0,
-        "contracted": 48.0,
-        "starts": [480_000, 480_024],
-        "hours": [24, 24],
-        "costs": [24.0, 12.0],
-    }
-    made = demand_of_rows([row])
+    made = demand_of_rows([ROW])
     assert made.series[METER, ""].tolist() == [1.0] * 24 + [0.5] * 24
     assert made.kept[METER] == pytest.approx(0.75)
     assert made.paid["Cloud"] == pytest.approx(0.8)
+
+
+def test_a_purchase_is_charged_with_the_usage_of_its_billing_account() -> None:
+    rows = [ROW, ROW | {"payer": "B", "costs": [48.0, 48.0]}, ROW | {"payer": "", "costs": [72.0, 72.0]}]
+    made = demands_of_rows(rows, ["", "A", "B", "unknown"])
+    assert {payer: demand.series[METER, ""][0] for payer, demand in made.items()} == {
+        "": 6.0,
+        "A": 1.0,
+        "B": 2.0,
+        "unknown": 3.0,
+    }
+    one, other = (Bought(FIRST, "Cloud", payer, replace(commit("1"), payer=payer)) for payer in ("A", "B"))
+    assert (one.is_beside(one), one.is_beside(other)) == (True, False)
 
 
 def test_decision_dates_end_their_terms_or_wait() -> None:
