@@ -94,7 +94,7 @@ def _at(resource: str, meter: str, unit: str, commitment: str) -> str:
 
 
 def _branch(bill: Bill, change: Change, lines: tuple[Line, ...]) -> str:
-    tests = ["charge_category = 'Usage'"]
+    tests = ["charge_category = 'Usage' and charge_class = ''"]
     if change.unit:
         tests.append(f"pricing_unit = {quoted(change.unit)}")
     if change.meter:

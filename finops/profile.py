@@ -33,6 +33,9 @@ class Day(NamedTuple):
 STALE_DAYS = 7
 """Metrics come up to three days late. What a machine did a week ago and longer says nothing of one that goes on unseen."""
 
+IN_PERCENT = "memory_utilization in percent"
+"""What is missing where metrics came as shares of one."""
+
 IN_ORDER = itemgetter(*Day._fields)
 """The members of a day in the column `metrics`, in the order of `Day`."""
 
@@ -84,6 +87,7 @@ class Profile:
     currency: str
     billed_days: int
     last_billed: date | None
+    capacity_reservation: str
     monthly_cost: Decimal
     series: tuple[Series, ...]
 
@@ -95,6 +99,12 @@ class Profile:
     @property
     def scope(self) -> Scope:
         return Scope(self.provider, self.account, self.region, self.service, self.resource)
+
+    @property
+    def in_fractions(self) -> bool:
+        """Whether its metrics are shares of one, not percentages: no system that runs does with a hundredth of its memory."""
+        held = self.of("memory_utilization")
+        return bool(held) and 0 < max(series.highest for series in held) <= 1
 
     def property(self, name: str) -> float | None:
         return number(self.properties.get(name))
@@ -123,10 +133,12 @@ class Profile:
         return max(map(len, days), default=0)
 
     def lacks(self, metrics: Iterable[str], least: int) -> tuple[str, ...]:
-        """What a verdict on these metrics misses: so many days of them, or any of late while it runs on."""
+        """What a verdict on these metrics misses: so many days of them, percentages, or any of late while it runs on."""
         wanted = set(metrics)
         if self.history_days(wanted) < least:
             return ("history",)
+        if self.in_fractions:
+            return (IN_PERCENT,)
         newest = max(day.day for series in self.series if series.metric in wanted for day in series.days)
         return ("recent metrics",) if self.is_stale(newest) else ()
 
@@ -158,6 +170,7 @@ def profile_of_row(row: Mapping[str, Any]) -> Profile:
         currency=row["currency"],
         billed_days=int(row.get("billed_days") or 0),
         last_billed=row.get("last_billed"),
+        capacity_reservation=row.get("capacity_reservation_id") or "",
         monthly_cost=Decimal(row.get("cost") or 0) * MONTH_PER_WINDOW,
         series=series_of(row.get("metrics")),
         **text,
@@ -192,7 +205,8 @@ NEGATIONS = ("", "no", "false", "none", "off", "0")
 
 
 def standby(profile: Profile) -> str | None:
-    """Why the resource is meant to wait: a standby must be as large as what it stands for. None where it is not."""
+    """Why the resource stays as it is: a standby must be as large as what it stands for, and reserved capacity is billed
+    whether or not it is used. None where nothing holds it."""
     for key, value in sorted(profile.tags.items()):
         if key.lower() in STANDBY_TAGS and str(value).lower() not in NEGATIONS:
             return f"standby (tag {key}={value})"
@@ -203,6 +217,8 @@ def standby(profile: Profile) -> str | None:
     replica = profile.properties.get("read_replica")
     if replica not in (None, False) and str(replica).lower() not in NEGATIONS:
         return "standby (a replica that follows its primary)"
+    if profile.capacity_reservation:
+        return f"its capacity is reserved and billed without it: cancel {profile.capacity_reservation} first"
     return None
 
 

@@ -27,7 +27,7 @@ from finops.patches import patch_of
 from finops.portfolio import Failure, Plan, Sequencer
 from finops.precedence import rules, tiers
 from finops.pricing import EXCHANGES, PriceBook, exchange_of_row, held_before, price_of_row
-from finops.profile import Series, series_of
+from finops.profile import IN_PERCENT, Series, series_of
 from finops.queries import Reads
 from finops.recommend import Context, PortfolioRecommender, Recommender
 from finops.window import KNOWN_DAYS, last_known
@@ -46,6 +46,7 @@ HOW = {
     "interruption_band": "load a file with the columns of `spot_market` (provider, region, sku, timestamp, …)",
     "checkpoint": "load writes more often than twice a checkpoint, or properties checkpoint_interval_s and checkpoint_s",
     "properties": "load an inventory (a file with the columns of `resources`) whose `properties` hold {fact}",
+    IN_PERCENT: "its memory is never above 1 %, as if 0.5 stood for 50 %: load shares of one as percentages from 0 to 100",
     "memory_utilization": "no hypervisor sees memory: install the provider's agent, then load metrics with memory_utilization",
     "": "load a file with the columns of `metrics` (resource_id, timestamp, period_s, metric, statistic, value) with {fact}",
 }
@@ -238,7 +239,7 @@ def line_of_row(row: Mapping[str, Any]) -> Line:
         instance_type=row["instance_type"],
         operating_system=row["operating_system"],
         commitment=row["commitment_id"],
-        category="Unused" if unused else row["charge_category"],
+        category="Unused" if unused else row["charge_class"] or row["charge_category"],
         quantity=Decimal(row["quantity"]) * MONTH_PER_WINDOW,
         cost=Decimal(row["cost"]) * MONTH_PER_WINDOW,
         on_demand=Decimal(row["on_demand_cost"]) * MONTH_PER_WINDOW,

@@ -27,7 +27,7 @@ from finops.kinds import kind_of
 from finops.model import Act, Change, Delete, Effect, Estimate, Evidence, Fact, Finding, Keep, Saving, Stop, Unknown, Verdict
 from finops.money import cents
 from finops.pricing import PriceKey
-from finops.profile import Profile, profile_of_row, standby
+from finops.profile import IN_PERCENT, Profile, profile_of_row, standby
 from finops.recommend import Context, Row
 from finops.sizing.estimate import range_share
 from finops.sizing.machines import hourly, hourly_lines
@@ -209,6 +209,8 @@ class Idle:
             return Unknown(("history",)), [Fact("age", age, "days", "resources.created_at")]
         facts = [_fact(one, signal, as_of) for signal in signals]
         quiet = quiet_period(one.grades(signals))
+        if quiet is not None and profile.in_fractions:
+            return Unknown((IN_PERCENT,)), facts
         if quiet is not None and profile.is_stale(quiet.last):
             return Unknown(("recent metrics",)), facts
         if quiet is not None and quiet.days < self.idle_days and quiet.worked:

@@ -17,7 +17,7 @@ from finops.kinds import kind_of, listed
 from finops.model import Act, Estimate, Evidence, Fact, Finding, Keep, Saving, Schedule, Unknown, Verdict
 from finops.money import HOURS_PER_MONTH, cents
 from finops.pricing import number
-from finops.profile import Profile, profile_of_row, standby
+from finops.profile import IN_PERCENT, Profile, profile_of_row, standby
 from finops.recommend import Context, Row
 from finops.sizing.estimate import range_share
 from finops.sizing.meters import in_hours, machine_lines
@@ -321,6 +321,8 @@ def _missing(profile: Profile, kind: Type, use: Use | None) -> str:
     seen = () if use is None else use.metrics
     if not set(kind.needs) & set(seen):
         return kind.needs[0]
+    if profile.in_fractions:
+        return IN_PERCENT
     return "network_in_bytes" if kind is MACHINE and len(seen) == 1 and not _environment(profile) else ""
 
 

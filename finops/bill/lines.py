@@ -36,6 +36,7 @@ class Line:
     spot       an action has made it spot capacity
     lapsed     id of the commitment that covered it on the bill and has ended
     moved      a commitment covers it that an action has freed elsewhere: on the bill it is charged on demand
+    category   the bill's, `Correction` where a line takes back what was charged, `Unused` of a commitment's rest
     steady     the share of its cost that goes on in as many hours as it did: actions take hours away
     payer      the billing account that is charged; empty: the bill does not say
     """

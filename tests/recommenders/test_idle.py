@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.estate import AS_OF, Estate, _day
-from tests.recommenders.test_plan import only, plan_of, why
+from tests.recommenders.test_plan import machine, only, plan_of, priced, why
 
 HOUR = timedelta(hours=1)
 
@@ -544,3 +544,32 @@ def test_a_snapshot_saves_what_the_bill_counts_of_it_and_says_what_others_share(
     (found,) = plan.recommendations
     assert found.saving.effective_monthly.expected == Decimal("279.00")  # 31 days of 9
     assert any("other snapshots of its disk" in text for text in found.saving.assumes)
+
+
+@pytest.mark.parametrize("charge_class", [None, "Correction"])
+@pytest.mark.parametrize("amount", [-2500.0, 300.0])
+def test_what_is_taken_back_is_no_part_of_what_runs(amount: float, charge_class: str | None) -> None:
+    said = charge_class if amount < 0 else "Correction"
+    estate = vm().charge("i-1", amount, days=1, quantity=amount * 10, x_instance_type="m5.large", ChargeClass=said)
+    (action,) = plan_of(estate, "idle").recommendations
+    assert action.alone == Decimal("730.00")
+    (row,) = estate.rows(action.finding.evidence.sql)
+    assert row["monthly_saving"] == action.alone
+
+
+@pytest.mark.parametrize(("status", "acts"), [("Used", False), (None, True)])
+def test_reserved_capacity_is_billed_without_its_machine(status: str | None, acts: bool) -> None:
+    estate = vm()
+    estate.charges[:] = [
+        row | {"CapacityReservationId": status and "cr-1", "CapacityReservationStatus": status} for row in estate.charges
+    ]
+    plan = plan_of(estate, "idle")
+    assert bool(plan.recommendations) == acts
+    assert acts or "cancel cr-1 first" in why(plan)
+
+
+@pytest.mark.parametrize(
+    ("kind", "estate"), [("idle", vm()), ("schedule", vm()), ("rightsizing", machine(priced(), "i-1", 0.5))]
+)
+def test_metrics_in_shares_of_one_prove_nothing(kind: str, estate: Estate) -> None:
+    assert why(plan_of(estate.metric("i-1", "memory_utilization", 0.4), kind)) == "unknown memory_utilization in percent"

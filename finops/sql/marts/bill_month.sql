@@ -424,6 +424,7 @@ final as (
         max(tags_id) as tags_id,
         count(distinct charge_date) as days,
         max(charge_date) as last_day,
+        max(capacity_reservation_id) filter (where charge_date > as_of - 7) as capacity_reservation_id,
         cast(sum(coalesce(pricing_quantity, 0)) as decimal(38, 12)) as quantity,
         cast(sum(gross) as decimal(38, 12)) as cost,
         cast(sum(coalesce(contracted_cost, list_cost, effective_cost, 0)) as decimal(38, 12)) as on_demand_cost,

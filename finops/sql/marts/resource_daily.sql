@@ -35,11 +35,17 @@ renamed as (
         SkuMeter as sku_meter,
         PricingUnit as pricing_unit,
         ChargeCategory as charge_category,
-        ChargeClass as charge_class,
+        -- a line that takes back what was used is one, whether its export says so or not
+        case
+            when ChargeClass is null and ChargeCategory = 'Usage' and EffectiveCost < 0 and PricingQuantity < 0
+                then 'Correction'
+            else ChargeClass
+        end as charge_class,
         PricingCategory as pricing_category,
         CommitmentDiscountId as commitment_id,
         CommitmentDiscountStatus as commitment_status,
         CommitmentDiscountType as commitment_type,
+        case when CapacityReservationStatus = 'Used' then CapacityReservationId end as capacity_reservation_id,
         x_instance_type as instance_type,
         x_operating_system as operating_system,
         x_ml_workload as ml_workload,
@@ -86,6 +92,7 @@ final as (
         commitment_id,
         commitment_status,
         max(commitment_type) as commitment_type,
+        max(capacity_reservation_id) as capacity_reservation_id,
         max(instance_type) as instance_type,
         max(operating_system) as operating_system,
         max(ml_workload) as ml_workload,

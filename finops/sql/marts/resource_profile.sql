@@ -91,10 +91,16 @@ billed as (
         nullif(arg_max(instance_type, struct_pack(last_day := last_day, instance_type := instance_type)), '') as instance_type,
         nullif(max(operating_system), '') as operating_system,
         max(tags_id) as tags_id,
+        max(capacity_reservation_id) as capacity_reservation_id,
         max(days) as billed_days,
         max(last_day) filter (where charge_category = 'Usage' and cost > 0) as last_day,
-        -- of what has ended nothing recurs: it has cost what was billed
-        cast(coalesce(nullif(sum(cast(cost * run_rate as decimal(38, 12))), 0), sum(cost)) as decimal(38, 12)) as cost
+        -- of what has ended nothing recurs: it has cost what was billed; a correction is of what was, not of what is
+        cast(
+            coalesce(
+                nullif(sum(cast(cost * run_rate as decimal(38, 12))) filter (where charge_class = ''), 0),
+                sum(cost)
+            ) as decimal(38, 12)
+        ) as cost
     from lines
     where resource_id != '' and charge_category in ('Usage', 'Purchase')
     group by resource_id, currency
@@ -359,6 +365,7 @@ joined as (
         inventory.properties,
         billed.currency,
         coalesce(billed.billed_days, 0) as billed_days,
+        billed.capacity_reservation_id,
         billed.last_day as last_billed,
         cast(coalesce(pools.cost, billed.cost, 0) as decimal(38, 12)) as cost,
         metrics_of.metrics
