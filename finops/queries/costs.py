@@ -242,8 +242,7 @@ def expression(name: str, daily: bool) -> str:
     if name in COMPUTED:
         return COMPUTED[name].replace("ChargePeriodStart", "charge_date") if daily else COMPUTED[name]
     if name.startswith("tag:"):
-        path = name[4:].replace("\\", "\\\\").replace('"', '\\"').replace("'", "''")
-        return f"json_extract_string(Tags, '$.\"{path}\"')"
+        return _tag_value(name[4:])
     if not daily:
         return '"' + name.replace('"', '""') + '"'
     if name not in DAILY_COLUMNS:
@@ -252,6 +251,16 @@ def expression(name: str, daily: bool) -> str:
             hint="tag:KEY, " + ", ".join(DAILY_COLUMNS) + "; finops costs takes any FOCUS column",
         )
     return DAILY_COLUMNS[name]
+
+
+def _tag_value(key: str) -> str:
+    """SQL of a tag's value. Of a key that is not there as it is written, the first that differs in upper and lower case alone:
+    Azure takes both for one, and people do."""
+    path = key.replace("\\", "\\\\").replace('"', '\\"').replace("'", "''")
+    lowered = key.lower().replace("'", "''")
+    alike = f"list_filter(json_keys(Tags), lambda name: lower(name) = '{lowered}')[1]"
+    pointer = f"'/' || replace(replace({alike}, '~', '~0'), '/', '~1')"
+    return f"coalesce(json_extract_string(Tags, '$.\"{path}\"'), json_extract_string(Tags, {pointer}))"
 
 
 def _period_tests(query: CostQuery, daily: bool, params: dict[str, object]) -> list[str]:

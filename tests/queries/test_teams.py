@@ -47,6 +47,12 @@ def test_the_first_rule_that_fits_decides_before_any_tag() -> None:
     assert (found["platform"], found["finance"], found.get("vision")) == (Decimal(300), Decimal(90), None)
 
 
+def test_keys_that_differ_in_case_alone_are_one() -> None:
+    whole = parts(Allocation(tags=("TEAM",)))
+    assert whole == parts(Allocation(tags=("team",)))
+    assert whole["vision"] > 0
+
+
 def test_a_tag_of_another_name() -> None:
     assert parts(Allocation(tags=("cost_center",)))[UNTAGGED] == Decimal("562.5")
 
