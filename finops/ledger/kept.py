@@ -122,14 +122,16 @@ def bought(reads: Reads, after: date, day: date) -> list[Bought]:
             from commitments where observed_at < $day::date + 1 group by all
         ),
         billed as (
-            select lower(commitment_id) as commitment, any_value(provider) as provider, min(charge_date) as since
+            select lower(commitment_id) as commitment, any_value(provider) as provider, min(charge_date) as since,
+                list(distinct billing_account_id) filter (where billing_account_id is not null) as payers
             from resource_daily where commitment_id is not null and charge_date <= $day group by all
         )
         select
             commitment,
             coalesce(listed.provider, billed.provider) as provider,
             coalesce(listed.instrument, '') as instrument,
-            coalesce(listed.since, billed.since) as since
+            coalesce(listed.since, billed.since) as since,
+            billed.payers
         from listed full join billed using (commitment)
         where
             coalesce(listed.since, billed.since) > $after and coalesce(listed.since, billed.since) <= $day
@@ -138,7 +140,7 @@ def bought(reads: Reads, after: date, day: date) -> list[Bought]:
         """,
         {"after": after, "day": day},
     )
-    return [Bought(**row) for row in rows]
+    return [Bought(**row | {"payers": frozenset(row["payers"] or ())}) for row in rows]
 
 
 def covered(reads: Reads, commitments: Sequence[str], first: date, last: date) -> dict[str, list[Covered]]:

@@ -11,12 +11,18 @@ from finops.ledger.entries import Entry
 
 @dataclass(frozen=True, slots=True)
 class Bought:
-    """A commitment that began; `instrument` is empty where its provider has no inventory that could tell."""
+    """A commitment that began; `instrument` is empty where its provider has no inventory that could tell, `payers` (the billing
+    accounts that are charged for it) where no bill does."""
 
     commitment: str
     provider: str
     instrument: str
     since: date
+    payers: frozenset[str] = frozenset()
+
+    def is_for(self, entry: Entry) -> bool:
+        """Whether it is on the billing account of a recommended purchase; a renewal, which saves nothing, has its owner's."""
+        return entry.expected == 0 or not entry.account_id or not self.payers or entry.account_id in self.payers
 
 
 def matched(wanted: Sequence[tuple[Entry, date]], bought: Sequence[Bought], held: Mapping[str, str]) -> dict[str, Bought]:
@@ -36,6 +42,7 @@ def matched(wanted: Sequence[tuple[Entry, date]], bought: Sequence[Bought], held
             and row.since > first_seen
             and row.instrument in ("", entry.instrument)
             and row.commitment not in others
+            and row.is_for(entry)
         )
         one = next(fits, None)
         if one is not None:

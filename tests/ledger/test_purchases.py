@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
@@ -41,6 +42,16 @@ def test_a_purchase_is_what_was_recommended(bought: Bought, fits: bool) -> None:
     assert (matched([(wish("a"), SEEN)], [bought], {}) == {"a": bought}) is fits
 
 
+def test_a_purchase_is_on_its_own_billing_account() -> None:
+    """Of two organisations with the same recommendation, the one that has bought has done it."""
+    wanted = [(wish(payer, account_id=payer, alone=Decimal(9)), SEEN) for payer in ("A", "B")]
+    of_b = replace(began("c"), payers=frozenset({"B"}))
+    assert matched(wanted, [of_b], {}) == {"B": of_b}
+    assert matched(wanted[:1], [began("c")], {}) == {"A": began("c")}
+    renewal = wish("a", account_id="member", expected=Decimal(0))
+    assert matched([(renewal, SEEN)], [of_b], {}) == {"a": of_b}
+
+
 def test_one_commitment_is_one_purchase() -> None:
     wanted = [(wish("a", alone=Decimal(5)), SEEN), (wish("b", alone=Decimal(9)), SEEN)]
     assert matched(wanted, [began("c")], {}) == {"b": began("c")}
@@ -76,6 +87,7 @@ def test_what_an_inventory_does_not_list_yet_was_bought_by_nobody_yet() -> None:
     listed = held(with_inventory_of_all(), "ri-new", "reservation", started=8)
     (row,) = kept.bought(listed, AS_OF - timedelta(days=20), AS_OF)
     assert (row.commitment, row.instrument, row.since) == ("ri-new", "reservation", AS_OF - timedelta(days=8))
+    assert row.payers == {"payer"}
 
 
 def with_inventory_of_all() -> Estate:
