@@ -143,7 +143,7 @@ def summarise(
         hindsight_cost=best,
         win_rate=sum(d.saved > 0 for d in advised) / len(advised) if advised else None,
         worst=min(advised, key=lambda d: (d.saved, d.decided, d.subject), default=None),
-        interval=_interval(decisions) if advised else None,
+        interval=_interval(advised),
         vendors={name: _record(cost, baseline, best) for name, cost in costs.items()},
         unmatured=unmatured,
         horizon_days=horizon_days,
@@ -158,19 +158,19 @@ def _record(cost: Decimal, baseline: Decimal, best: Decimal) -> Record:
 
 
 def _interval(decisions: Sequence[Decision]) -> Interval | None:
-    """None with fewer than two decision dates: a single date says nothing of others."""
-    dates = sorted({d.decided for d in decisions})
+    """Of advised ones. None where all are of one date: that says nothing of others."""
+    dates, accounts = (sorted({getattr(d, name) for d in decisions}) for name in ("decided", "account"))
     if len(dates) < 2:
         return None
-    accounts = sorted({d.account for d in decisions if d.advised})  # the others saved nothing, and could not have lost
-    saved = np.zeros((len(dates), len(accounts)))
+    saved, made = np.zeros((2, len(dates), len(accounts)))
     row, column = ({key: place for place, key in enumerate(keys)} for keys in (dates, accounts))
     for d in decisions:
-        if d.advised:
-            saved[row[d.decided], column[d.account]] += float(d.saved)
+        cell = row[d.decided], column[d.account]
+        saved[cell] += float(d.saved)
+        made[cell] += 1
     horizon = max((d.ends - d.decided).days for d in decisions)
     step = max(1, (dates[-1] - dates[0]).days / (len(dates) - 1))
-    low, high = block_bootstrap(saved, math.ceil(horizon / step))
+    low, high = block_bootstrap(saved, made, math.ceil(horizon / step))
     return Interval(_cents(low), _cents(high))
 
 
@@ -178,12 +178,14 @@ def _cents(amount: float) -> Decimal:
     return Decimal(repr(round(amount, 2))).quantize(Decimal("0.01"))
 
 
-def block_bootstrap(saved: Floats, block: int, *, level: float = LEVEL, seed: int = SEED) -> tuple[float, float]:
+def block_bootstrap(saved: Floats, made: Floats, block: int, *, level: float = LEVEL, seed: int = SEED) -> tuple[float, float]:
     """The ends of the interval of the sum of `saved` (dates × accounts) over resampled histories of as many dates.
 
     Blocks of neighbouring dates are drawn whole, around the end of the history (Politis and Romano 1992), since decisions whose
     horizons overlap share their luck; then accounts with replacement, since one account's teams behave alike.
 
+    made   how many decisions `saved` is the sum of. An account may have none on the dates drawn: a history without any saves
+           nothing and loses nothing, which tells nothing of decisions, and does not count
     block  dates that one horizon spans; cut to a third of the history
     """
     dates, accounts = saved.shape
@@ -193,6 +195,6 @@ def block_bootstrap(saved: Floats, block: int, *, level: float = LEVEL, seed: in
     starts = generator.integers(0, dates, (DRAWS, count))
     drawn = ((starts[:, :, None] + np.arange(length)) % dates).reshape(DRAWS, -1)[:, :dates]
     weights = generator.multinomial(accounts, np.full(accounts, 1 / accounts), DRAWS)
-    sums = np.einsum("dta,da->d", saved[drawn], weights.astype(np.float64))
-    low, high = np.quantile(sums, [(1 - level) / 2, (1 + level) / 2])
+    sums, counts = (np.einsum("dta,da->d", each[drawn], weights.astype(np.float64)) for each in (saved, made))
+    low, high = np.quantile(sums[counts > 0], [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)
