@@ -10,40 +10,21 @@ from decimal import Decimal
 from finops.agreements import Agreements, Floor, Place, Yearly
 from finops.bill.lines import ZERO, keys_of
 from finops.bill.simulate import Bill, Outcome
+from finops.conflicts import ORDER, Proposed, Taken, choose, deletes, turn
 from finops.evidence import saving_sql
 from finops.model import (
     WATCH,
     Act,
     Commit,
-    Delete,
     Estimate,
     Finding,
     Keep,
     Recommendation,
-    Resize,
     Saving,
-    Scale,
-    Schedule,
-    Stop,
     Unknown,
 )
 from finops.money import cents
 from finops.unknowns import Missing, missing_facts
-
-ORDER = (
-    "idle",
-    "schedule",
-    "storage_tiering",
-    "rightsizing",
-    "modernize",
-    "spot",
-    "autoscaling",
-    "network",
-    "ml_efficiency",
-    "ai_usage",
-    "commitments",
-)
-"""Who is valued first: what deletes, then what changes, then what is bought for the rest."""
 
 RUN_RATE = "run_rate"
 """The step from what was billed to the month ahead: what began within the window costs more (negative), what ended less."""
@@ -128,27 +109,6 @@ def waterfall_bars(plan: Plan) -> list[dict[str, object]]:
     return bars
 
 
-@dataclass(frozen=True, slots=True)
-class Taken:
-    """A finding whose action is on the simulated bill, with exact amounts."""
-
-    finding: Finding
-    act: Act
-    alone: Outcome
-    net: Decimal
-    stranded: Decimal
-    rejected: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Proposed:
-    """A finding that acts, with what it does to today's bill alone."""
-
-    finding: Finding
-    act: Act
-    alone: Outcome
-
-
 class Sequencer:
     """Puts findings on the bill, kind by kind, and remembers what each did.
 
@@ -164,6 +124,7 @@ class Sequencer:
         self.as_of = as_of
         self._unproven = unproven or {}
         self._taken: list[Taken] = []
+        self._watched: dict[str, Proposed] = {}
         self._kept: list[Kept] = []
         self._unknown: list[Finding] = []
         self._net = ZERO
@@ -176,33 +137,43 @@ class Sequencer:
             if finding.currency != self.currency:
                 continue
             match finding.verdict:
-                case Act(saving=saving) if saving.effective_monthly.low <= 0 < saving.effective_monthly.expected:
-                    self._kept.append(Kept(finding, _unproven(saving)))
-                case Act() if finding.kind in self._unproven and not _renews(finding.verdict):
-                    self._kept.append(Kept(finding, self._unproven[finding.kind]))
                 case Act() as act:
-                    acts[finding.id] = Proposed(finding, act, self.before.value(finding.bill_key, act.effect))
+                    proposed = Proposed(finding, act, self.before.value(finding.bill_key, act.effect))
+                    if why := self._why_watched(proposed):
+                        self._kept.append(Kept(finding, why))
+                        self._watched[finding.id] = proposed
+                    else:
+                        acts[finding.id] = proposed
                 case Keep(why):
                     self._kept.append(Kept(finding, why))
                 case Unknown():
                     self._unknown.append(finding)
-        chosen, rejected = self._choose(list(acts.values()))
+        chosen, rejected = choose(list(acts.values()), self._taken)
         for proposed in chosen:
             self._apply(proposed, rejected.get(proposed.finding.id, ()))
 
-    def _choose(self, acts: Sequence[Proposed]) -> tuple[list[Proposed], dict[str, tuple[str, ...]]]:
-        """One of each group that excludes one another; the others become its rejected alternatives."""
-        ranked = sorted(acts, key=lambda p: (_deletes(p.act), p.alone.net, _holds(p.finding), p.finding.id), reverse=True)
-        chosen: list[Proposed] = []
-        rejected: dict[str, tuple[str, ...]] = {}
-        for proposed in ranked:
-            rivals: list[Taken | Proposed] = [*self._taken, *chosen]
-            winner = next((rival for rival in rivals if _excludes(rival, proposed)), None)
-            if winner is None:
-                chosen.append(proposed)
-                continue
-            rejected[winner.finding.id] = (*rejected.get(winner.finding.id, ()), *_instead(winner, proposed))
-        return sorted(chosen, key=_turn), rejected
+    def _why_watched(self, proposed: Proposed) -> str:
+        """Why an action is watched, not taken; empty where it is taken."""
+        saving, kind = proposed.act.saving, proposed.finding.kind
+        if saving.effective_monthly.low <= 0 < saving.effective_monthly.expected:
+            return _unproven(saving)
+        return "" if _renews(proposed.act) else self._unproven.get(kind, "")
+
+    def committable(self) -> Bill:
+        """The bill that there is to commit to: what the plan leaves, and would leave with what is watched taken as well.
+
+        A commitment lasts a year, a watch does not. Of watched actions that exclude one another, or what the plan does, one
+        counts as it would in a plan; one that deletes counts whatever the plan does meanwhile.
+        """
+        bill = self.bill.copy()
+        watched = self._watched.values()
+        deleting, _ = choose([each for each in watched if deletes(each.act)], ())
+        changing, _ = choose([each for each in watched if not deletes(each.act)], (*self._taken, *deleting))
+        for proposed in sorted((*deleting, *changing), key=turn):
+            outcome = bill.apply(proposed.finding.bill_key, proposed.act.effect)
+            if outcome.net <= 0:
+                bill.undo(outcome)
+        return bill
 
     def _apply(self, proposed: Proposed, rejected: tuple[str, ...]) -> None:
         finding = proposed.finding
@@ -259,7 +230,7 @@ class Sequencer:
 
     def _open_questions(self) -> list[Finding]:
         """What is unknown of resources that stay."""
-        gone = {key for t in self._taken if _deletes(t.act) for key in keys_of(t.finding.bill_key)}
+        gone = {key for t in self._taken if deletes(t.act) for key in keys_of(t.finding.bill_key)}
         return [finding for finding in self._unknown if not gone.issuperset(keys_of(finding.bill_key))]
 
     def _steps(self, kinds: Sequence[str]) -> tuple[Step, ...]:
@@ -307,57 +278,6 @@ class Sequencer:
             owner=_tag(finding.tags, owners[0]),
             environment=_tag(finding.tags, owners[1]),
         )
-
-
-def _deletes(act: Act) -> bool:
-    return isinstance(act.action, (Delete, Stop))
-
-
-def _turn(proposed: Proposed) -> tuple[int, Decimal, bool, str]:
-    """Whose turn it is: by kind, then by saving; of equal ones those first that leave commitments where they are."""
-    alone = proposed.alone
-    return ORDER.index(proposed.finding.kind), -cents(alone.net), alone.gained != 0, proposed.finding.id
-
-
-def _holds(finding: Finding) -> bool:
-    """Whether the bill names another than what is acted on: of a provider's own machine its holder's command is the one."""
-    return finding.bill_key != finding.scope.resource.lower()
-
-
-def _instead(winner: Taken | Proposed, other: Proposed) -> tuple[str, ...]:
-    """The other action in words; none where it is the same one on the same bill, which two things of the inventory share."""
-    action, resource = other.act.action, other.finding.scope.resource
-    if winner.act.action == action and winner.finding.bill_key == other.finding.bill_key:
-        return ()
-    of = "" if resource == winner.finding.scope.resource else f" of {resource}"
-    return (f"{other.finding.kind}: {type(action).__name__} → {action.target}{of} would save {cents(other.alone.net)} alone",)
-
-
-def _excludes(winner: Taken | Proposed, other: Proposed) -> bool:
-    """Whether only one of two actions on one resource can be taken; a group's number of machines is of their present size."""
-    mine, others = ({*keys_of(each.finding.bill_key)} for each in (winner, other))
-    if not other.finding.bill_key or not mine & others:
-        return False
-    if _deletes(winner.act) or _deletes(other.act):
-        return True
-    if _other_machine(winner.act) and _other_machine(other.act):
-        return True
-    if _smaller_of_counted(winner, other) or _smaller_of_counted(other, winner):
-        return True
-    groups = ((Resize,), (Schedule, Scale)) if mine == others else ((Resize, Scale), (Schedule, Scale))
-    return any(isinstance(winner.act.action, group) and isinstance(other.act.action, group) for group in groups)
-
-
-def _other_machine(act: Act) -> bool:
-    """Whether it runs on another machine afterwards, as its own or shared with others."""
-    return isinstance(act.action, Resize) or any(change.sku for change in act.effect.changes)
-
-
-def _smaller_of_counted(one: Taken | Proposed, other: Taken | Proposed) -> bool:
-    """Whether one makes the machines smaller that the other counts by what those of the present size serve."""
-    scale = other.act.action
-    counted = isinstance(scale, Scale) and bool(scale.scale_in or scale.per_minute or scale.boot)
-    return counted and one.finding.kind == "rightsizing" and _other_machine(one.act)
 
 
 def _renews(act: Act) -> bool:

@@ -22,7 +22,8 @@ from finops.window import Window, last_known
 class Context:
     """What a judge may know beside its candidate. No clock: time is `as_of`, the last complete day.
 
-    bill    one currency's simulated bill: of today, or, for portfolio-wide judges, what the others' actions leave
+    bill    one currency's simulated bill: of today, or, for portfolio-wide judges, what the others' actions leave, with what
+            is only watched taken as well
     before  the bill of today
     prices  those in the bill's currency, or converted as the bill converts; amounts in another are no price of it
     """

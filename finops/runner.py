@@ -286,7 +286,7 @@ def _plan(
         found += _judged(kind, (f for row in rows for f in recommender.judge(row, context)), failed)
     ended = over.result()
     sequencer.take(unless_ended(finding, ended) for finding in found)
-    after = Context(run.as_of, prices, sequencer.bill, sequencer.before, currency)
+    after = Context(run.as_of, prices, sequencer.committable(), sequencer.before, currency)
     for kind, portfolio in active.items():
         if isinstance(portfolio, PortfolioRecommender):
             rows = [row for row in candidates[kind].result() if row.get("currency", currency) == currency]

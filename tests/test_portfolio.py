@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from finops.bill.lines import Line
 from finops.bill.simulate import Bill
 from finops.commitment.levels import Commitment
+from finops.conflicts import ORDER
 from finops.document import plan_document
 from finops.intake.reconcile import Trust
 from finops.model import (
@@ -35,7 +36,7 @@ from finops.model import (
     Stop,
     Unknown,
 )
-from finops.portfolio import ORDER, Plan, Sequencer
+from finops.portfolio import Plan, Sequencer
 from finops.window import Window
 
 AS_OF = date(2026, 10, 31)
@@ -210,3 +211,33 @@ def test_a_saving_whose_range_reaches_zero_is_watched(low: str, acts: int) -> No
     assert len(plan.recommendations) == acts
     assert [kept.why.startswith("watch: ") for kept in plan.keeps] == [True] * (1 - acts)
     assert plan.after == (0 if acts else 10)
+
+
+@pytest.mark.parametrize(
+    ("taken", "watched", "left"),
+    [
+        ((RESIZE, "0.5"), [(Stop(), "0")], 0),  # it may be stopped whatever it has become meanwhile
+        ((OFF, "0.5"), [(MODERN, "0.4")], 20),
+        ((RESIZE, "0.5"), [(MODERN, "0.4")], 50),  # of two sizes the plan's
+        ((SETTING, "0.5"), [(RESIZE, "0.4"), (Delete(), "0.1")], 5),
+        ((SETTING, "0.5"), [(Keep("watch: idle for 9 days"), "")], 50),  # not known to end
+    ],
+)
+def test_what_is_watched_is_left_out_of_what_there_is_to_commit_to(
+    taken: tuple[Action, str], watched: list[tuple[Action | Keep, str]], left: int
+) -> None:
+    sequencer = Sequencer(Bill([line("x", "100")]), "USD", AS_OF, {"idle": "watch: refuted", "modernize": "watch: refuted"})
+    kinds = ("idle", "modernize")
+    verdicts = [verdict if isinstance(verdict, Keep) else act(verdict, factor) for verdict, factor in watched]
+    sequencer.take(finding(kind, "x", verdict) for kind, verdict in zip(kinds, verdicts, strict=False))
+    sequencer.take([finding("rightsizing", "x", act(*taken))])
+    before = sequencer.bill.total
+    assert sequencer.committable().total == left
+    assert sequencer.bill.total == before == 50
+
+
+def test_a_watched_action_that_would_save_nothing_leaves_its_commitment_in_use() -> None:
+    bill = Bill([line("x", "70", "sp")], [Commitment("sp", "P", "a", "reservation", {"sku": "m5.large"})])
+    sequencer = Sequencer(bill, "USD", AS_OF, {"idle": "watch: refuted"})
+    sequencer.take([finding("idle", "x", act(Delete(), "0"))])
+    assert [each.commitment for each in sequencer.committable().lines("x")] == ["sp"]

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from finops.model import Commit, Recommendation
+from finops.model import WATCH, Commit, Recommendation
 from finops.runner import plans
 from tests.estate import AS_OF, Estate
 from tests.recommenders.test_plan import act_of
@@ -245,3 +245,41 @@ def test_a_bill_that_begins_lately_says_so() -> None:
     (plan,) = plans(made, AS_OF, kinds=("commitments",))
     (r,) = plan.recommendations
     assert "the bill goes back 100 days, less than the term of 365" in r.saving.assumes
+
+
+def idle_beside_busy() -> Estate:
+    """Two machines of a year: one is at work, the other has done nothing for 90 days, and half of it would do."""
+    made = offered(machine("m5.xlarge", 24.0), "m5.xlarge", savings_plan_compute=0.73)
+    made.price("vm", "m5.xlarge", 1.0, vcpu=4, memory_gib=16)
+    made.price("vm", "m5.large", 0.5, vcpu=2, memory_gib=8)
+    made.price("vm", "m5.large", 0.365, term="1y", payment="none", instrument="savings_plan_compute")
+    made.charge("i-idle", 24.0, days=400, x_instance_type="m5.xlarge")
+    made.resource("i-idle", "AWS::EC2::Instance", sku="m5.xlarge", state="running", vcpu=4, memory_gib=16)
+    for metric, value in (("cpu_utilization", 1.0), ("memory_utilization", 5.0)):
+        made.metric("i-idle", metric, value, statistic="max")
+    made.metric("i-idle", "network_in_bytes", 1000.0, statistic="sum")
+    return made.metric("i-idle", "network_out_bytes", 1000.0, statistic="sum")
+
+
+@pytest.mark.parametrize(
+    ("watched", "acts"),
+    [
+        ((), ["idle", "commitments"]),
+        (("idle",), ["rightsizing", "commitments"]),  # a smaller size binds nobody, and saves until it is stopped
+        (("idle", "rightsizing"), ["commitments"]),
+    ],
+)
+def test_nothing_is_bought_for_what_is_watched(watched: tuple[str, ...], acts: list[str]) -> None:
+    made, unproven = idle_beside_busy(), {"USD": dict.fromkeys(watched, f"{WATCH}: not proven")}
+    (plan,) = plans(made, AS_OF, kinds=("idle", "rightsizing", "commitments"), unproven=unproven)
+    assert [r.finding.kind for r in plan.recommendations] == acts
+    assert order(plan.recommendations[-1]).hourly == Decimal("0.730")
+    for r in plan.recommendations:
+        assert made.rows(r.finding.evidence.sql) == [{"monthly_saving": r.alone}]
+
+
+@pytest.mark.parametrize("watched", [(), ("rightsizing",)])
+def test_what_a_watched_size_leaves_may_be_committed_to(watched: tuple[str, ...]) -> None:
+    unproven = {"USD": dict.fromkeys(watched, f"{WATCH}: not proven")}
+    (plan,) = plans(idle_beside_busy(), AS_OF, kinds=("rightsizing", "commitments"), unproven=unproven)
+    assert order(plan.recommendations[-1]).hourly == Decimal("1.095")
