@@ -6,7 +6,7 @@ Sources: Holt's damped trend (Gardner & McKenzie 1985), Theta (Assimakopoulos & 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -33,6 +33,9 @@ FEE_SIGMAS = 6.0
 
 AROUND_DAYS = 7
 """Days before and after that it stands out of: both weekends, and no more of a month than half."""
+
+SPIKE_DAYS = 2
+"""Most days in a row of a spike; three are a level that lasts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,6 +203,46 @@ def without_fees(first: date, history: Floats, known: Sequence[Fee]) -> Floats:
     days = {fee.day for fee in known}
     paid = [excess > least and (first + timedelta(days=n)).day in days for n, excess in enumerate(above)]
     return np.where(paid, history - above, history)
+
+
+def repeated(charges: Mapping[date, float], first: date, last: date) -> tuple[Fee, ...]:
+    """Days of the month that had one of these charges both of the last times that they came due, with the lesser amount: the
+    rest of the other was charged once.
+
+    first, last  the days that are known
+    """
+    due: dict[int, list[date]] = {}
+    for step in range((last - first).days + 1):
+        day = first + timedelta(days=step)
+        due.setdefault(day.day, []).append(day)
+    twice = [(day, [charges[d] for d in days[-2:] if d in charges]) for day, days in sorted(due.items())]
+    return tuple(Fee(day, min(amounts, key=abs)) for day, amounts in twice if len(amounts) == 2)
+
+
+def without_spikes(history: Floats) -> tuple[Floats, float]:
+    """The history with each single spike, up or down, at the level around it; and by how much the newest days stand out a day.
+
+    A spike is of two days at most, stands out of the week before and of the week after, and nothing half as large stands out
+    within eight weeks of it. Nobody knows of the newest days whether they are a spike or a level that has begun.
+    """
+    plain, newest = history.copy(), 0.0
+    if history.size < LEAST_DAYS:
+        return plain, newest
+    above, least = _above(history)
+    apart = np.flatnonzero(np.abs(above) > least)
+    for run in np.split(apart, np.flatnonzero(np.diff(apart) > 1) + 1):
+        if not 0 < run.size <= SPIKE_DAYS:
+            continue
+        begin, end = int(run[0]), int(run[-1]) + 1
+        excess = float(above[run].mean())
+        sides = [side for side in (history[max(0, begin - AROUND_DAYS) : begin], history[end : end + AROUND_DAYS]) if side.size]
+        others = above[np.setdiff1d(apart[np.abs(apart - begin) <= WINDOW], run)]
+        if any(float((history[run] - np.median(side)).min() * np.sign(excess)) <= least for side in sides):
+            continue
+        if (others * np.sign(excess) < abs(excess) / 2).all():
+            plain[run] -= above[run]
+            newest = excess if end == history.size else newest
+    return plain, newest
 
 
 def _above(history: Floats) -> tuple[Floats, float]:

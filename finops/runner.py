@@ -17,6 +17,7 @@ from finops import plugins
 from finops.activity.ended import ENDED, Ended, ended_of_rows, unless_ended
 from finops.agreements import PACE, Agreements, agreements_of
 from finops.bill.lines import Line, Span
+from finops.bill.once import BOUGHT_ONCE, once_notes
 from finops.bill.simulate import Bill
 from finops.commitment.levels import Commitment, commitment_of_row
 from finops.commitment.offers import listed_shares
@@ -294,7 +295,8 @@ def _plan(
     whose = (owners.owner, owners.environment)
     every = [*run.failed, *failed]
     plan = sequencer.plan(kinds=list(active), failed=every, owners=whose, how=HOW, agreements=agreed.result())
-    return replace(plan, notes=(*run.notes, *prices.notes, *plan.notes))
+    once = once_notes(run.rows(BOUGHT_ONCE), currency, plan.current)
+    return replace(plan, notes=(*run.notes, *prices.notes, *once, *plan.notes))
 
 
 def _ended(run: Run) -> dict[str, Ended]:

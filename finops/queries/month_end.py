@@ -10,7 +10,7 @@ from decimal import Decimal
 import numpy as np
 
 from finops.commitment.levels import Floats
-from finops.forecast import Forecast, fees, fees_ahead, forecast, without_fees
+from finops.forecast import Fee, Forecast, fees, fees_ahead, forecast, repeated, without_fees, without_spikes
 from finops.money import cents
 from finops.queries.costs import METRIC_COLUMNS, Condition, CostMetric, condition_test, expression
 from finops.queries.late import COMPLETE_SERVICES
@@ -18,6 +18,7 @@ from finops.queries.reads import Reads
 from finops.queries.teams import DAILY_WITH_TAGS
 from finops.window import PROVISIONAL_DAYS
 
+ZERO = Decimal(0)
 HISTORY_DAYS = 180
 """What a forecast is made from: its forecasters look back eight weeks, its interval at sixty origins before that."""
 
@@ -105,7 +106,7 @@ def _late_by(days: _Days, as_of: date, begin: date, end: date) -> float:
     if ahead is None:
         return 0.0
     first, last = (begin - settled).days, (end - settled).days
-    return _late(ahead.plain, _standing(days.open, settled, last)[first:], ahead.daily[first:last])
+    return _late(ahead.plain, _standing(days.open, settled, ahead.due)[first:last], ahead.daily[first:last])
 
 
 def _month_s_end(day: date) -> date:
@@ -113,11 +114,34 @@ def _month_s_end(day: date) -> date:
 
 
 @dataclass(slots=True)
-class _Days:
-    """Spend a day. `open` is that of the services that may still lack lines of the provisional days."""
+class _Series:
+    """Spend a day: what goes on day by day, and what is charged on single days, by what it is charged for."""
 
-    billed: dict[date, Decimal] = field(default_factory=dict)
-    open: dict[date, Decimal] = field(default_factory=dict)
+    level: dict[date, Decimal] = field(default_factory=dict)
+    once: dict[str, dict[date, Decimal]] = field(default_factory=dict)
+
+    def add(self, day: date, amount: Decimal, charged_for: str | None) -> None:
+        kept = self.level if charged_for is None else self.once.setdefault(charged_for, {})
+        kept[day] = kept.get(day, ZERO) + amount
+
+    @property
+    def first(self) -> date | None:
+        return min((min(days) for days in (self.level, *self.once.values()) if days), default=None)
+
+
+@dataclass(slots=True)
+class _Days:
+    """All spend, and that of the services that may still lack lines of the provisional days."""
+
+    billed: _Series = field(default_factory=_Series)
+    open: _Series = field(default_factory=_Series)
+
+
+SINGLE = "charge_category in ('Purchase', 'Credit', 'Adjustment') or coalesce(charge_class, '') = 'Correction'"
+"""What may be charged on single days: it is no use of anything."""
+
+STEADY_DAYS = 7
+"""What is charged on so many days, and on one in so many of them, goes on: fees by the hour, credits by the day."""
 
 
 def _daily(reads: Reads, as_of: date, metric: CostMetric, where: Sequence[Condition]) -> dict[str, _Days]:
@@ -127,21 +151,36 @@ def _daily(reads: Reads, as_of: date, metric: CostMetric, where: Sequence[Condit
     rows = reads.rows(
         f"""
         with daily as ({DAILY_WITH_TAGS}),
-        complete as ({COMPLETE_SERVICES})
+        complete as ({COMPLETE_SERVICES}),
+        spent as (
+            select
+                currency, charge_date,
+                (x_source, coalesce(service, '')) in (select (x_source, coalesce(service, '')) from complete) as is_complete,
+                case when {SINGLE} then concat_ws(
+                    chr(30), x_source, account_id, service, sku_id, charge_category, charge_class, commitment_id
+                ) end as charged_for,
+                sum({expression(METRIC_COLUMNS[metric], True)})::decimal(38, 12) as amount
+            from daily where {" and ".join(tests)} group by all
+        ),
+        counted as (
+            select
+                *, count(*) over days as days, max(charge_date) over days - min(charge_date) over days as span
+            from spent window days as (partition by currency, charged_for)
+        )
         select
-            currency, charge_date,
-            (x_source, coalesce(service, '')) in (select (x_source, coalesce(service, '')) from complete) as is_complete,
-            sum({expression(METRIC_COLUMNS[metric], True)})::decimal(38, 12) as amount
-        from daily where {" and ".join(tests)} group by all order by all
+            currency, charge_date, is_complete,
+            case when days < {STEADY_DAYS} or span >= {STEADY_DAYS} * days then charged_for end as charged_for,
+            sum(amount) as amount
+        from counted group by all order by all
         """,
         params,
     )
     series: dict[str, _Days] = {}
     for row in rows:
-        days, day, amount = series.setdefault(row["currency"], _Days()), row["charge_date"], row["amount"] or Decimal(0)
-        days.billed[day] = days.billed.get(day, Decimal(0)) + amount
+        days, at = series.setdefault(row["currency"], _Days()), (row["charge_date"], row["amount"] or ZERO, row["charged_for"])
+        days.billed.add(*at)
         if not row["is_complete"]:
-            days.open[day] = amount
+            days.open.add(*at)
     return series
 
 
@@ -166,18 +205,20 @@ def _month_before_known(reads: Reads, as_of: date, where: Sequence[Condition]) -
     return {row["currency"] for row in rows}
 
 
+def _billed(series: _Series, first: date, last: date) -> Decimal:
+    every = (series.level, *series.once.values())
+    return sum((amount for days in every for day, amount in days.items() if first <= day <= last), ZERO)
+
+
 def _month_end(
     name: str, currency: str, as_of: date, days: _Days, before_known: bool, budget: Decimal | None = None
 ) -> MonthEnd:
     first, end = as_of.replace(day=1), _month_s_end(as_of)
     before = (first - timedelta(days=1)).replace(day=1)
-    actual = sum((amount for day, amount in days.billed.items() if day >= first), Decimal(0))
+    actual = _billed(days.billed, first, as_of)
     outlook = _outlook(days, as_of, end)
-    previous = sum((amount for day, amount in days.billed.items() if before <= day < first), Decimal(0))
-    known = previous if before_known else None
-    unknown = MonthEnd(
-        name, currency, f"{first:%Y-%m}", as_of, actual, Decimal(0), None, None, None, known, budget, exceeds=None
-    )
+    known = _billed(days.billed, before, first - timedelta(days=1)) if before_known else None
+    unknown = MonthEnd(name, currency, f"{first:%Y-%m}", as_of, actual, ZERO, None, None, None, known, budget, exceeds=None)
     if outlook is None:
         return unknown
     return replace(
@@ -208,31 +249,47 @@ class _Outlook:
 
 @dataclass(frozen=True, slots=True)
 class _Ahead:
-    """The settled days without their fees, the forecast from them, and it a day with the fees that are due."""
+    """The settled days without fees and spikes, the forecast from them, and it a day with the fees that are due.
+
+    due  of `daily`, what is charged on single days month by month
+    """
 
     plain: Floats
     found: Forecast
     daily: Floats
+    due: Floats
 
 
-def _ahead(days: dict[date, Decimal], settled: date, count: int) -> _Ahead | None:
+def _ahead(series: _Series, settled: date, count: int) -> _Ahead | None:
     """`count` days ahead of `settled`; None with too little history."""
-    if not days:
+    start = series.first
+    if start is None or start > settled:
         return None
-    start = min(days)
-    length = (settled - start).days + 1
-    if length <= 0:
-        return None
-    history = np.array([float(days.get(start + timedelta(days=n), 0)) for n in range(length)])
+    history = _amounts(series.level, start, settled)
     known = fees(start, history)
-    plain = without_fees(start, history, known)
+    plain, newest = without_spikes(without_fees(start, history, known))
     found = forecast(plain, count)
-    return None if found is None else _Ahead(plain, found, found.daily + fees_ahead(settled, count, known))
+    if found is None:
+        return None
+    if newest:  # it may go on, or not: one is as likely as the other
+        found = replace(found, errors=np.concatenate([found.errors, found.errors + newest * count]))
+    due = sum((fees_ahead(settled, count, _repeated(days, start, settled)) for days in series.once.values()), np.zeros(count))
+    return _Ahead(plain, found, found.daily + fees_ahead(settled, count, known) + due, due)
 
 
-def _standing(days: dict[date, Decimal], settled: date, count: int) -> Floats:
-    """The `count` days after `settled` as they are billed so far."""
-    return np.array([float(days.get(settled + timedelta(days=n), 0)) for n in range(1, count + 1)])
+def _repeated(days: dict[date, Decimal], start: date, settled: date) -> tuple[Fee, ...]:
+    return repeated({day: float(amount) for day, amount in days.items()}, start, settled)
+
+
+def _amounts(days: dict[date, Decimal], first: date, last: date) -> Floats:
+    return np.array([float(days.get(first + timedelta(days=n), 0)) for n in range((last - first).days + 1)])
+
+
+def _standing(series: _Series, settled: date, due: Floats) -> Floats:
+    """The days after `settled` as they are billed so far; of what is charged on single days, what was due."""
+    first, last = settled + timedelta(days=1), settled + timedelta(days=due.size)
+    once = sum((_amounts(days, first, last) for days in series.once.values()), np.zeros(due.size))
+    return _amounts(series.level, first, last) + np.clip(once, np.minimum(due, 0), np.maximum(due, 0))
 
 
 def _outlook(days: _Days, as_of: date, end: date) -> _Outlook | None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from finops.commitment.levels import Floats
-from finops.forecast import Fee, fees, fees_ahead, forecast, without_fees
+from finops.forecast import Fee, fees, fees_ahead, forecast, repeated, without_fees, without_spikes
 
 WEEK = np.array([100.0, 110.0, 120.0, 110.0, 100.0, 40.0, 30.0])
 
@@ -120,3 +120,35 @@ def test_growth_and_weekends_are_no_new_level() -> None:
     found = forecast(history, 14)
     assert found is not None
     assert found.total == pytest.approx(float(np.tile(week, 2).sum() * 190), rel=0.1)
+
+
+def spiked(*where: int, by: float = 900.0, days: int = 120) -> Floats:
+    history = np.full(days, 100.0)
+    history[list(where)] += by
+    return history
+
+
+SPIKES = {
+    "one": (spiked(100), 120 * 100.0, 0.0),
+    "two days": (spiked(100, 101), 120 * 100.0, 0.0),
+    "a day that is missing": (spiked(100, by=-90.0), 120 * 100.0, 0.0),
+    "nobody knows yet": (spiked(119), 120 * 100.0, 900.0),
+    "a level that lasts": (spiked(117, 118, 119), 120 * 100.0 + 2_700, 0.0),
+    "a level": (spiked(*range(110, 120)), 120 * 100.0 + 9_000, 0.0),
+    "what comes again": (spiked(70, 100), 120 * 100.0 + 1_800, 0.0),
+    "each week": (spiked(*range(1, 120, 7)), spiked(*range(1, 120, 7)).sum(), 0.0),
+    "a week ago nobody spent": (np.concatenate([np.zeros(20), np.full(5, 70.0)]), 350.0, 0.0),
+}
+
+
+@pytest.mark.parametrize("case", SPIKES)
+def test_a_single_spike_is_no_level(case: str) -> None:
+    history, total, newest = SPIKES[case]
+    plain, stands_out = without_spikes(history)
+    assert (plain.sum(), stands_out) == (pytest.approx(total), pytest.approx(newest))
+
+
+def test_a_charge_is_due_again_where_it_came_both_of_the_last_times() -> None:
+    first, last = date(2026, 7, 10), date(2026, 10, 28)
+    charges = {date(2026, 9, 1): 75.0, date(2026, 10, 1): 250_075.0, date(2026, 8, 5): 9.0, date(2026, 10, 5): 9.0}
+    assert repeated(charges, first, last) == (Fee(1, 75.0),)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 
 import pytest
 
+from finops.bill.once import BOUGHT_ONCE, once_notes
 from finops.queries import Budget, Condition, MonthEnd, budgets, month_ends
 from tests.estate import Estate
 
@@ -142,3 +143,50 @@ def test_a_scope_that_began_this_month_cost_nothing_in_the_one_before() -> None:
     estate = Estate().charge("i", 10.0, days=50).charge("j", 90.0, days=20, RegionId="eu-west-1")
     (found,) = month_ends(estate, date(2026, 10, 31), where=(Condition("region", ("eu-west-1",)),))
     assert found.previous == 0
+
+
+def bought(estate: Estate, *days: date, amount: float = 5_000.0, **columns: object) -> Estate:
+    """A purchase on each of these days."""
+    for day in days:
+        start = datetime(day.year, day.month, day.day, tzinfo=UTC)
+        line = estate.charges[0] | {"ResourceId": None, "ChargeCategory": "Purchase", "ChargePeriodStart": start}
+        estate.add(
+            "charges", **line | {"x_billing_period": f"{day:%Y-%m}", "EffectiveCost": amount, "PricingQuantity": 1} | columns
+        )
+    return estate
+
+
+OCTOBER = {
+    "once": ([date(2026, 10, 9)], {}, 5_310),
+    "a refund": ([date(2026, 10, 9)], {"ChargeCategory": "Usage", "ChargeClass": "Correction", "EffectiveCost": -50.0}, 260),
+    "on a day that may be late": ([date(2026, 10, 19)], {}, 5_310),
+    "each month": ([date(2026, 8, 25), date(2026, 9, 25)], {}, 5_310),
+    "each day": ([date(2026, 10, day) for day in range(1, 21)], {"EffectiveCost": 1.0}, 341),
+}
+
+
+@pytest.mark.parametrize("case", OCTOBER)
+def test_what_is_bought_once_is_no_level(case: str) -> None:
+    """The thirty-one days come to 310; what was bought stands beside them."""
+    days, columns, expected = OCTOBER[case]
+    found = month(bought(Estate().charge("i", 10.0, days=120), *days, **columns), date(2026, 10, 20))
+    assert found.expected == pytest.approx(Decimal(expected), abs=Decimal(2))
+    assert found.nowcast == 0
+
+
+def test_a_spike_on_the_newest_day_widens_the_range() -> None:
+    estate = Estate().charge("i", 10.0, days=120)
+    estate.charges[14]["EffectiveCost"] = 110.0  # 17 October, the newest that is settled
+    found = month(estate, date(2026, 10, 20))
+    assert (found.expected, found.low) == (Decimal("410.00"), Decimal("410.00"))
+    assert found.high is not None
+    assert found.high >= 410 + 11 * 100
+
+
+def test_what_of_the_month_was_bought_once_is_said() -> None:
+    estate = bought(Estate().charge("i", 10.0, days=120), date(2026, 10, 9))
+    bought(estate, *(date(2026, month, 25) for month in (8, 9, 10)), ServiceName="support")
+    rows = estate.rows(BOUGHT_ONCE, {"as_of": date(2026, 10, 31)})
+    said = "current holds 5,000.00 USD that was bought once, which is no month's spend: compute 5,000.00 on 2026-10-09"
+    assert once_notes(rows, "USD", Decimal(10_000)) == (said,)
+    assert once_notes(rows, "USD", Decimal(1_000_000)) == once_notes(rows, "EUR", Decimal(1)) == ()
