@@ -6,7 +6,7 @@ import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
@@ -23,6 +23,8 @@ from finops.intake.strays import strays
 from finops.intake.take import Taken, Tell, take
 from finops.intake.units import Delivered, Group, groups
 from finops.money import CENT, Money
+from finops.queries.missing import missing, missing_notes
+from finops.queries.reads import as_of as last_complete
 from finops.tables import COVERAGE, METRICS, PROVIDER_TOTALS, RECONCILIATION, table
 from finops.warehouse.checks import BILLED_BY_INVOICE, Connection
 from finops.warehouse.lanes import in_order
@@ -93,8 +95,10 @@ def load(
         tell("building the marts")
         writer.build()
         writer.publish(list(notes))
-    return _report(taken, outcome, rows, (*notes, *_strays(warehouse, outcome, asked)), changed)
+    return _report(taken, outcome, rows, (*notes, *_strays(warehouse, outcome, asked), *_missing(warehouse, outcome)), changed)
 
+
+WEEK = timedelta(days=7)
 
 ALONE_ROWS = 250_000
 """Rows from which a group is staged alone: it keeps every core busy by itself, and two of them would hold twice the memory."""
@@ -141,6 +145,17 @@ def _strays(warehouse: Warehouse, outcome: Outcome, asked: Asked | None) -> tupl
         return ()
     with warehouse.reader() as reader:
         return strays(reader, sources)
+
+
+def _missing(warehouse: Warehouse, outcome: Outcome) -> list[str]:
+    """Days that the bill lacks of a source that brought more than days of it."""
+    charged = [staged for staged in outcome.staged if staged.group.fmt.table == "charges" and staged.first]
+    lasting = {s.unit.source for s in charged if date.fromisoformat(s.last[:10]) - date.fromisoformat(s.first[:10]) >= WEEK}
+    if not lasting:
+        return []
+    with warehouse.reader() as reader:
+        day = last_complete(reader)
+        return missing_notes(missing(reader, day), sorted(lasting)) if day else []
 
 
 def _silent(_: str) -> None:

@@ -15,13 +15,14 @@ above one cent it is red. A unit is green when its invoices tie *and* account fo
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from finops.money import CENT
+from finops.queries.missing import missing, missing_notes
 from finops.queries.reads import as_of as last_complete
 from finops.window import PROVISIONAL_DAYS
 
@@ -211,9 +212,22 @@ def trust(reader: Reads, as_of: date | None = None, *, sources: Iterable[str] = 
         *_untied(status, statuses, units.values()),
         *_gaps(units),
         *_notes(rows),
+        *_missing(reader, as_of, chosen, units),
         *provisional(reader, as_of, chosen),
     ]
     return Trust(status, largest, tuple(dict.fromkeys(notes)))
+
+
+def _missing(
+    reader: Reads, as_of: date | None, sources: Sequence[str], units: Mapping[tuple[str, str, str, str], list[dict[str, Any]]]
+) -> list[str]:
+    """Days that the bill lacks; what is tied to the invoice lacks none."""
+    day = as_of or last_complete(reader)
+    if day is None:
+        return []
+    tied = {(source, period) for (source, _, period, _), rows in units.items() if _unit_status(rows) == "green"}
+    found = [each for each in missing(reader, day) if (each.source, f"{each.first:%Y-%m}") not in tied]
+    return missing_notes(found, sources)
 
 
 def red_sources(reader: Reads, as_of: date) -> dict[str, tuple[str, ...]]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from decimal import Decimal
+from statistics import median
+from typing import Any
 
 import numpy as np
 
@@ -14,6 +16,7 @@ from finops.forecast import Fee, Forecast, fees, fees_ahead, forecast, repeated,
 from finops.money import cents
 from finops.queries.costs import METRIC_COLUMNS, Condition, CostMetric, condition_test, expression
 from finops.queries.late import COMPLETE_SERVICES
+from finops.queries.missing import Missing, missing
 from finops.queries.reads import Reads
 from finops.queries.teams import DAILY_WITH_TAGS
 from finops.window import PROVISIONAL_DAYS
@@ -39,7 +42,7 @@ class MonthEnd:
     """One scope's month. Without two weeks of history `expected` is None: it is not known, and not guessed.
 
     actual    billed days up to `as_of`, exactly, provisional ones as they stand
-    nowcast   what the provisional days are expected to gain yet
+    nowcast   what the provisional days, and days that the bill lacks, are expected to gain yet
     expected  actual + nowcast + forecast of the days left; `low` … `high` in four months of five
     previous  the month before; None where no source of the scope has that billing period loaded
     exceeds   how likely the budget is exceeded, 0 … 1; None without a budget or without past errors
@@ -85,18 +88,23 @@ def budgets(reads: Reads, as_of: date, wanted: Sequence[Budget]) -> list[MonthEn
 def outstanding(
     reads: Reads, as_of: date, first: date, last: date, *, metric: CostMetric = "effective", where: Sequence[Condition] = ()
 ) -> dict[str, Decimal]:
-    """What the provisional days among `first` … `last` are expected to gain yet, by currency; one that gains nothing is left
-    out. Raises ConfigError for an unknown column."""
+    """What the provisional days among `first` … `last`, and days that the bill lacks, are expected to gain yet, by currency;
+    one that gains nothing is left out. Raises ConfigError for an unknown column."""
     settled, end = as_of - timedelta(days=PROVISIONAL_DAYS), min(last, as_of)
     begin = max(first - timedelta(days=1), settled)
-    if end <= begin:
+    if end <= begin and not any(each.first <= last and each.last >= first for each in missing(reads, as_of)):
         return {}
     found = {}
     for currency, days in sorted(_daily(reads, as_of, metric, where).items()):
-        late = cents(Decimal(repr(_late_by(days, as_of, begin, end))))
-        if late:
-            found[currency] = late
+        late = _lacking(days, first, last) + (_late_by(days, as_of, begin, end) if end > begin else 0.0)
+        if gained := cents(Decimal(repr(late))):
+            found[currency] = gained
     return found
+
+
+def _lacking(days: _Days, first: date, last: date) -> float:
+    """What settled days of these lack of accounts."""
+    return sum(float(amount) for day, amount in days.billed.missing.items() if first <= day <= last)
 
 
 def _late_by(days: _Days, as_of: date, begin: date, end: date) -> float:
@@ -115,9 +123,13 @@ def _month_s_end(day: date) -> date:
 
 @dataclass(slots=True)
 class _Series:
-    """Spend a day: what goes on day by day, and what is charged on single days, by what it is charged for."""
+    """Spend a day: what goes on day by day, and what is charged on single days, by what it is charged for.
+
+    missing  of the level, what settled days of accounts that the bill lacks are expected to come to
+    """
 
     level: dict[date, Decimal] = field(default_factory=dict)
+    missing: dict[date, Decimal] = field(default_factory=dict)
     once: dict[str, dict[date, Decimal]] = field(default_factory=dict)
 
     def add(self, day: date, amount: Decimal, charged_for: str | None) -> None:
@@ -140,48 +152,74 @@ class _Days:
 SINGLE = "charge_category in ('Purchase', 'Credit', 'Adjustment') or coalesce(charge_class, '') = 'Correction'"
 """What may be charged on single days: it is no use of anything."""
 
+ACCOUNT = "coalesce(account_id, billing_account_id, '')"
+
 STEADY_DAYS = 7
 """What is charged on so many days, and on one in so many of them, goes on: fees by the hour, credits by the day."""
 
 
+SPENT = f"""
+    with daily as ({DAILY_WITH_TAGS}),
+    complete as ({COMPLETE_SERVICES}),
+    spent as (
+        select
+            currency, charge_date, case when list_contains($lacking, {ACCOUNT}) then {ACCOUNT} end as account,
+            (x_source, coalesce(service, '')) in (select (x_source, coalesce(service, '')) from complete)
+            and not list_contains($ended, {ACCOUNT}) as is_complete,
+            case when {SINGLE} then concat_ws(
+                chr(30), x_source, account_id, service, sku_id, charge_category, charge_class, commitment_id
+            ) end as charged_for,
+            sum({{cost}})::decimal(38, 12) as amount
+        from daily where {{tests}} group by all
+    ),
+    counted as (
+        select
+            *, count(*) over days as days, max(charge_date) over days - min(charge_date) over days as span
+        from spent window days as (partition by currency, charged_for)
+    )
+    select
+        currency, charge_date, account, is_complete,
+        case when days < {STEADY_DAYS} or span >= {STEADY_DAYS} * days then charged_for end as charged_for,
+        sum(amount) as amount
+    from counted group by all order by all
+"""
+"""Spend a day; of accounts of which days lack, each by itself; of what is charged on single days, each thing by itself."""
+
+
 def _daily(reads: Reads, as_of: date, metric: CostMetric, where: Sequence[Condition]) -> dict[str, _Days]:
+    lacking = [each for each in missing(reads, as_of) if each.kind != "unclear"]
     params: dict[str, object] = {"as_of": as_of, "first": as_of - timedelta(days=HISTORY_DAYS)}
+    params["lacking"] = [each.account for each in lacking]
+    params["ended"] = [each.account for each in lacking if each.kind == "end"]
     tests = ["charge_date <= $as_of", "charge_date > $first", "charge_category != 'Tax'"]
     tests += [condition_test(condition, True, params) for condition in where]
-    rows = reads.rows(
-        f"""
-        with daily as ({DAILY_WITH_TAGS}),
-        complete as ({COMPLETE_SERVICES}),
-        spent as (
-            select
-                currency, charge_date,
-                (x_source, coalesce(service, '')) in (select (x_source, coalesce(service, '')) from complete) as is_complete,
-                case when {SINGLE} then concat_ws(
-                    chr(30), x_source, account_id, service, sku_id, charge_category, charge_class, commitment_id
-                ) end as charged_for,
-                sum({expression(METRIC_COLUMNS[metric], True)})::decimal(38, 12) as amount
-            from daily where {" and ".join(tests)} group by all
-        ),
-        counted as (
-            select
-                *, count(*) over days as days, max(charge_date) over days - min(charge_date) over days as span
-            from spent window days as (partition by currency, charged_for)
-        )
-        select
-            currency, charge_date, is_complete,
-            case when days < {STEADY_DAYS} or span >= {STEADY_DAYS} * days then charged_for end as charged_for,
-            sum(amount) as amount
-        from counted group by all order by all
-        """,
-        params,
-    )
+    cost = expression(METRIC_COLUMNS[metric], True)
+    rows = reads.rows(SPENT.format(cost=cost, tests=" and ".join(tests)), params)
     series: dict[str, _Days] = {}
     for row in rows:
         days, at = series.setdefault(row["currency"], _Days()), (row["charge_date"], row["amount"] or ZERO, row["charged_for"])
         days.billed.add(*at)
         if not row["is_complete"]:
             days.open.add(*at)
+    _expect(series, rows, lacking, as_of)
     return series
+
+
+def _expect(series: Mapping[str, _Days], rows: Sequence[Mapping[str, Any]], lacking: Sequence[Missing], as_of: date) -> None:
+    """What the settled days that the bill lacks of an account are expected to come to: the same weekday in the weeks before."""
+    settled = as_of - timedelta(days=PROVISIONAL_DAYS)
+    for each in lacking:
+        absent = [each.first + timedelta(days=n) for n in range((min(each.last, settled) - each.first).days + 1)]
+        for currency, days in series.items():
+            mine: dict[date, Decimal] = {}
+            for row in rows:
+                if (row["currency"], row["account"], row["charged_for"]) == (currency, each.account, None):
+                    mine[row["charge_date"]] = mine.get(row["charge_date"], ZERO) + (row["amount"] or ZERO)
+            for day in absent:
+                weeks = [mine[d] for d in (day - timedelta(days=7 * n) for n in range(1, 8)) if d < each.first and d in mine]
+                amount = median(weeks[:4]) - mine.get(day, ZERO) if weeks else ZERO
+                for kept in (days.billed, *((days.open,) if each.kind == "end" else ())):
+                    kept.missing[day] = kept.missing.get(day, ZERO) + amount
 
 
 def _month_before_known(reads: Reads, as_of: date, where: Sequence[Condition]) -> set[str]:
@@ -265,7 +303,7 @@ def _ahead(series: _Series, settled: date, count: int) -> _Ahead | None:
     start = series.first
     if start is None or start > settled:
         return None
-    history = _amounts(series.level, start, settled)
+    history = _amounts(series.level, start, settled) + _amounts(series.missing, start, settled)
     known = fees(start, history)
     plain, newest = without_spikes(without_fees(start, history, known))
     found = forecast(plain, count)
@@ -300,7 +338,7 @@ def _outlook(days: _Days, as_of: date, end: date) -> _Outlook | None:
     if ahead is None:
         return None
     found = ahead.found
-    late = _late_by(days, as_of, settled, as_of)
+    late = _late_by(days, as_of, settled, as_of) + _lacking(days, as_of.replace(day=1), as_of)
     rest = ahead.daily[PROVISIONAL_DAYS:]
     if not rest.size:
         return _Outlook(late, late, late if late == 0 else 0.0, late, np.zeros(0))

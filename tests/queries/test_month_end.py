@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -145,7 +146,7 @@ def test_a_scope_that_began_this_month_cost_nothing_in_the_one_before() -> None:
     assert found.previous == 0
 
 
-def bought(estate: Estate, *days: date, amount: float = 5_000.0, **columns: object) -> Estate:
+def bought(estate: Estate, *days: date, amount: float = 5_000.0, **columns: Any) -> Estate:
     """A purchase on each of these days."""
     for day in days:
         start = datetime(day.year, day.month, day.day, tzinfo=UTC)
@@ -156,7 +157,7 @@ def bought(estate: Estate, *days: date, amount: float = 5_000.0, **columns: obje
     return estate
 
 
-OCTOBER = {
+OCTOBER: dict[str, tuple[list[date], dict[str, Any], int]] = {
     "once": ([date(2026, 10, 9)], {}, 5_310),
     "a refund": ([date(2026, 10, 9)], {"ChargeCategory": "Usage", "ChargeClass": "Correction", "EffectiveCost": -50.0}, 260),
     "on a day that may be late": ([date(2026, 10, 19)], {}, 5_310),
