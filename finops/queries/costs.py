@@ -255,7 +255,7 @@ def expression(name: str, daily: bool) -> str:
 
 def _tag_value(key: str) -> str:
     """SQL of a tag's value. Of a key that is not there as it is written, the first that differs in upper and lower case alone:
-    Azure takes both for one, and people do."""
+    some providers take both for one, and so do people."""
     path = key.replace("\\", "\\\\").replace('"', '\\"').replace("'", "''")
     lowered = key.lower().replace("'", "''")
     alike = f"list_filter(json_keys(Tags), lambda name: lower(name) = '{lowered}')[1]"
